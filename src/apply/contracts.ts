@@ -1,0 +1,131 @@
+import type { RawBatch, VisitRecords } from '../model/batch.ts';
+import type { FetchedPartition, FetchTarget } from '../model/fetch.ts';
+import type { Generation } from '../model/generation.ts';
+import type { ApplyPosition } from '../model/position.ts';
+
+export type { RawBatch, VisitRecords };
+
+/** The regional log, read only. Same answers as at home: batches are committed data (abort filter has run). */
+export interface RegionalSource {
+  describe(
+    topics: readonly string[],
+    signal: AbortSignal,
+  ): Promise<readonly { readonly topic: string; readonly topicId: string; readonly partitions: number }[]>;
+  fetch(
+    targets: readonly FetchTarget[],
+    limits: { readonly maxWaitMs: number; readonly maxBytes: number },
+    signal: AbortSignal,
+  ): Promise<readonly FetchedPartition[]>;
+  batchAt(
+    target: FetchTarget,
+    signal: AbortSignal,
+  ): Promise<{ readonly baseOffset: bigint; readonly lastOffset: bigint; readonly leaderEpoch: number; readonly crc: number } | undefined>;
+  ends(
+    partitions: readonly { readonly topic: string; readonly partition: number }[],
+    signal: AbortSignal,
+  ): Promise<readonly { readonly topic: string; readonly partition: number; readonly start: bigint; readonly end: bigint }[]>;
+}
+
+/** What apply must know of a topic before it may apply a record of it. */
+export interface TopicOrder {
+  readonly topic: string;
+  readonly home: string;
+  readonly regionalTopicId: string;
+  readonly generations: readonly Generation[];
+  /** Home epochs with their first regional offset a partition (C3); the first epoch starts at 0. */
+  readonly homeEpochs: readonly { readonly epoch: number; readonly home: string; readonly starts: ReadonlyMap<number, bigint> }[];
+}
+
+export interface TopicOrders {
+  load(topics: readonly string[], signal: AbortSignal): Promise<readonly TopicOrder[]>;
+}
+
+/** An Avro field as a table sees it. */
+export interface FieldShape {
+  readonly name: string;
+  /** Primitive Avro type under a nullable union, or `record`, `array`, `map`, `enum`, `fixed`, `union` (several branches). */
+  readonly avro: string;
+  readonly logical: string | undefined;
+  readonly precision: number | undefined;
+  readonly scale: number | undefined;
+  readonly nullable: boolean;
+  readonly doc: string | undefined;
+}
+
+/**
+ * Decoded values are in the form PostgreSQL reads: null, boolean, number (int, float, double), bigint
+ * (long), string (string, enum, and every logical type in PostgreSQL's text form), Buffer (bytes,
+ * fixed); records, arrays, maps and unions of several branches are plain JSON values with exact longs (bigint).
+ */
+export type DecodedValue =
+  | null
+  | boolean
+  | number
+  | bigint
+  | string
+  | Buffer
+  | readonly DecodedValue[]
+  | { readonly [field: string]: DecodedValue };
+export type DecodedRecord = { readonly [field: string]: DecodedValue };
+
+/** Names the schema of a record: the id in front of its bytes, or the GUID in its headers. */
+export type SchemaRef = string;
+
+export interface RecordDecoder {
+  readonly fields: readonly FieldShape[];
+  /** Decodes one body. Throws FarshoreError `record_malformed` for truncated, trailing or out-of-range bytes. */
+  decode(bytes: Buffer, start: number, end: number): DecodedRecord;
+}
+
+export interface RecordDecoders {
+  /**
+   * The schema reference of a value or key and where its body starts: `{ ref, bodyStart }` is written
+   * into `out` to spare an object a record. Throws `record_malformed` for an unknown magic byte.
+   */
+  readRef(
+    bytes: Buffer,
+    start: number,
+    end: number,
+    headers: { readonly start: number; readonly end: number; readonly count: number },
+    side: 'key' | 'value',
+    out: { ref: SchemaRef; bodyStart: number },
+  ): void;
+  /** The decoder of a schema that was loaded, or undefined: then `load` it and start the batch again. */
+  get(ref: SchemaRef): RecordDecoder | undefined;
+  /** Loads a schema: memory, then the regional database, then the registry. Throws `schema_unknown`, `registry_unreachable`, `schema_conflict`. */
+  load(ref: SchemaRef, signal: AbortSignal): Promise<RecordDecoder>;
+}
+
+export interface Statement {
+  /** Set for statements that repeat: prepared once a connection. */
+  readonly name?: string;
+  readonly text: string;
+  readonly values: readonly unknown[];
+}
+
+export interface StatementResult {
+  readonly rowCount: number;
+  readonly rows: readonly Record<string, unknown>[];
+}
+
+/** Connections for apply; one transaction a call. */
+export interface ApplyDatabase {
+  /**
+   * Runs the statements in one transaction, pipelined, in order, and commits. Rejects with the driver's
+   * SQLSTATE mapped to a FarshoreError; on a lost connection the outcome is unknown and the caller
+   * re-reads the position before anything else.
+   */
+  transaction(statements: readonly Statement[], signal: AbortSignal): Promise<readonly StatementResult[]>;
+  query(statement: Statement, signal: AbortSignal): Promise<StatementResult>;
+}
+
+/** Positions and their fence. */
+export interface ApplyPositions {
+  /** Takes the partitions for the lease epoch (fences older epochs) and answers where they stand; absent ones start at `initial`. */
+  take(
+    partitions: readonly { readonly topic: string; readonly partition: number; readonly topicId: string }[],
+    epoch: bigint,
+    signal: AbortSignal,
+  ): Promise<readonly ApplyPosition[]>;
+  read(topic: string, partition: number, signal: AbortSignal): Promise<ApplyPosition | undefined>;
+}

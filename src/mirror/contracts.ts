@@ -1,0 +1,168 @@
+import type { RawBatch } from '../model/batch.ts';
+import type { ReencodeReason } from '../model/events.ts';
+import type { FetchedPartition, FetchTarget } from '../model/fetch.ts';
+import type { Generation } from '../model/generation.ts';
+import type { HomeOffset, RegionalOffset } from '../model/offsets.ts';
+import type { MirrorPosition } from '../model/position.ts';
+
+/** A topic as one cluster describes it. */
+export interface TopicDescription {
+  readonly topic: string;
+  readonly topicId: string;
+  readonly partitions: readonly { readonly partition: number; readonly leaderEpoch: number; readonly available: boolean }[];
+}
+
+/** The log at home, read only. */
+export interface HomeLog {
+  listTopics(signal: AbortSignal): Promise<readonly TopicDescription[]>;
+  /** Topic configs that differ from the broker's defaults, by topic. */
+  topicConfigs(topics: readonly string[], signal: AbortSignal): Promise<ReadonlyMap<string, ReadonlyMap<string, string>>>;
+  /**
+   * One round of Fetch requests, read_committed, with current and last fetched leader epochs (C6).
+   * Resolves when any partition has data or `maxWaitMs` is over; never rejects for one partition.
+   */
+  fetch(
+    targets: readonly FetchTarget[],
+    limits: { readonly maxWaitMs: number; readonly maxBytes: number },
+    signal: AbortSignal,
+  ): Promise<readonly FetchedPartition[]>;
+  /** Log start and last stable offset a partition; a partition that did not answer is left out. */
+  ends(
+    partitions: readonly { readonly topic: string; readonly partition: number }[],
+    signal: AbortSignal,
+  ): Promise<readonly { readonly topic: string; readonly partition: number; readonly start: bigint; readonly end: bigint }[]>;
+  /** Leader epoch and CRC of the batch that holds `offset`; undefined when the log does not hold it any more. */
+  batchAt(
+    target: FetchTarget,
+    signal: AbortSignal,
+  ): Promise<{ readonly baseOffset: bigint; readonly lastOffset: bigint; readonly leaderEpoch: number; readonly crc: number } | undefined>;
+}
+
+/** The regional cluster as mirror writes it, behind one transactional id. */
+export interface RegionalLog {
+  listTopics(signal: AbortSignal): Promise<readonly TopicDescription[]>;
+  topicConfigs(topics: readonly string[], signal: AbortSignal): Promise<ReadonlyMap<string, ReadonlyMap<string, string>>>;
+  createTopic(topic: string, partitions: number, configs: ReadonlyMap<string, string>, signal: AbortSignal): Promise<void>;
+  growTopic(topic: string, partitions: number, signal: AbortSignal): Promise<void>;
+  alterTopicConfigs(topic: string, set: ReadonlyMap<string, string>, remove: readonly string[], signal: AbortSignal): Promise<void>;
+  ends(
+    partitions: readonly { readonly topic: string; readonly partition: number }[],
+    signal: AbortSignal,
+  ): Promise<readonly { readonly topic: string; readonly partition: number; readonly start: bigint; readonly end: bigint }[]>;
+
+  /**
+   * Fences every earlier holder of the transactional id and aborts what it left open (InitProducerId).
+   * Call it at start and after any failed `commit`, before `positions`: that order is what makes an
+   * unknown outcome known again (C9).
+   */
+  open(signal: AbortSignal): Promise<void>;
+  /** Positions as the regional cluster holds them, by OffsetFetch with require_stable (C9). */
+  positions(topics: readonly string[], signal: AbortSignal): Promise<ReadonlyMap<string, readonly MirrorPosition[]>>;
+  /**
+   * One transaction: every batch and every position, or nothing. Resolved means durable. Rejected with
+   * `transaction_unknown` (or `fenced`) means unknown: call `open`, then `positions`, and start over
+   * from what they say. `batch_refused` names the partition whose batch the broker will not take; the
+   * transaction was aborted and `open` must follow.
+   */
+  commit(cycle: MirrorTransaction, signal: AbortSignal): Promise<CommittedCycle>;
+}
+
+export interface MirrorTransaction {
+  readonly writes: readonly { readonly topic: string; readonly partition: number; readonly batches: readonly RawBatch[] }[];
+  /** Positions to move. `regionalEnd` is filled in by the log from the produce answers where the partition was written. */
+  readonly positions: readonly MirrorPosition[];
+}
+
+export interface CommittedCycle {
+  /** Regional base offset of each write's batches, in the order of `writes`; for the offset mapping. */
+  readonly ends: readonly {
+    readonly topic: string;
+    readonly partition: number;
+    readonly firstOffset: RegionalOffset;
+    readonly end: RegionalOffset;
+  }[];
+}
+
+/** Turns a batch that cannot be copied into batches that can, with the same keys, values, headers and timestamps. */
+export type Reencode = (batch: RawBatch, reason: ReencodeReason, maxBatchBytes: number) => readonly RawBatch[];
+
+/** What the regional database remembers about a mirrored topic. The cutover decides the home there (C24). */
+export interface TopicRecord {
+  readonly topic: string;
+  readonly home: string;
+  readonly homeEpoch: number;
+  readonly homeTopicId: string;
+  readonly regionalTopicId: string;
+  readonly partitions: number;
+  readonly generations: readonly Generation[];
+}
+
+export interface TopicLedger {
+  load(signal: AbortSignal): Promise<readonly TopicRecord[]>;
+  /**
+   * Claims `home` with epoch 1 for a topic nobody claimed, with generation 1 starting at `starts`.
+   * Compare-and-set: answers the record that is there when somebody was first.
+   */
+  claim(
+    record: {
+      readonly topic: string;
+      readonly home: string;
+      readonly homeTopicId: string;
+      readonly regionalTopicId: string;
+      readonly starts: ReadonlyMap<number, RegionalOffset>;
+    },
+    signal: AbortSignal,
+  ): Promise<TopicRecord>;
+  /** Adds the next generation if `expected` is still the newest one; topic ids and partition count move with it. */
+  raiseGeneration(
+    raise: {
+      readonly topic: string;
+      readonly expected: number;
+      readonly reason: string;
+      readonly homeTopicId: string;
+      readonly regionalTopicId: string;
+      readonly starts: ReadonlyMap<number, RegionalOffset>;
+    },
+    signal: AbortSignal,
+  ): Promise<TopicRecord>;
+}
+
+/** Homes as a cluster publishes them in `__farshore.topics`; empty when the topic does not exist. */
+export interface PublishedHomes {
+  read(signal: AbortSignal): Promise<ReadonlyMap<string, { readonly home: string; readonly epoch: number }>>;
+}
+
+export interface HomePublisher {
+  publish(topic: string, home: string, epoch: number, signal: AbortSignal): Promise<void>;
+}
+
+/** Pauses, stops and what operators did about them, kept in the regional database. */
+export interface StopLedger {
+  load(stage: 'mirror' | 'apply', signal: AbortSignal): Promise<readonly PartitionStop[]>;
+  put(stop: PartitionStop, signal: AbortSignal): Promise<void>;
+  clear(stage: 'mirror' | 'apply', topic: string, partition: number, signal: AbortSignal): Promise<void>;
+  record(action: OperatorAction, signal: AbortSignal): Promise<void>;
+}
+
+export interface PartitionStop {
+  readonly stage: 'mirror' | 'apply';
+  readonly topic: string;
+  readonly partition: number;
+  readonly state: 'paused' | 'stopped';
+  readonly code: string;
+  readonly message: string;
+  readonly hint: string | undefined;
+  readonly since: string;
+}
+
+export interface OperatorAction {
+  readonly action: 'pause' | 'resume';
+  readonly stage: 'mirror' | 'apply';
+  readonly topic: string;
+  readonly partition: number;
+  readonly by: string;
+  readonly code: string | undefined;
+  readonly lostFrom: HomeOffset | RegionalOffset | undefined;
+  readonly lostTo: HomeOffset | RegionalOffset | undefined;
+  readonly options: Readonly<Record<string, string | boolean>>;
+}
