@@ -6,13 +6,15 @@ import type { ErrorCode } from './errors.ts';
  */
 export type Stage = 'mirror' | 'apply';
 
-export type ReencodeReason = 'offset_gap' | 'log_append_time' | 'delete_horizon' | 'too_large' | 'old_magic';
+export type ReencodeReason = 'offset_gap' | 'log_append_time' | 'delete_horizon' | 'too_large' | 'old_magic' | 'refused';
 
 export type FarshoreEvent =
   | { readonly type: 'mirror_cycle'; readonly topics: readonly MirroredTopic[]; readonly seconds: number }
   | { readonly type: 'mirror_rebuilt'; readonly code: ErrorCode; readonly reason: string }
   | { readonly type: 'batch_reencoded'; readonly topic: string; readonly partition: number; readonly reason: ReencodeReason }
   | { readonly type: 'topic_found' | 'topic_created' | 'topic_grown'; readonly topic: string; readonly partitions: number }
+  | { readonly type: 'topic_missing'; readonly topic: string; readonly hint: string }
+  | { readonly type: 'topic_configs_synced'; readonly topic: string; readonly set: readonly string[]; readonly removed: readonly string[] }
   | { readonly type: 'generation_raised'; readonly topic: string; readonly generation: number; readonly reason: string }
   | { readonly type: 'home_claimed'; readonly topic: string; readonly home: string; readonly epoch: number }
   | {

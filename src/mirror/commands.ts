@@ -1,0 +1,120 @@
+import { FarshoreError } from '../model/errors.ts';
+import { homeOffset, offsetValue } from '../model/offsets.ts';
+import type { MirrorDependencies } from './dependencies.ts';
+import type { MirrorPartition } from './partition.ts';
+import { readEnds } from './partition-start.ts';
+import { decideResume, type ResumeRequest } from './resume.ts';
+import type { PartitionTable } from './table.ts';
+import type { TopicRefresh } from './topic-refresh.ts';
+
+export type PartitionCommand =
+  | { readonly kind: 'pause'; readonly topic: string; readonly partition: number | undefined; readonly by: string }
+  | { readonly kind: 'resume'; readonly topic: string; readonly partition: number | undefined; readonly request: ResumeRequest };
+
+export interface CommandContext {
+  readonly deps: MirrorDependencies;
+  readonly table: PartitionTable;
+  readonly refresh: TopicRefresh;
+}
+
+export async function runCommand(command: PartitionCommand, context: CommandContext, signal: AbortSignal): Promise<void> {
+  const partitions = context.table
+    .ofTopic(command.topic)
+    .filter((p) => command.partition === undefined || p.partition === command.partition);
+  if (partitions.length === 0) {
+    const place = command.partition === undefined ? command.topic : `${command.topic}:${command.partition}`;
+    throw new FarshoreError('request_invalid', `${place} is not mirrored here`, { place, hint: 'farshore partition list shows what is.' });
+  }
+  for (const partition of partitions) {
+    if (command.kind === 'pause') await pause(partition, command.by, context, signal);
+    else await resume(partition, command.request, context, signal);
+  }
+}
+
+async function pause(partition: MirrorPartition, by: string, { deps }: CommandContext, signal: AbortSignal): Promise<void> {
+  if (partition.mode.mode === 'paused') return;
+  const at = { stage: 'mirror', topic: partition.route.regional, partition: partition.partition } as const;
+  const since = new Date(deps.clock.wallMs()).toISOString();
+  const hint = `farshore partition resume ${at.topic}:${at.partition} --stage mirror`;
+  await deps.stops.record({ ...at, action: 'pause', by, code: undefined, lostFrom: undefined, lostTo: undefined, options: {} }, signal);
+  await deps.stops.put({ ...at, state: 'paused', code: 'partition_paused', message: by, hint, since }, signal);
+  partition.setMode({ mode: 'paused', by, since });
+  partition.rewindToCommitted();
+  deps.observe({ type: 'partition_paused', ...at, by });
+}
+
+async function resume(partition: MirrorPartition, request: ResumeRequest, context: CommandContext, signal: AbortSignal): Promise<void> {
+  const { deps } = context;
+  const { route } = partition;
+  const at = { stage: 'mirror', topic: route.regional, partition: partition.partition } as const;
+  const code = partition.mode.mode === 'stopped' ? partition.mode.error.code : undefined;
+  if (request.acceptRecreated) {
+    context.refresh.acceptRecreated(route.regional);
+    await record(undefined);
+    await released();
+    return;
+  }
+  const home = (await readEnds(deps.home, [{ topic: route.home, partition: partition.partition }], signal)).get(
+    `${route.home}:${partition.partition}`,
+  );
+  if (home === undefined) {
+    throw new FarshoreError(
+      'request_invalid',
+      `The primary does not tell where the log of ${route.home}:${partition.partition} starts and ends now`,
+      {
+        place: `${route.regional}:${partition.partition}`,
+        hint: 'Try again once the primary answers.',
+      },
+    );
+  }
+  const next = partition.committed === undefined ? undefined : offsetValue(partition.committed.next);
+  const decision = decideResume(`${route.regional}:${partition.partition}`, request, { next, home });
+  switch (decision.kind) {
+    case 'refuse':
+      throw decision.error;
+    case 'recheck':
+      await record(undefined);
+      break;
+    case 'move': {
+      await record(decision.lost);
+      if (decision.rewind) await context.refresh.raiseForRewind(partition, signal);
+      const base = partition.committed ?? {
+        topic: route.regional,
+        partition: partition.partition,
+        topicId: partition.homeTopicId,
+        regionalEnd: undefined,
+      };
+      const position = {
+        ...base,
+        topicId: partition.homeTopicId,
+        next: homeOffset(decision.next),
+        leaderEpoch: -1,
+        crc: undefined,
+        regionalEnd: undefined,
+      };
+      await deps.regional.commit({ writes: [], positions: [position] }, signal);
+      partition.committed = position;
+      break;
+    }
+  }
+  await released();
+
+  async function record(lost: { readonly from: bigint; readonly to: bigint } | undefined): Promise<void> {
+    const options = {
+      ...(request.from === undefined ? {} : { from: String(request.from) }),
+      acceptLoss: request.acceptLoss,
+      acceptRecreated: request.acceptRecreated,
+      acceptRewind: request.acceptRewind,
+    };
+    const lostFrom = lost === undefined ? undefined : homeOffset(lost.from);
+    const lostTo = lost === undefined ? undefined : homeOffset(lost.to);
+    await deps.stops.record({ ...at, action: 'resume', by: request.by, code, lostFrom, lostTo, options }, signal);
+  }
+
+  async function released(): Promise<void> {
+    await deps.stops.clear('mirror', at.topic, at.partition, signal);
+    partition.refusedAt = undefined;
+    partition.setMode({ mode: 'held', reason: 'resumed' });
+    deps.observe({ type: 'partition_resumed', ...at, by: request.by });
+  }
+}

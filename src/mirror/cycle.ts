@@ -1,0 +1,115 @@
+import type { RawBatch, VisitRecords } from '../model/batch.ts';
+import { FarshoreError, findFarshoreError } from '../model/errors.ts';
+import type { MirroredTopic, ReencodeReason } from '../model/events.ts';
+import type { FetchedPartition } from '../model/fetch.ts';
+import { homeOffset } from '../model/offsets.ts';
+import type { MirrorPosition } from '../model/position.ts';
+import type { MirrorTransaction, Reencode } from './contracts.ts';
+import { reencodeReason } from './copyability.ts';
+import { nullKeyError } from './refusal.ts';
+
+type Fetched = Extract<FetchedPartition, { kind: 'batches' }>;
+
+/** One partition's answer with where mirror stands in it. `topic` in the answer is the home's name. */
+export interface CycleInput {
+  readonly answer: Fetched;
+  /** What the next fetch would have started from before this answer: the position read last, not the committed one. */
+  readonly position: MirrorPosition;
+  readonly maxBatchBytes: number;
+  /** The regional broker refused the first batch as it was: write it anew this time. */
+  readonly reencodeFirst: boolean;
+  /** The region compacts the topic, so a record without a key may be why the first batch was refused. */
+  readonly nullKeysRefused: boolean;
+}
+
+export interface BatchTools {
+  readonly reencode: Reencode;
+  readonly visitRecords: VisitRecords;
+}
+
+export interface CyclePlan {
+  readonly transaction: MirrorTransaction;
+  /** What the metrics are told once the transaction is durable. */
+  readonly mirrored: readonly MirroredTopic[];
+  readonly reencoded: readonly { readonly topic: string; readonly partition: number; readonly reason: ReencodeReason }[];
+  /** Partitions whose batch can be produced in no allowed form; they take no part in the transaction. */
+  readonly stopped: readonly { readonly topic: string; readonly partition: number; readonly error: FarshoreError }[];
+}
+
+/** Turns one round of answers into one transaction: batches in order a partition, and a position for each that moved. */
+export function planCycle(inputs: readonly CycleInput[], { reencode, visitRecords }: BatchTools): CyclePlan {
+  const writes: { topic: string; partition: number; batches: RawBatch[] }[] = [];
+  const positions: MirrorPosition[] = [];
+  const mirrored: MirroredTopic[] = [];
+  const reencoded: { topic: string; partition: number; reason: ReencodeReason }[] = [];
+  const stopped: { topic: string; partition: number; error: FarshoreError }[] = [];
+
+  for (const input of inputs) {
+    const { answer, position } = input;
+    const { topic, partition } = position;
+    const moved = positionAfter(position, answer);
+    if (moved === position) continue;
+    const batches: RawBatch[] = [];
+    let records = 0;
+    let bytes = 0;
+    try {
+      for (const [index, batch] of answer.batches.entries()) {
+        const reason = (index === 0 && input.reencodeFirst ? 'refused' : undefined) ?? reencodeReason(batch, input.maxBatchBytes);
+        if (index === 0 && input.nullKeysRefused) refuseNullKeys(batch, topic, partition, visitRecords);
+        if (reason === undefined) batches.push(batch);
+        else {
+          for (const rewritten of reencode(batch, reason, input.maxBatchBytes)) batches.push(rewritten);
+          reencoded.push({ topic, partition, reason });
+        }
+        records += batch.recordCount;
+        bytes += batch.bytes.length;
+      }
+    } catch (error) {
+      stopped.push({ topic, partition, error: asBatchError(error, topic, partition) });
+      continue;
+    }
+    if (batches.length > 0) writes.push({ topic, partition, batches });
+    positions.push(moved);
+    mirrored.push({ topic, partition, records, bytes, batches: batches.length, droppedAborted: answer.droppedAborted });
+  }
+  return { transaction: { writes, positions }, mirrored, reencoded, stopped };
+}
+
+/** The position past an answer; the same object when the answer moved nothing. */
+export function positionAfter(position: MirrorPosition, answer: Fetched): MirrorPosition {
+  const next = homeOffset(answer.nextOffset);
+  if (next <= position.next) return position;
+  return {
+    ...position,
+    next,
+    leaderEpoch: answer.lastBatch?.leaderEpoch ?? position.leaderEpoch,
+    crc: answer.lastBatch?.crc ?? position.crc,
+  };
+}
+
+/**
+ * C8: a log can end in a gap that no fetch will ever show a batch for (compaction, markers). It may be
+ * passed only on an empty answer to a fetch of that partition alone, since in a shared fetch empty may
+ * mean that the byte limit was used up by others, and only up to the last stable offset of that answer.
+ */
+export function positionPastGap(position: MirrorPosition, answer: Fetched, alone: boolean): MirrorPosition | undefined {
+  const end = homeOffset(answer.lastStableOffset);
+  if (!alone || !answer.empty || !(position.next < end)) return undefined;
+  return { ...position, next: end };
+}
+
+/** Whether an answer hints at such a gap, so that the partition should be asked alone. */
+export const mayEndInGap = (position: MirrorPosition, answer: Fetched): boolean =>
+  answer.empty && position.next < homeOffset(answer.lastStableOffset);
+
+function refuseNullKeys(batch: RawBatch, topic: string, partition: number, visitRecords: VisitRecords): void {
+  visitRecords(batch, (record) => {
+    if (record.keyStart < 0) throw nullKeyError(topic, partition, record.offset);
+  });
+}
+
+function asBatchError(error: unknown, topic: string, partition: number): FarshoreError {
+  const known = findFarshoreError(error);
+  if (known !== undefined) return known;
+  return new FarshoreError('batch_corrupt', 'A record batch could not be written anew', { place: `${topic}:${partition}`, cause: error });
+}

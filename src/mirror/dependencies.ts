@@ -1,0 +1,38 @@
+import type { VisitRecords } from '../model/batch.ts';
+import type { Clock } from '../model/clock.ts';
+import type { Observe } from '../model/events.ts';
+import type { HomeLog, HomePublisher, PublishedHomes, Reencode, RegionalLog, StopLedger, TopicLedger } from './contracts.ts';
+import type { RouteRules } from './routes.ts';
+
+/** All that mirror needs from outside, wired in one place. */
+export interface MirrorDependencies {
+  readonly home: HomeLog;
+  readonly regional: RegionalLog;
+  readonly ledger: TopicLedger;
+  /** `__farshore.topics` of the primary: the loop guard. */
+  readonly publishedAtHome: PublishedHomes;
+  /** `__farshore.topics` of the region, and how to add to it. */
+  readonly publishedInRegion: PublishedHomes;
+  readonly publisher: HomePublisher;
+  readonly stops: StopLedger;
+  readonly reencode: Reencode;
+  readonly visitRecords: VisitRecords;
+  readonly observe: Observe;
+  readonly clock: Clock;
+}
+
+export interface MirrorSettings {
+  readonly primary: string;
+  /** Read anew at each refresh, so that a reload of topic patterns needs no restart. */
+  readonly rules: () => RouteRules;
+  readonly configExclude: readonly string[];
+  readonly onTruncated: 'stop' | 'earliest';
+  readonly onRecreated: 'stop' | 'restart';
+  readonly refreshMs: number;
+  readonly fetchMaxWaitMs: number;
+  /** Bytes one round of fetches may bring; two rounds are held at a time (one read, one in its transaction). */
+  readonly maxCycleBytes: number;
+  readonly maxPartitionFetchBytes: number;
+  /** A position that did not move for this long is committed again: group offsets expire one by one (C11). */
+  readonly recommitMs: number;
+}

@@ -1,0 +1,352 @@
+import { type ErrorCode, FarshoreError, findFarshoreError } from '../model/errors.ts';
+import type { FetchedPartition, FetchTarget } from '../model/fetch.ts';
+import { homeOffset } from '../model/offsets.ts';
+import type { MirrorPosition } from '../model/position.ts';
+import type { StageStatus } from '../model/status.ts';
+import { type CommandContext, type PartitionCommand, runCommand } from './commands.ts';
+import { type CycleInput, type CyclePlan, mayEndInGap, planCycle, positionPastGap } from './cycle.ts';
+import type { MirrorDependencies, MirrorSettings } from './dependencies.ts';
+import type { MirrorPartition } from './partition.ts';
+import { readEnds, verifyPartition } from './partition-start.ts';
+import { explainRefusal, refusalOf } from './refusal.ts';
+import { checkTruncated, diverged } from './start-check.ts';
+import { stopPartition } from './stopping.ts';
+import { PartitionTable } from './table.ts';
+import { TopicRefresh } from './topic-refresh.ts';
+
+const IDLE_MS = 200;
+const READ_RETRY_MS = 1_000;
+const READ_FAILURES: ReadonlySet<ErrorCode> = new Set(['broker_request_failed', 'cluster_unreachable']);
+const BACKOFF_MS = { first: 200, most: 10_000 } as const;
+
+/**
+ * Copies the home's topics into the region, one Kafka transaction a cycle. While one cycle is in its
+ * transaction the next one is fetched; nothing counts as mirrored before its transaction is durable.
+ *
+ * The order after any unknown outcome, and at start, is C9's: open (fence and abort what was left), read
+ * the positions, rebuild everything from what they say.
+ */
+export class MirrorStage {
+  readonly #deps: MirrorDependencies;
+  readonly #settings: MirrorSettings;
+  readonly #table = new PartitionTable();
+  readonly #refresh: TopicRefresh;
+  readonly #commands: { readonly command: PartitionCommand; readonly done: PromiseWithResolvers<void> }[] = [];
+  #refreshDueMs = 0;
+  #rotation = 0;
+  #turnMs: number;
+
+  constructor(deps: MirrorDependencies, settings: MirrorSettings) {
+    this.#deps = deps;
+    this.#settings = settings;
+    this.#refresh = new TopicRefresh(deps, settings, this.#table);
+    this.#turnMs = deps.clock.monotonicMs();
+  }
+
+  /** Monotonic milliseconds of the loop's last turn, for the liveness probe. */
+  get lastTurnMs(): number {
+    return this.#turnMs;
+  }
+
+  /** Committed positions, under the regional topics' names. */
+  *positions(): Iterable<MirrorPosition & { readonly homeTopic: string }> {
+    for (const p of this.#table.all()) if (p.committed !== undefined) yield { ...p.committed, homeTopic: p.route.home };
+  }
+
+  *status(): Iterable<{ readonly topic: string; readonly homeTopic: string; readonly partition: number; readonly status: StageStatus }> {
+    for (const p of this.#table.all())
+      yield { topic: p.route.regional, homeTopic: p.route.home, partition: p.partition, status: p.status() };
+  }
+
+  /** Carried out between two transactions. Rejects with `request_invalid` when it cannot be done as asked. */
+  async command(command: PartitionCommand): Promise<void> {
+    const done = Promise.withResolvers<void>();
+    this.#commands.push({ command, done });
+    await done.promise;
+  }
+
+  refreshSoon(): void {
+    this.#refreshDueMs = 0;
+  }
+
+  /**
+   * Runs until `stop`, then ends after the transaction in hand. `hard` gives up at once. Rejects when the
+   * daemon must not go on (fenced, wrong cluster); everything else is retried here.
+   */
+  async run(stop: AbortSignal, hard: AbortSignal): Promise<void> {
+    let failures = 0;
+    while (!stop.aborted) {
+      try {
+        await this.#open(hard);
+        failures = 0;
+        await this.#cycles(stop, hard);
+      } catch (error) {
+        if (hard.aborted || stop.aborted) break;
+        const known = findFarshoreError(error);
+        if (known === undefined) throw error;
+        if (known.action === 'halt') throw known;
+        if (known.code === 'batch_refused') await this.#refused(known, hard);
+        this.#deps.observe({ type: 'mirror_rebuilt', code: known.code, reason: known.message });
+        const delayMs = Math.min(BACKOFF_MS.most, BACKOFF_MS.first * 2 ** failures++);
+        await this.#deps.clock.sleep(delayMs, stop).catch(() => undefined);
+      }
+    }
+    for (const { done } of this.#commands.splice(0)) {
+      done.reject(new FarshoreError('request_invalid', 'The daemon is stopping', { hint: 'Ask again once it runs.' }));
+    }
+  }
+
+  async #open(signal: AbortSignal): Promise<void> {
+    await this.#deps.regional.open(signal);
+    const paused = await this.#deps.stops.load('mirror', signal);
+    // What was known before the failure is proved again: every partition that ran is checked from its committed position.
+    for (const p of this.#table.all())
+      if (p.mode.mode === 'running' || p.mode.mode === 'verify') p.setMode({ mode: 'held', reason: 'positions are read again' });
+    await this.#refresh.run(signal);
+    for (const stop of paused) {
+      const partition = this.#table.get(stop.topic, stop.partition);
+      if (stop.state === 'paused') partition?.setMode({ mode: 'paused', by: stop.message, since: stop.since });
+    }
+    this.#scheduleRefresh();
+  }
+
+  #scheduleRefresh(): void {
+    this.#refreshDueMs = this.#deps.clock.monotonicMs() + this.#settings.refreshMs;
+  }
+
+  async #cycles(stop: AbortSignal, hard: AbortSignal): Promise<void> {
+    let fetching = this.#fetch(stop);
+    // A fetch that fails while a transaction is under way is looked at afterwards, not left unhandled.
+    fetching.catch(() => undefined);
+    try {
+      while (!stop.aborted) {
+        const answers = await fetching;
+        this.#turnMs = this.#deps.clock.monotonicMs();
+        const startedMs = this.#turnMs;
+        const plan = await this.#plan(answers, hard);
+        this.#readAhead(plan);
+        const between = this.#needsQuiet();
+        if (!between) {
+          fetching = this.#fetch(stop);
+          fetching.catch(() => undefined);
+        }
+        await this.#commit(plan, startedMs, hard);
+        if (between) {
+          await this.#quiet(hard);
+          fetching = this.#fetch(stop);
+          fetching.catch(() => undefined);
+        }
+      }
+    } finally {
+      await fetching.catch(() => undefined);
+    }
+  }
+
+  /** Work that must not run beside a transaction or a fetch that was planned before it. */
+  #needsQuiet(): boolean {
+    if (this.#commands.length > 0 || this.#deps.clock.monotonicMs() >= this.#refreshDueMs) return true;
+    for (const p of this.#table.all()) if (p.mode.mode === 'verify') return true;
+    return this.#refresh.growthReady();
+  }
+
+  async #quiet(signal: AbortSignal): Promise<void> {
+    for (const { command, done } of this.#commands.splice(0)) {
+      try {
+        await runCommand(command, this.#commandContext(), signal);
+        done.resolve();
+      } catch (error) {
+        done.reject(error);
+        if (findFarshoreError(error)?.code !== 'request_invalid') throw error;
+      }
+      this.#refreshDueMs = 0;
+    }
+    try {
+      for (const p of this.#table.all()) if (p.mode.mode === 'verify') await verifyPartition(p, this.#deps, signal);
+      if (this.#deps.clock.monotonicMs() >= this.#refreshDueMs || this.#refresh.growthReady()) {
+        await this.#refresh.run(signal);
+        this.#scheduleRefresh();
+      }
+    } catch (error) {
+      // Only reading failed: no transaction is in doubt, so the region is not opened anew. Looked at again after a pause.
+      const known = findFarshoreError(error);
+      if (known === undefined || !READ_FAILURES.has(known.code)) throw error;
+      this.#deps.observe({ type: 'mirror_rebuilt', code: known.code, reason: known.message });
+      await this.#deps.clock.sleep(READ_RETRY_MS, signal);
+    }
+  }
+
+  #commandContext(): CommandContext {
+    return { deps: this.#deps, table: this.#table, refresh: this.#refresh };
+  }
+
+  async #fetch(signal: AbortSignal): Promise<readonly FetchedPartition[]> {
+    const targets: FetchTarget[] = [];
+    for (const p of this.#table.all()) {
+      const target = p.fetchTarget(this.#settings.maxPartitionFetchBytes);
+      if (target !== undefined) targets.push(target);
+    }
+    if (targets.length === 0) {
+      await this.#deps.clock.sleep(IDLE_MS, signal).catch(() => undefined);
+      return [];
+    }
+    // The broker fills an answer in the order asked until the byte limit: starting elsewhere each time keeps a busy partition from starving the rest.
+    const turn = this.#rotation++ % targets.length;
+    const rotated = turn === 0 ? targets : [...targets.slice(turn), ...targets.slice(0, turn)];
+    return await this.#deps.home.fetch(
+      rotated,
+      { maxWaitMs: this.#settings.fetchMaxWaitMs, maxBytes: this.#settings.maxCycleBytes },
+      signal,
+    );
+  }
+
+  async #plan(answers: readonly FetchedPartition[], signal: AbortSignal): Promise<CyclePlan> {
+    const inputs: CycleInput[] = [];
+    const passed: MirrorPosition[] = [];
+    for (const answer of answers) {
+      const partition = this.#table.byHome(answer.topic, answer.partition);
+      if (partition?.mode.mode !== 'running' || partition.read === undefined) continue;
+      if (answer.kind !== 'batches') {
+        await this.#settle(partition, answer, signal);
+        continue;
+      }
+      partition.end = homeOffset(answer.lastStableOffset);
+      const reencodeFirst = partition.refusedAt !== undefined && answer.batches[0]?.baseOffset === partition.refusedAt;
+      const { read: position, maxBatchBytes, compacted } = partition;
+      inputs.push({ answer, position, maxBatchBytes, reencodeFirst, nullKeysRefused: reencodeFirst && compacted });
+      if (mayEndInGap(partition.read, answer)) {
+        const past = await this.#pastGap(partition, partition.read, answers.length === 1 ? answer : undefined, signal);
+        if (past !== undefined) passed.push(past);
+      }
+    }
+    const plan = planCycle(inputs, this.#deps);
+    for (const { topic, partition, error } of plan.stopped) {
+      const stopped = this.#table.get(topic, partition);
+      if (stopped !== undefined) await stopPartition(stopped, error, undefined, this.#deps, signal);
+    }
+    const positions = [...plan.transaction.positions, ...passed];
+    const recommit = this.#dueForRecommit(new Set(positions.map((p) => `${p.topic}:${p.partition}`)));
+    return { ...plan, transaction: { writes: plan.transaction.writes, positions: [...positions, ...recommit] } };
+  }
+
+  /** C8, with the one fetch that may prove the gap. */
+  async #pastGap(
+    partition: MirrorPartition,
+    position: MirrorPosition,
+    asked: Extract<FetchedPartition, { kind: 'batches' }> | undefined,
+    signal: AbortSignal,
+  ): Promise<MirrorPosition | undefined> {
+    if (asked !== undefined) return positionPastGap(position, asked, true);
+    const target = partition.fetchTarget(this.#settings.maxPartitionFetchBytes);
+    if (target === undefined) return undefined;
+    const [answer] = await this.#deps.home.fetch([target], { maxWaitMs: 0, maxBytes: this.#settings.maxCycleBytes }, signal);
+    return answer?.kind === 'batches' ? positionPastGap(position, answer, true) : undefined;
+  }
+
+  #dueForRecommit(moving: ReadonlySet<string>): readonly MirrorPosition[] {
+    const dueMs = this.#deps.clock.monotonicMs() - this.#settings.recommitMs;
+    const due: MirrorPosition[] = [];
+    for (const p of this.#table.all()) {
+      const key = `${p.route.regional}:${p.partition}`;
+      if (p.committed !== undefined && p.committedAtMs <= dueMs && !moving.has(key)) due.push(p.committed);
+    }
+    return due;
+  }
+
+  #readAhead(plan: CyclePlan): void {
+    for (const position of plan.transaction.positions) {
+      const partition = this.#table.get(position.topic, position.partition);
+      if (partition?.read !== undefined && partition.read.next < position.next) partition.read = position;
+    }
+  }
+
+  async #commit(plan: CyclePlan, startedMs: number, signal: AbortSignal): Promise<void> {
+    const { transaction } = plan;
+    if (transaction.positions.length === 0) return;
+    const { ends } = await this.#deps.regional.commit(transaction, signal);
+    const nowMs = this.#deps.clock.monotonicMs();
+    const regionalEnds = new Map(ends.map((e) => [`${e.topic}:${e.partition}`, e.end]));
+    for (const position of transaction.positions) {
+      const partition = this.#table.get(position.topic, position.partition);
+      if (partition === undefined) continue;
+      const regionalEnd = regionalEnds.get(`${position.topic}:${position.partition}`) ?? position.regionalEnd;
+      partition.committed = { ...position, regionalEnd };
+      partition.committedAtMs = nowMs;
+      partition.refusedAt = undefined;
+      // What is read ahead was planned from the position before the answer told the regional end.
+      if (partition.read !== undefined) partition.read = { ...partition.read, regionalEnd };
+    }
+    for (const { topic, partition, reason } of plan.reencoded) this.#deps.observe({ type: 'batch_reencoded', topic, partition, reason });
+    if (plan.mirrored.length > 0) this.#deps.observe({ type: 'mirror_cycle', topics: plan.mirrored, seconds: (nowMs - startedMs) / 1000 });
+  }
+
+  /** An answer that is not data: what it means for the partition. */
+  async #settle(partition: MirrorPartition, answer: Exclude<FetchedPartition, { kind: 'batches' }>, signal: AbortSignal): Promise<void> {
+    const { regional: topic, home } = partition.route;
+    const at = { topic, partition: partition.partition };
+    const place = `${topic}:${partition.partition}`;
+    const stop = (error: FarshoreError, lost?: { readonly from: bigint; readonly to: bigint }) =>
+      stopPartition(partition, error, lost, this.#deps, signal);
+    switch (answer.kind) {
+      case 'retry':
+        // The broker went away or another one leads now: what it holds is proved before it is read on (C6).
+        partition.setMode({ mode: 'verify' });
+        return;
+      case 'diverging': {
+        const { error, lost } = diverged(at, `its leader epoch ${answer.epoch} ends at ${answer.endOffset}`, answer.endOffset);
+        await stop(error, lost);
+        return;
+      }
+      case 'out_of_range': {
+        const next = partition.read === undefined ? 0n : (partition.read.next as unknown as bigint);
+        const ends = (await readEnds(this.#deps.home, [{ topic: home, partition: partition.partition }], signal)).get(
+          `${home}:${partition.partition}`,
+        );
+        const range = ends ?? { start: answer.logStartOffset, end: answer.logEndOffset };
+        const truncated = checkTruncated(topic, partition.partition, next, range);
+        if (truncated !== undefined && this.#settings.onTruncated === 'earliest') {
+          partition.setMode({ mode: 'held', reason: 'retention at home overtook the mirror' });
+          this.#refreshDueMs = 0;
+          return;
+        }
+        const { error, lost } = truncated ?? diverged(at, `the log ends at ${range.end}, before the position ${next}`, range.end);
+        await stop(error, lost);
+        return;
+      }
+      case 'unknown_topic':
+        // Deleted, or deleted and created again: the next look at the topics tells which.
+        partition.setMode({ mode: 'held', reason: `${home} is not known at home under its topic id` });
+        this.#refreshDueMs = 0;
+        return;
+      case 'denied':
+        await stop(
+          new FarshoreError('cluster_denied', `The primary refuses to let Farshore read ${home}`, {
+            place,
+            hint: `Grant READ and DESCRIBE on topic ${home}, then: farshore partition resume ${place} --stage mirror`,
+          }),
+        );
+        return;
+      case 'corrupt':
+        await stop(
+          new FarshoreError('batch_corrupt', `The batch at offset ${answer.offset} cannot be read: ${answer.reason}`, {
+            place: `${place}@${answer.offset}`,
+            hint: `If the log at home cannot be mended: farshore partition resume ${place} --stage mirror --from OFFSET --accept-loss, with the first offset behind the batch.`,
+          }),
+        );
+        return;
+    }
+  }
+
+  /** A refused batch is sent once more in other forms; then it stops its partition and the others go on. */
+  async #refused(error: FarshoreError, signal: AbortSignal): Promise<void> {
+    const refusal = refusalOf(error);
+    const partition = refusal && this.#table.get(refusal.topic, refusal.partition);
+    if (refusal === undefined || partition === undefined) throw error;
+    const outcome = explainRefusal(refusal, partition);
+    if (outcome.kind === 'again') {
+      partition.maxBatchBytes = outcome.maxBatchBytes;
+      partition.refusedAt = outcome.reencodeAt;
+      return;
+    }
+    await stopPartition(partition, outcome.error, undefined, this.#deps, signal);
+  }
+}

@@ -1,0 +1,137 @@
+import { homeOffset, offsetValue } from '../model/offsets.ts';
+import { topicPartitionKey } from '../model/partition.ts';
+import type { MirrorPosition } from '../model/position.ts';
+import type { MirrorDependencies, MirrorSettings } from './dependencies.ts';
+import type { MirrorPartition } from './partition.ts';
+import { decideStart, diverged, proofFailure, type StartDecision } from './start-check.ts';
+import { stopPartition } from './stopping.ts';
+
+type Ends = ReadonlyMap<string, { readonly start: bigint; readonly end: bigint }>;
+const VERIFY_BYTES = 1_048_576;
+
+/** Ends of many partitions in one request a broker, by the given topic name and partition. */
+export async function readEnds(
+  log: { ends: MirrorDependencies['home']['ends'] },
+  partitions: readonly { readonly topic: string; readonly partition: number }[],
+  signal: AbortSignal,
+): Promise<Ends> {
+  if (partitions.length === 0) return new Map();
+  const answers = await log.ends(partitions, signal);
+  return new Map(answers.map((a) => [topicPartitionKey(a.topic, a.partition), { start: a.start, end: a.end }]));
+}
+
+/**
+ * Checks held partitions against both logs and sets them running, or stops them. Partitions of which a
+ * broker said nothing stay held and are asked again. Positions of partitions that begin are committed
+ * before a record of them is read.
+ */
+export async function startPartitions(
+  held: readonly MirrorPartition[],
+  positions: ReadonlyMap<string, readonly MirrorPosition[]>,
+  generationStart: (partition: MirrorPartition) => bigint,
+  deps: MirrorDependencies,
+  settings: Pick<MirrorSettings, 'onTruncated'>,
+  signal: AbortSignal,
+): Promise<void> {
+  if (held.length === 0) return;
+  const homeEnds = await readEnds(
+    deps.home,
+    held.map((p) => ({ topic: p.route.home, partition: p.partition })),
+    signal,
+  );
+  const regionalEnds = await readEnds(
+    deps.regional,
+    held.map((p) => ({ topic: p.route.regional, partition: p.partition })),
+    signal,
+  );
+  const begin: { partition: MirrorPartition; position: MirrorPosition }[] = [];
+  for (const partition of held) {
+    const home = homeEnds.get(topicPartitionKey(partition.route.home, partition.partition));
+    const regional = regionalEnds.get(topicPartitionKey(partition.route.regional, partition.partition));
+    if (home === undefined || regional === undefined) continue;
+    const position = positions.get(partition.route.regional)?.find((p) => p.partition === partition.partition);
+    const decision = decideStart({
+      topic: partition.route.regional,
+      partition: partition.partition,
+      homeTopicId: partition.homeTopicId,
+      position,
+      generationStart: generationStart(partition),
+      home,
+      regional,
+      batchBefore: position === undefined ? undefined : await batchBefore(partition, position, deps, signal),
+      compacted: partition.compacted,
+    });
+    await act(partition, decision, position, begin, deps, settings, signal);
+  }
+  if (begin.length === 0) return;
+  // A position always exists before the first record does, so that a missing one can only be a lost one.
+  await deps.regional.commit({ writes: [], positions: begin.map((b) => b.position) }, signal);
+  for (const { partition, position } of begin) run(partition, position, deps);
+}
+
+async function act(
+  partition: MirrorPartition,
+  decision: StartDecision,
+  position: MirrorPosition | undefined,
+  begin: { partition: MirrorPartition; position: MirrorPosition }[],
+  deps: MirrorDependencies,
+  settings: Pick<MirrorSettings, 'onTruncated'>,
+  signal: AbortSignal,
+): Promise<void> {
+  switch (decision.kind) {
+    case 'continue':
+      run(partition, decision.position, deps);
+      return;
+    case 'begin':
+      begin.push({ partition, position: decision.position });
+      return;
+    case 'stop':
+      partition.committed = position;
+      if (decision.error.code === 'source_truncated' && settings.onTruncated === 'earliest' && position !== undefined && decision.lost) {
+        // The operator chose in advance to go on; what is lost is still said, counted and recorded.
+        const { from, to } = decision.lost;
+        const at = { stage: 'mirror', topic: partition.route.regional, partition: partition.partition } as const;
+        const { code, message, hint } = decision.error;
+        deps.observe({ type: 'partition_stopped', ...at, code, message, hint, lostFrom: from, lostTo: to });
+        const moved = { ...position, next: homeOffset(to), leaderEpoch: -1, crc: undefined };
+        const options = { onTruncated: 'earliest' };
+        await deps.stops.record(
+          { ...at, action: 'resume', by: 'mirror.onTruncated', code, lostFrom: position.next, lostTo: moved.next, options },
+          signal,
+        );
+        begin.push({ partition, position: moved });
+        deps.observe({ type: 'partition_resumed', ...at, by: 'mirror.onTruncated' });
+        return;
+      }
+      await stopPartition(partition, decision.error, decision.lost, deps, signal);
+  }
+}
+
+function run(partition: MirrorPartition, position: MirrorPosition, { clock }: Pick<MirrorDependencies, 'clock'>): void {
+  partition.committed = position;
+  partition.read = position;
+  partition.committedAtMs = clock.monotonicMs();
+  partition.setMode({ mode: 'running' });
+}
+
+/** Proves the log of a running partition again after its leader changed or its connection broke (C6). */
+export async function verifyPartition(partition: MirrorPartition, deps: MirrorDependencies, signal: AbortSignal): Promise<void> {
+  const { read } = partition;
+  if (read === undefined) return;
+  const batch = await batchBefore(partition, read, deps, signal);
+  const failure = proofFailure({ batchBefore: batch, compacted: partition.compacted }, read, offsetValue(read.next));
+  if (failure === undefined) {
+    partition.setMode({ mode: 'running' });
+    return;
+  }
+  const { error, lost } = diverged({ topic: partition.route.regional, partition: partition.partition }, failure, undefined);
+  await stopPartition(partition, error, lost, deps, signal);
+}
+
+async function batchBefore(partition: MirrorPartition, position: MirrorPosition, deps: MirrorDependencies, signal: AbortSignal) {
+  const next = offsetValue(position.next);
+  if (next === 0n || position.crc === undefined || position.topicId !== partition.homeTopicId) return undefined;
+  // No epoch here: a fetch that carries one would be answered with the divergence instead of the batch.
+  const target = partition.targetAt(next - 1n, { leaderEpoch: -1, crc: undefined }, VERIFY_BYTES);
+  return await deps.home.batchAt(target, signal);
+}

@@ -1,0 +1,110 @@
+import type { FarshoreError } from '../model/errors.ts';
+import type { FetchTarget } from '../model/fetch.ts';
+import { type HomeOffset, offsetValue } from '../model/offsets.ts';
+import type { LogProof, MirrorPosition } from '../model/position.ts';
+import type { StageStatus } from '../model/status.ts';
+import type { Route } from './routes.ts';
+
+/**
+ * Modes of a partition, changed by `setMode` alone.
+ *
+ *   held      known, not to be read yet: its topic is growing, or its start was not checked
+ *   running   fetched in every round
+ *   verify    the leader changed or the connection broke: the log is proved before the next fetch (C6)
+ *   paused    by an operator
+ *   stopped   by an error; only an operator's resume leaves it
+ */
+export type PartitionMode =
+  | { readonly mode: 'held'; readonly reason: string }
+  | { readonly mode: 'running' }
+  | { readonly mode: 'verify' }
+  | { readonly mode: 'paused'; readonly by: string; readonly since: string }
+  | { readonly mode: 'stopped'; readonly error: FarshoreError; readonly since: string };
+
+export class MirrorPartition {
+  readonly route: Route;
+  readonly partition: number;
+  /** Topic id at home that the ledger accepted. */
+  homeTopicId: string;
+  /** Durable in the region. */
+  committed: MirrorPosition | undefined;
+  /** Ahead of `committed` by what is in the transaction that is under way. */
+  read: MirrorPosition | undefined;
+  /** Last stable offset at home, as the last answer told it. */
+  end: HomeOffset | undefined;
+  /** Monotonic milliseconds of the last commit that carried this position (C11). */
+  committedAtMs = 0;
+  maxBatchBytes: number;
+  compacted: boolean;
+  /** The batch at this offset was refused in its own form. */
+  refusedAt: bigint | undefined;
+  #mode: PartitionMode = { mode: 'held', reason: 'starting' };
+
+  constructor(route: Route, partition: number, topic: { homeTopicId: string; maxBatchBytes: number; compacted: boolean }) {
+    this.route = route;
+    this.partition = partition;
+    this.homeTopicId = topic.homeTopicId;
+    this.maxBatchBytes = topic.maxBatchBytes;
+    this.compacted = topic.compacted;
+  }
+
+  get mode(): PartitionMode {
+    return this.#mode;
+  }
+
+  setMode(mode: PartitionMode): void {
+    this.#mode = mode;
+  }
+
+  /** Forgets what was read ahead: the next fetch starts at what is durable. */
+  rewindToCommitted(): void {
+    this.read = this.committed;
+  }
+
+  fetchTarget(maxBytes: number): FetchTarget | undefined {
+    if (this.#mode.mode !== 'running' || this.read === undefined) return undefined;
+    return this.targetAt(offsetValue(this.read.next), this.read, maxBytes);
+  }
+
+  targetAt(offset: bigint, proof: LogProof, maxBytes: number): FetchTarget {
+    return {
+      topic: this.route.home,
+      topicId: this.homeTopicId,
+      partition: this.partition,
+      offset,
+      lastFetchedEpoch: proof.leaderEpoch,
+      maxBytes,
+    };
+  }
+
+  status(): StageStatus {
+    const mode = this.#mode;
+    const text = (offset: HomeOffset | undefined): string | null => (offset === undefined ? null : String(offsetValue(offset)));
+    const base = { next: text(this.committed?.next), end: text(this.end), code: null, message: null, hint: null, since: null };
+    switch (mode.mode) {
+      case 'running':
+      case 'verify':
+        return { ...base, state: 'running' };
+      case 'held':
+        return { ...base, state: 'waiting', message: mode.reason };
+      case 'paused':
+        return {
+          ...base,
+          state: 'paused',
+          code: 'partition_paused',
+          message: `paused by ${mode.by}`,
+          hint: `farshore partition resume ${this.route.regional}:${this.partition} --stage mirror`,
+          since: mode.since,
+        };
+      case 'stopped':
+        return {
+          ...base,
+          state: 'stopped',
+          code: mode.error.code,
+          message: mode.error.message,
+          hint: mode.error.hint ?? null,
+          since: mode.since,
+        };
+    }
+  }
+}

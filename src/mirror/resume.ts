@@ -1,0 +1,62 @@
+import { FarshoreError } from '../model/errors.ts';
+
+/** What an operator asked for one partition. */
+export interface ResumeRequest {
+  readonly from: 'earliest' | bigint | undefined;
+  readonly acceptLoss: boolean;
+  readonly acceptRecreated: boolean;
+  readonly acceptRewind: boolean;
+  readonly by: string;
+}
+
+export type ResumeDecision =
+  /** Check the partition again from its committed position. */
+  | { readonly kind: 'recheck' }
+  /** Move the position to `next`; `lost` offsets are given up. A rewind starts a new generation first (C1). */
+  | {
+      readonly kind: 'move';
+      readonly next: bigint;
+      readonly rewind: boolean;
+      readonly lost: { readonly from: bigint; readonly to: bigint } | undefined;
+    }
+  | { readonly kind: 'refuse'; readonly error: FarshoreError };
+
+/** `next` is the committed position at home, undefined when there is none. */
+export function decideResume(
+  place: string,
+  request: ResumeRequest,
+  view: { readonly next: bigint | undefined; readonly home: { readonly start: bigint; readonly end: bigint } },
+): ResumeDecision {
+  const { home, next } = view;
+  const refuse = (message: string, hint: string): ResumeDecision => ({
+    kind: 'refuse',
+    error: new FarshoreError('request_invalid', message, { place, hint }),
+  });
+  if (request.from === undefined) {
+    // --accept-loss alone means: give up what retention has taken, and not a record more.
+    if (request.acceptLoss && next !== undefined && next < home.start) {
+      return { kind: 'move', next: home.start, rewind: false, lost: { from: next, to: home.start } };
+    }
+    return { kind: 'recheck' };
+  }
+  const target = request.from === 'earliest' ? home.start : request.from;
+  if (target < home.start || target > home.end) {
+    return refuse(
+      `The log at home holds offsets ${home.start} to ${home.end}, not ${target}`,
+      `Give --from an offset in that range, or --from earliest.`,
+    );
+  }
+  if (next !== undefined && target === next) return { kind: 'recheck' };
+  if (next === undefined || target < next) {
+    if (!request.acceptRewind) {
+      return refuse(
+        `Going back from ${next ?? 'an unknown position'} to ${target} mirrors records again, as a new generation`,
+        'Add --accept-rewind. Tables without a source version take the re-mirrored states as new ones.',
+      );
+    }
+    return { kind: 'move', next: target, rewind: true, lost: undefined };
+  }
+  if (!request.acceptLoss)
+    return refuse(`Going on from ${target} gives up offsets ${next} to ${target - 1n}`, 'Add --accept-loss to give them up.');
+  return { kind: 'move', next: target, rewind: false, lost: { from: next, to: target } };
+}

@@ -1,0 +1,142 @@
+import { FarshoreError } from '../model/errors.ts';
+import { homeOffset, offsetValue } from '../model/offsets.ts';
+import type { LogProof, MirrorPosition } from '../model/position.ts';
+
+/** Everything known about one partition when mirror is about to read it. */
+export interface StartView {
+  readonly topic: string;
+  readonly partition: number;
+  readonly homeTopicId: string;
+  /** Committed in the region; undefined when the group holds none. */
+  readonly position: MirrorPosition | undefined;
+  /** Regional offset at which the newest generation starts: nothing of it was mirrored while the end is still there. */
+  readonly generationStart: bigint;
+  readonly home: { readonly start: bigint; readonly end: bigint };
+  readonly regional: { readonly start: bigint; readonly end: bigint };
+  /** The batch at home that holds the record before the position; undefined when the log holds it no more. */
+  readonly batchBefore: { readonly lastOffset: bigint; readonly leaderEpoch: number; readonly crc: number } | undefined;
+  /** Compaction may rewrite or remove the batch before the position. */
+  readonly compacted: boolean;
+}
+
+export type StartDecision =
+  /** Read on from `position`. */
+  | { readonly kind: 'continue'; readonly position: MirrorPosition }
+  /** Nothing was mirrored yet: commit this position before the first record, so that a missing one always means a lost one. */
+  | { readonly kind: 'begin'; readonly position: MirrorPosition }
+  | { readonly kind: 'stop'; readonly error: FarshoreError; readonly lost: { readonly from: bigint; readonly to: bigint } | undefined };
+
+const resumeCommand = (topic: string, partition: number, flags: string): string =>
+  `farshore partition resume ${topic}:${partition} --stage mirror ${flags}`;
+
+/** Decides whether the logs on both sides are those the position was taken in (C6), and where to go on. */
+export function decideStart(view: StartView): StartDecision {
+  const { topic, partition, position } = view;
+  if (position === undefined || position.topicId !== view.homeTopicId) {
+    // A position of another topic id is left from before an accepted re-creation: the ledger's id is the accepted one.
+    if (position === undefined && view.regional.end > view.generationStart) return missing(view);
+    return { kind: 'begin', position: beginning(view) };
+  }
+  const next = offsetValue(position.next);
+  const truncated = checkTruncated(topic, partition, next, view.home);
+  if (truncated !== undefined) return truncated;
+  if (next > view.home.end) return diverged(view, `the log ends at ${view.home.end}, before the position ${next}`, view.home.end);
+  const proof = proofFailure(view, position, next);
+  if (proof !== undefined) return diverged(view, proof, undefined);
+  if (position.regionalEnd !== undefined && view.regional.end < offsetValue(position.regionalEnd)) {
+    return regionTruncated(view, offsetValue(position.regionalEnd));
+  }
+  return { kind: 'continue', position };
+}
+
+export function beginning(view: Pick<StartView, 'topic' | 'partition' | 'homeTopicId' | 'home'>): MirrorPosition {
+  const { topic, partition, homeTopicId, home } = view;
+  return { topic, partition, topicId: homeTopicId, next: homeOffset(home.start), leaderEpoch: -1, crc: undefined, regionalEnd: undefined };
+}
+
+/** Records between the position and the log start were deleted at home before they were mirrored. */
+export function checkTruncated(
+  topic: string,
+  partition: number,
+  next: bigint,
+  home: { readonly start: bigint; readonly end: bigint },
+): Extract<StartDecision, { kind: 'stop' }> | undefined {
+  if (next >= home.start) return undefined;
+  return {
+    kind: 'stop',
+    lost: { from: next, to: home.start },
+    error: new FarshoreError(
+      'source_truncated',
+      `Retention at home overtook the mirror: offsets ${next} to ${home.start - 1n} are gone, ${home.start - next} records at most`,
+      {
+        place: `${topic}:${partition}@${next}`,
+        hint: `To give them up and go on from ${home.start}: ${resumeCommand(topic, partition, `--from ${home.start} --accept-loss`)}`,
+        facts: { lostFrom: String(next), lostTo: String(home.start) },
+      },
+    ),
+  };
+}
+
+/** Why the batch before the position is not the one that was read, or undefined when it is, or cannot be judged. */
+export function proofFailure(view: Pick<StartView, 'batchBefore' | 'compacted'>, proof: LogProof, next: bigint): string | undefined {
+  const { batchBefore, compacted } = view;
+  if (batchBefore === undefined || proof.crc === undefined || compacted) return undefined;
+  // The batch of the proof ended before a gap that was passed (C8): another batch says nothing about it.
+  if (batchBefore.lastOffset !== next - 1n) return undefined;
+  if (batchBefore.crc !== proof.crc) return `the batch before offset ${next} is another one than was mirrored (its checksum differs)`;
+  if (batchBefore.leaderEpoch !== proof.leaderEpoch) {
+    return `the batch before offset ${next} was written under leader epoch ${batchBefore.leaderEpoch}, the mirrored one under ${proof.leaderEpoch}`;
+  }
+  return undefined;
+}
+
+function missing(view: StartView): StartDecision {
+  const { topic, partition } = view;
+  return {
+    kind: 'stop',
+    lost: undefined,
+    error: new FarshoreError(
+      'position_missing',
+      `The regional partition already holds mirrored records up to ${view.regional.end}, but its position is gone`,
+      {
+        place: `${topic}:${partition}`,
+        hint: `To mirror it again from the start, as a new generation: ${resumeCommand(topic, partition, '--from earliest --accept-rewind')}`,
+        facts: { regionalEnd: String(view.regional.end) },
+      },
+    ),
+  };
+}
+
+export function diverged(
+  view: Pick<StartView, 'topic' | 'partition'>,
+  why: string,
+  commonEnd: bigint | undefined,
+): Extract<StartDecision, { kind: 'stop' }> {
+  const { topic, partition } = view;
+  const from = commonEnd === undefined ? 'earliest' : String(commonEnd);
+  return {
+    kind: 'stop',
+    lost: undefined,
+    error: new FarshoreError('source_diverged', `The log at home is not the one that was mirrored: ${why}`, {
+      place: `${topic}:${partition}`,
+      hint: `To mirror what the log holds now, as a new generation: ${resumeCommand(topic, partition, `--from ${from} --accept-rewind`)}`,
+    }),
+  };
+}
+
+function regionTruncated(view: StartView, recordedEnd: bigint): StartDecision {
+  const { topic, partition, regional } = view;
+  return {
+    kind: 'stop',
+    lost: { from: regional.end, to: recordedEnd },
+    error: new FarshoreError(
+      'region_truncated',
+      `The regional partition ends at ${regional.end}, but records up to ${recordedEnd} were mirrored into it`,
+      {
+        place: `${topic}:${partition}`,
+        hint: `To mirror it again from the start, as a new generation: ${resumeCommand(topic, partition, '--from earliest --accept-rewind')}`,
+        facts: { regionalEnd: String(regional.end), recordedEnd: String(recordedEnd) },
+      },
+    ),
+  };
+}

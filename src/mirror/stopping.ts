@@ -1,0 +1,22 @@
+import type { FarshoreError } from '../model/errors.ts';
+import type { MirrorDependencies } from './dependencies.ts';
+import type { MirrorPartition } from './partition.ts';
+
+/** Stops a partition: mode, event and ledger say the same. Saying it again with the same code changes nothing. */
+export async function stopPartition(
+  partition: MirrorPartition,
+  error: FarshoreError,
+  lost: { readonly from: bigint; readonly to: bigint } | undefined,
+  { stops, observe, clock }: Pick<MirrorDependencies, 'stops' | 'observe' | 'clock'>,
+  signal: AbortSignal,
+): Promise<void> {
+  const { mode } = partition;
+  if (mode.mode === 'paused' || (mode.mode === 'stopped' && mode.error.code === error.code)) return;
+  const since = new Date(clock.wallMs()).toISOString();
+  partition.setMode({ mode: 'stopped', error, since });
+  partition.rewindToCommitted();
+  const { code, message, hint } = error;
+  const at = { stage: 'mirror', topic: partition.route.regional, partition: partition.partition } as const;
+  observe({ type: 'partition_stopped', ...at, code, message, hint, lostFrom: lost?.from, lostTo: lost?.to });
+  await stops.put({ ...at, state: 'stopped', code, message, hint, since }, signal);
+}

@@ -1,0 +1,53 @@
+import pg from 'pg';
+import { FarshoreError, findFarshoreError } from '../model/errors.ts';
+import { sqlStateMeaning } from './sqlstate.ts';
+
+/** Whether a failed transaction can have been committed all the same. */
+export type Outcome = 'not_applied' | 'unknown';
+
+// Class 22 quotes the value it could not take, which may be personal data: it stays in the record.
+const withoutValues = (sqlState: string, message: string): string =>
+  sqlState.startsWith('22') ? message.replace(/".*"/s, '"…"') : message;
+
+/** Whether the session is gone or useless after this error: everything that is not a plain refusal by the server. */
+export function sessionIsLost(error: unknown): boolean {
+  if (error instanceof FarshoreError) return false;
+  if (!(error instanceof pg.DatabaseError) || error.code === undefined) return true;
+  return sqlStateMeaning(error.code, error.routine).sessionLost;
+}
+
+/**
+ * The FarshoreError for what the driver threw. A refusal by the server is told by its SQLSTATE, which
+ * is in the facts (`sqlState`) with table, column and constraint where the server names them; anything
+ * else is a lost connection. (An EPIPE looks like a SQLSTATE, so the class of the error decides, not its code.)
+ */
+export function databaseError(error: unknown, outcome?: Outcome): FarshoreError {
+  const facts = outcome === undefined ? {} : { outcome };
+  const own = findFarshoreError(error);
+  if (own !== undefined) {
+    return outcome === undefined
+      ? own
+      : new FarshoreError(own.code, own.message, {
+          cause: own,
+          facts: { ...own.facts, ...facts },
+          ...(own.hint === undefined ? {} : { hint: own.hint }),
+          ...(own.place === undefined ? {} : { place: own.place }),
+        });
+  }
+  if (error instanceof pg.DatabaseError && error.code !== undefined) {
+    const { code, routine, schema, table, column, constraint } = error;
+    return new FarshoreError(sqlStateMeaning(code, routine).code, withoutValues(code, error.message), {
+      cause: error,
+      ...(table === undefined ? {} : { place: `table ${schema ?? '?'}.${table}` }),
+      facts: {
+        sqlState: code,
+        ...facts,
+        ...(table === undefined ? {} : { table: `${schema ?? '?'}.${table}` }),
+        ...(column === undefined ? {} : { column }),
+        ...(constraint === undefined ? {} : { constraint }),
+      },
+    });
+  }
+  const message = error instanceof Error ? error.message : String(error);
+  return new FarshoreError('database_unreachable', `No connection to the database: ${message}`, { cause: error, facts });
+}

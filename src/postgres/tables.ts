@@ -1,0 +1,124 @@
+import type { Statement } from '../apply/contracts.ts';
+import type { Database } from './database.ts';
+import { json, type TextRow, text, truth } from './result-values.ts';
+
+export interface TableName {
+  readonly schema: string;
+  readonly table: string;
+}
+
+export interface ColumnDescription {
+  readonly name: string;
+  /** As format_type writes it: `bigint`, `numeric(12,2)`, `timestamp with time zone`, `text[]`. */
+  readonly type: string;
+  readonly nullable: boolean;
+  /** A value of its own when none is given: a default, an identity or a generated column. */
+  readonly hasDefault: boolean;
+  /** `always` columns cannot be written. */
+  readonly generated: 'no' | 'stored' | 'virtual';
+  readonly identity: 'no' | 'always' | 'by default';
+}
+
+export interface UniqueIndex {
+  readonly name: string;
+  /** In index order; empty when an element is an expression. */
+  readonly columns: readonly string[];
+  readonly primary: boolean;
+  /** Partial, deferrable or invalid indexes and expressions cannot be the target of `on conflict`. */
+  readonly usableAsKey: boolean;
+}
+
+export type TableRight = 'select' | 'insert' | 'update' | 'delete';
+
+export interface TableDescription extends TableName {
+  readonly kind: 'table' | 'partitioned' | 'view' | 'foreign' | 'other';
+  readonly columns: readonly ColumnDescription[];
+  /** In index order; empty without a primary key. */
+  readonly primaryKey: readonly string[];
+  readonly uniqueIndexes: readonly UniqueIndex[];
+  /** Row-level security applies to this role: rows may be hidden from the guards. */
+  readonly rowSecurity: boolean;
+  readonly rights: readonly TableRight[];
+}
+
+const tableRights: readonly TableRight[] = ['select', 'insert', 'update', 'delete'];
+
+// attgenerated 'v' exists from PostgreSQL 18 on. A column of a domain shows the domain's name.
+const describeStatement = (tables: readonly TableName[]): Statement => ({
+  text: `select n.nspname as schema, c.relname as table, c.relkind as kind,
+       coalesce((select json_agg(json_build_object(
+                   'name', a.attname, 'type', format_type(a.atttypid, a.atttypmod), 'nullable', not a.attnotnull,
+                   'hasDefault', a.atthasdef or a.attidentity <> '', 'generated', a.attgenerated, 'identity', a.attidentity)
+                   order by a.attnum)
+                   from pg_attribute a where a.attrelid = c.oid and a.attnum > 0 and not a.attisdropped), '[]') as columns,
+       coalesce((select json_agg(json_build_object(
+                   'name', x.relname, 'primary', i.indisprimary,
+                   'usableAsKey', i.indisvalid and i.indimmediate and i.indpred is null and i.indexprs is null,
+                   'columns', case when i.indexprs is not null then '[]'::json else
+                     (select json_agg(a.attname order by k.place)
+                        from unnest(i.indkey::int2[]) with ordinality as k (attnum, place)
+                        join pg_attribute a on a.attrelid = c.oid and a.attnum = k.attnum
+                       where k.place <= i.indnkeyatts) end)
+                   order by i.indisprimary desc, x.relname)
+                   from pg_index i join pg_class x on x.oid = i.indexrelid
+                  where i.indrelid = c.oid and i.indisunique), '[]') as indexes,
+       row_security_active(c.oid) as row_security,
+       (select coalesce(json_agg(r.name), '[]') from unnest($3::text[]) as r (name) where has_table_privilege(c.oid, r.name)) as rights
+  from unnest($1::text[], $2::text[]) as wanted (schema, name)
+  join pg_namespace n on n.nspname = wanted.schema
+  join pg_class c on c.relnamespace = n.oid and c.relname = wanted.name and c.relkind in ('r', 'p', 'v', 'm', 'f')
+ order by 1, 2`,
+  values: [tables.map(({ schema }) => schema), tables.map(({ table }) => table), tableRights],
+});
+
+const kinds: Readonly<Record<string, TableDescription['kind']>> = { r: 'table', p: 'partitioned', v: 'view', f: 'foreign' };
+const generatedKinds: Readonly<Record<string, ColumnDescription['generated']>> = { s: 'stored', v: 'virtual' };
+const identityKinds: Readonly<Record<string, ColumnDescription['identity']>> = { a: 'always', d: 'by default' };
+
+interface RawColumn {
+  readonly name: string;
+  readonly type: string;
+  readonly nullable: boolean;
+  readonly hasDefault: boolean;
+  readonly generated: string;
+  readonly identity: string;
+}
+
+function description(row: TextRow): TableDescription {
+  const uniqueIndexes = json(row, 'indexes') as readonly UniqueIndex[];
+  return {
+    schema: text(row, 'schema'),
+    table: text(row, 'table'),
+    kind: kinds[text(row, 'kind')] ?? 'other',
+    columns: (json(row, 'columns') as readonly RawColumn[]).map((column) => ({
+      ...column,
+      generated: generatedKinds[column.generated] ?? 'no',
+      identity: identityKinds[column.identity] ?? 'no',
+    })),
+    primaryKey: uniqueIndexes.find(({ primary }) => primary)?.columns ?? [],
+    uniqueIndexes,
+    rowSecurity: truth(row, 'row_security'),
+    rights: json(row, 'rights') as readonly TableRight[],
+  };
+}
+
+/** Tables as they are now, by exact name (no folding to lower case); a table that does not exist is left out. */
+export async function describeTables(
+  database: Database,
+  tables: readonly TableName[],
+  signal: AbortSignal,
+): Promise<readonly TableDescription[]> {
+  const { rows } = await database.query(describeStatement(tables), signal);
+  return rows.map(description);
+}
+
+/** Runs DDL in one transaction, all or nothing. Rejects with `database_denied` when the role may not. */
+export async function executeDdl(database: Database, statements: readonly string[], signal: AbortSignal): Promise<void> {
+  await database.transaction(
+    statements.map((statement) => ({ text: statement, values: [] })),
+    signal,
+  );
+}
+
+/** A name as SQL writes it: always quoted. */
+export const quoteName = (name: string): string => `"${name.replaceAll('"', '""')}"`;

@@ -1,0 +1,194 @@
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import type { PartitionStop } from '../../src/mirror/contracts.ts';
+import { homeOffset, type RegionalOffset, regionalOffset } from '../../src/model/offsets.ts';
+import { clusterLedger } from '../../src/postgres/cluster-ledger.ts';
+import type { Database } from '../../src/postgres/database.ts';
+import { schemaKeeper } from '../../src/postgres/schema-keeper.ts';
+import { stopLedger } from '../../src/postgres/stop-ledger.ts';
+import { topicLedger } from '../../src/postgres/topic-ledger.ts';
+import { topicOrders } from '../../src/postgres/topic-orders.ts';
+import { freshDatabase } from '../rig/context.ts';
+import { migratedDatabase, never, rejectionOf, rowsOf } from './postgres-fixtures.ts';
+
+let database: Database;
+
+beforeAll(async () => {
+  database = await migratedDatabase(await freshDatabase());
+});
+
+afterAll(async () => {
+  await database.close();
+});
+
+const uuid = (n: number) => `6a5f6c6e-0000-4000-8000-${String(n).padStart(12, '0')}`;
+const starts = (...offsets: readonly bigint[]): ReadonlyMap<number, RegionalOffset> =>
+  new Map(offsets.map((offset, partition) => [partition, regionalOffset(offset)]));
+const claim = (topic: string, home = 'us-east') =>
+  topicLedger(database).claim({ topic, home, homeTopicId: uuid(1), regionalTopicId: uuid(2), starts: starts(0n, 0n) }, never);
+
+describe('the topic ledger', () => {
+  it('C24: the first claim of a topic holds, with epoch 1 and generation 1', async () => {
+    const claimed = await claim('one');
+    expect(claimed).toEqual({
+      topic: 'one',
+      home: 'us-east',
+      homeEpoch: 1,
+      homeTopicId: uuid(1),
+      regionalTopicId: uuid(2),
+      partitions: 2,
+      generations: [{ generation: 1, starts: starts(0n, 0n) }],
+    });
+    expect(await claim('one', 'ap-south')).toEqual(claimed);
+    expect(await topicLedger(database).load(never)).toEqual([claimed]);
+  });
+
+  it('lets one of several claims at once through', async () => {
+    const claims = await Promise.all(['a', 'b', 'c', 'd'].map((home) => claim('raced', home)));
+    expect(new Set(claims.map(({ home }) => home)).size).toBe(1);
+  });
+
+  it('C1: a generation is raised once, with where it starts in every partition', async () => {
+    await claim('grown');
+    const raise = (expected: number) =>
+      topicLedger(database).raiseGeneration(
+        {
+          topic: 'grown',
+          expected,
+          reason: 'partitions grew',
+          homeTopicId: uuid(1),
+          regionalTopicId: uuid(2),
+          starts: starts(2n ** 60n + 1n, 7n, 0n, 0n),
+        },
+        never,
+      );
+    const raised = await raise(1);
+    expect(raised).toMatchObject({ partitions: 4, homeEpoch: 1 });
+    expect(raised.generations).toEqual([
+      { generation: 1, starts: starts(0n, 0n) },
+      { generation: 2, starts: starts(2n ** 60n + 1n, 7n, 0n, 0n) },
+    ]);
+    expect(await raise(1)).toEqual(raised);
+  });
+
+  it('tells apply the generations, and where each home begins in every partition', async () => {
+    expect(await topicOrders(database).load(['grown', 'nobody.claimed'], never)).toEqual([
+      {
+        topic: 'grown',
+        home: 'us-east',
+        regionalTopicId: uuid(2),
+        generations: [
+          { generation: 1, starts: starts(0n, 0n) },
+          { generation: 2, starts: starts(2n ** 60n + 1n, 7n, 0n, 0n) },
+        ],
+        homeEpochs: [
+          {
+            epoch: 1,
+            home: 'us-east',
+            starts: new Map([0, 1, 2, 3].map((partition) => [partition, 0n])),
+          },
+        ],
+      },
+    ]);
+  });
+
+  it('forgets where homes began in a regional topic that was created again', async () => {
+    await claim('again');
+    await rowsOf(database, "update farshore.topics set home_epoch = 2, home = 'eu' where topic = 'again'");
+    await rowsOf(database, "insert into farshore.home_epochs values ('again', 2, 0, 'eu', 500), ('again', 2, 1, 'eu', 600)");
+    await topicLedger(database).raiseGeneration(
+      { topic: 'again', expected: 1, reason: 'created again', homeTopicId: uuid(1), regionalTopicId: uuid(3), starts: starts(0n, 0n) },
+      never,
+    );
+    const [order] = await topicOrders(database).load(['again'], never);
+    expect(order?.homeEpochs).toEqual([
+      {
+        epoch: 2,
+        home: 'eu',
+        starts: new Map([
+          [0, 0n],
+          [1, 0n],
+        ]),
+      },
+    ]);
+  });
+});
+
+describe('the stop ledger', () => {
+  const stop: PartitionStop = {
+    stage: 'mirror',
+    topic: 'one',
+    partition: 3,
+    state: 'stopped',
+    code: 'source_truncated',
+    message: 'it is gone',
+    hint: undefined,
+    since: '2026-11-23T07:00:00.125Z',
+  };
+
+  it('keeps stops by stage, the latest word for a partition', async () => {
+    const ledger = stopLedger(database);
+    await ledger.put(stop, never);
+    await ledger.put({ ...stop, stage: 'apply' }, never);
+    const paused = { ...stop, state: 'paused', code: 'partition_paused', hint: 'farshore partition resume one:3' } as const;
+    await ledger.put(paused, never);
+    expect(await ledger.load('mirror', never)).toEqual([paused]);
+    await ledger.clear('mirror', 'one', 3, never);
+    expect(await ledger.load('mirror', never)).toEqual([]);
+    expect(await ledger.load('apply', never)).toEqual([{ ...stop, stage: 'apply' }]);
+  });
+
+  it('writes down who did what and which offsets were given up', async () => {
+    await stopLedger(database).record(
+      {
+        action: 'resume',
+        stage: 'mirror',
+        topic: 'one',
+        partition: 3,
+        by: "o'neil",
+        code: undefined,
+        lostFrom: homeOffset(1n),
+        lostTo: homeOffset(2n ** 62n),
+        options: { from: 'earliest' },
+      },
+      never,
+    );
+    expect(await rowsOf(database, 'select by, code, lost_from, lost_to, options from farshore.operator_actions')).toEqual([
+      { by: "o'neil", code: null, lost_from: '1', lost_to: `${2n ** 62n}`, options: '{"from": "earliest"}' },
+    ]);
+  });
+});
+
+describe('kept schemas', () => {
+  it('C22: are kept by registry and id, and one id never stands for two texts', async () => {
+    const keeper = schemaKeeper(database);
+    expect(await keeper.get('r1', '7', never)).toBeUndefined();
+    expect(await keeper.put('r1', '7', '"long"', never)).toBe('kept');
+    expect(await keeper.put('r1', '7', '"long"', never)).toBe('same');
+    expect(await keeper.put('r1', '7', '"int"', never)).toBe('conflict');
+    expect(await keeper.put('r2', '7', '"int"', never)).toBe('kept');
+    expect(await keeper.get('r1', '7', never)).toBe('"long"');
+  });
+});
+
+describe('the cluster ledger', () => {
+  it('remembers the first cluster of each role and refuses another', async () => {
+    const ledger = clusterLedger(database);
+    await ledger.confirm('primary', 'us-east', 'AAA', never);
+    await ledger.confirm('primary', 'renamed', 'AAA', never);
+    expect(await rejectionOf(ledger.confirm('primary', 'us-east', 'BBB', never))).toMatchObject({
+      code: 'cluster_wrong',
+      place: 'primary.kafka.brokers',
+      hint: expect.stringContaining("delete from farshore.clusters where role = 'primary'"),
+    });
+  });
+
+  it('refuses one cluster in both roles and remembers nothing of it', async () => {
+    const ledger = clusterLedger(database);
+    expect(await rejectionOf(ledger.confirm('regional', 'eu', 'AAA', never))).toMatchObject({ code: 'cluster_wrong' });
+    await ledger.confirm('regional', 'eu', 'CCC', never);
+    expect(await rowsOf(database, 'select role, cluster_id from farshore.clusters order by role')).toEqual([
+      { role: 'primary', cluster_id: 'AAA' },
+      { role: 'regional', cluster_id: 'CCC' },
+    ]);
+  });
+});

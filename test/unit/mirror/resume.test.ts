@@ -1,0 +1,60 @@
+import { describe, expect, it } from 'vitest';
+import { decideResume, type ResumeRequest } from '../../../src/mirror/resume.ts';
+
+const request = (changes: Partial<ResumeRequest> = {}): ResumeRequest => ({
+  from: undefined,
+  acceptLoss: false,
+  acceptRecreated: false,
+  acceptRewind: false,
+  by: 'sre',
+  ...changes,
+});
+
+const view = { next: 100n, home: { start: 50n, end: 200n } };
+const truncated = { next: 100n, home: { start: 150n, end: 200n } };
+
+describe('what an operator may do with a mirror partition', () => {
+  it('checks again from where it stands when nothing else is asked', () => {
+    expect(decideResume('t:0', request(), view)).toEqual({ kind: 'recheck' });
+  });
+
+  it('gives up exactly what retention has taken, and only when that is accepted', () => {
+    expect(decideResume('t:0', request({ acceptLoss: true }), truncated)).toEqual({
+      kind: 'move',
+      next: 150n,
+      rewind: false,
+      lost: { from: 100n, to: 150n },
+    });
+    expect(decideResume('t:0', request(), truncated)).toEqual({ kind: 'recheck' });
+    expect(decideResume('t:0', request({ from: 150n }), truncated)).toMatchObject({ kind: 'refuse' });
+    expect(decideResume('t:0', request({ from: 'earliest', acceptLoss: true }), truncated)).toMatchObject({
+      kind: 'move',
+      lost: { from: 100n, to: 150n },
+    });
+  });
+
+  it('C1: goes back only as an accepted rewind, which is a new generation', () => {
+    expect(decideResume('t:0', request({ from: 'earliest' }), view)).toMatchObject({ kind: 'refuse' });
+    expect(decideResume('t:0', request({ from: 'earliest', acceptRewind: true }), view)).toEqual({
+      kind: 'move',
+      next: 50n,
+      rewind: true,
+      lost: undefined,
+    });
+  });
+
+  it('refuses an offset that the log does not hold', () => {
+    expect(decideResume('t:0', request({ from: 500n, acceptLoss: true }), view)).toMatchObject({
+      kind: 'refuse',
+      error: { code: 'request_invalid' },
+    });
+  });
+
+  it('counts a rewind from a lost position as a rewind', () => {
+    expect(decideResume('t:0', request({ from: 'earliest' }), { ...view, next: undefined })).toMatchObject({ kind: 'refuse' });
+    expect(decideResume('t:0', request({ from: 'earliest', acceptRewind: true }), { ...view, next: undefined })).toMatchObject({
+      kind: 'move',
+      rewind: true,
+    });
+  });
+});

@@ -1,0 +1,83 @@
+import { describe, expect, it } from 'vitest';
+import { decideStart, type StartView } from '../../../src/mirror/start-check.ts';
+import { homeOffset, offsetValue, regionalOffset } from '../../../src/model/offsets.ts';
+import type { MirrorPosition } from '../../../src/model/position.ts';
+
+const position: MirrorPosition = {
+  topic: 'billing.invoices',
+  partition: 3,
+  topicId: 'home-id',
+  next: homeOffset(100n),
+  leaderEpoch: 4,
+  crc: 0xabc,
+  regionalEnd: regionalOffset(120n),
+};
+
+const view = (changes: Partial<StartView> = {}): StartView => ({
+  topic: 'billing.invoices',
+  partition: 3,
+  homeTopicId: 'home-id',
+  position,
+  generationStart: 0n,
+  home: { start: 0n, end: 500n },
+  regional: { start: 0n, end: 121n },
+  batchBefore: { lastOffset: 99n, leaderEpoch: 4, crc: 0xabc },
+  compacted: false,
+  ...changes,
+});
+
+const stopCode = (changes: Partial<StartView>): string => {
+  const decision = decideStart(view(changes));
+  return decision.kind === 'stop' ? decision.error.code : decision.kind;
+};
+
+describe('where mirror starts in a partition', () => {
+  it('goes on from the committed position when both logs are the ones it was taken in', () => {
+    expect(decideStart(view())).toEqual({ kind: 'continue', position });
+  });
+
+  it('begins at the log start when nothing was mirrored yet', () => {
+    const decision = decideStart(view({ position: undefined, regional: { start: 0n, end: 0n }, home: { start: 40n, end: 50n } }));
+    expect(decision.kind === 'begin' && offsetValue(decision.position.next)).toBe(40n);
+  });
+
+  it('C11: stops when the position is gone but the region holds mirrored records', () => {
+    expect(stopCode({ position: undefined })).toBe('position_missing');
+  });
+
+  it('begins anew after an accepted re-creation: a position of another topic id is from before it', () => {
+    expect(stopCode({ homeTopicId: 'new-id' })).toBe('begin');
+  });
+
+  it('C6: stops when retention overtook the position, and names the lost range and the command', () => {
+    const decision = decideStart(view({ home: { start: 150n, end: 500n } }));
+    expect(decision).toMatchObject({ kind: 'stop', lost: { from: 100n, to: 150n } });
+    expect(decision.kind === 'stop' && decision.error.hint).toContain(
+      'farshore partition resume billing.invoices:3 --stage mirror --from 150 --accept-loss',
+    );
+  });
+
+  it('C6: stops when the log was cut below the position', () => {
+    expect(stopCode({ home: { start: 0n, end: 80n } })).toBe('source_diverged');
+  });
+
+  it('C6: stops when the log was cut and refilled past the position: the last batch has another checksum', () => {
+    expect(stopCode({ batchBefore: { lastOffset: 99n, leaderEpoch: 4, crc: 0xdef } })).toBe('source_diverged');
+  });
+
+  it('C6: stops when the batch before the position has another leader epoch', () => {
+    expect(stopCode({ batchBefore: { lastOffset: 99n, leaderEpoch: 5, crc: 0xabc } })).toBe('source_diverged');
+  });
+
+  it('C6: does not judge a compacted topic by a batch that compaction may rewrite', () => {
+    expect(stopCode({ batchBefore: { lastOffset: 99n, leaderEpoch: 4, crc: 0xdef }, compacted: true })).toBe('continue');
+  });
+
+  it('does not judge by a batch that does not end at the position (a gap was passed)', () => {
+    expect(stopCode({ batchBefore: { lastOffset: 90n, leaderEpoch: 4, crc: 0xdef } })).toBe('continue');
+  });
+
+  it('C6: stops when the region ends below what was mirrored into it', () => {
+    expect(stopCode({ regional: { start: 0n, end: 119n } })).toBe('region_truncated');
+  });
+});

@@ -1,0 +1,96 @@
+import { describe, expect, it } from 'vitest';
+import { missingTopics, selectRoutes } from '../../../src/mirror/routes.ts';
+import { configChanges, isCompacted, mirroredConfigs } from '../../../src/mirror/topic-configs.ts';
+
+describe('configs of a mirrored topic', () => {
+  const home = new Map([
+    ['retention.ms', '1000'],
+    ['cleanup.policy', 'compact,delete'],
+    ['message.timestamp.type', 'LogAppendTime'],
+    ['compression.type', 'zstd'],
+    ['min.insync.replicas', '3'],
+    ['leader.replication.throttled.replicas', '*'],
+    ['remote.storage.enable', 'true'],
+  ]);
+
+  it('C14: keeps timestamps and codecs as produced, whatever home says', () => {
+    expect(Object.fromEntries(mirroredConfigs(home, []))).toEqual({
+      'retention.ms': '1000',
+      'cleanup.policy': 'compact,delete',
+      'message.timestamp.type': 'CreateTime',
+      'message.timestamp.before.max.ms': '9223372036854775807',
+      'message.timestamp.after.max.ms': '9223372036854775807',
+      'compression.type': 'producer',
+    });
+  });
+
+  it('C14: leaves replication, throttles, tiering and min.insync to the region', () => {
+    const regional = new Map([...mirroredConfigs(home, []), ['min.insync.replicas', '2'], ['remote.storage.enable', 'true']]);
+    expect(configChanges(home, regional, [])).toEqual({ set: new Map(), remove: [] });
+  });
+
+  it('follows a change at home and takes back what home no longer sets', () => {
+    const regional = new Map([...mirroredConfigs(home, []), ['retention.ms', '5'], ['segment.bytes', '9']]);
+    expect(configChanges(home, regional, [])).toEqual({ set: new Map([['retention.ms', '1000']]), remove: ['segment.bytes'] });
+  });
+
+  it('syncs nothing that the configuration excludes', () => {
+    const regional = new Map([...mirroredConfigs(home, []), ['retention.ms', '5']]);
+    expect(configChanges(home, regional, ['retention.ms'])).toEqual({ set: new Map(), remove: [] });
+  });
+
+  it('sees compaction in a list of policies', () => {
+    expect([isCompacted(home), isCompacted(new Map()), isCompacted(new Map([['cleanup.policy', 'delete']]))]).toEqual([true, false, false]);
+  });
+});
+
+describe('which topics are mirrored', () => {
+  const rules = {
+    primary: 'us-east',
+    topics: ['billing.*', 'orders'],
+    exclude: ['billing.internal.*'],
+    prefix: '',
+    heartbeatTopic: 'farshore.heartbeat',
+    heartbeatsOnly: false,
+  };
+  const names = [
+    'billing.a',
+    'billing.internal.x',
+    'orders',
+    'other',
+    'farshore.heartbeat',
+    'farshore.heartbeat.eu-west',
+    '__farshore.topics',
+    '__consumer_offsets',
+    'billing.x.farshore.rejected',
+  ];
+
+  it('C23: carries its own heartbeats under the name of their cluster, and those of no other', () => {
+    expect(selectRoutes(names, rules)).toEqual([
+      { home: 'billing.a', regional: 'billing.a' },
+      { home: 'orders', regional: 'orders' },
+      { home: 'farshore.heartbeat', regional: 'farshore.heartbeat.us-east' },
+    ]);
+  });
+
+  it('never lets a pattern match what Farshore or Kafka keep for themselves', () => {
+    expect(selectRoutes(names, { ...rules, topics: ['*'], exclude: [], heartbeatTopic: undefined }).map((r) => r.home)).toEqual([
+      'billing.a',
+      'billing.internal.x',
+      'orders',
+      'other',
+    ]);
+  });
+
+  it('carries heartbeats alone on standby', () => {
+    expect(selectRoutes(names, { ...rules, heartbeatsOnly: true }).map((r) => r.home)).toEqual(['farshore.heartbeat']);
+  });
+
+  it('puts the prefix in front of the regional name', () => {
+    expect(selectRoutes(['orders'], { ...rules, prefix: 'us.' })).toEqual([{ home: 'orders', regional: 'us.orders' }]);
+  });
+
+  it('names literal topics that home does not have', () => {
+    expect(missingTopics(['billing.a'], rules)).toEqual(['orders']);
+  });
+});
