@@ -76,6 +76,8 @@ export class MirrorStage {
   async run(stop: AbortSignal, hard: AbortSignal): Promise<void> {
     let failures = 0;
     while (!stop.aborted) {
+      // A loop that tries again in vain makes its turns all the same: a cluster that is down is no reason to restart the daemon.
+      this.#turnMs = this.#deps.clock.monotonicMs();
       try {
         await this.#open(hard);
         failures = 0;
@@ -87,7 +89,7 @@ export class MirrorStage {
         if (known.action === 'halt') throw known;
         if (known.code === 'batch_refused') await this.#refused(known, hard);
         this.#deps.observe({ type: 'mirror_rebuilt', code: known.code, reason: known.message });
-        const delayMs = Math.min(BACKOFF_MS.most, BACKOFF_MS.first * 2 ** failures++);
+        const delayMs = Math.min(BACKOFF_MS.most, BACKOFF_MS.first * 2 ** Math.min(failures++, 10));
         await this.#deps.clock.sleep(delayMs, stop).catch(() => undefined);
       }
     }

@@ -13,6 +13,8 @@ import { growthMayBeRecorded, homeUnknown, nextTopicStep } from './topic-plan.ts
 
 /** A step is repeated until the topic is ready; more than this many is a loop that cannot end. */
 const MAX_STEPS = 8;
+const LEADER_LOOKS = 50;
+const LEADER_LOOK_MS = 100;
 
 interface Look {
   readonly home: ReadonlyMap<string, TopicDescription>;
@@ -220,18 +222,19 @@ export class TopicRefresh {
     signal: AbortSignal,
   ): Promise<ReadonlyMap<number, { start: bigint; end: bigint }>> {
     const wanted = Array.from({ length: partitions }, (_, partition) => ({ topic, partition }));
-    const ends = await readEnds(this.#deps.regional, wanted, signal);
-    return new Map(
-      wanted.map(({ partition }) => {
-        const found = ends.get(topicPartitionKey(topic, partition));
-        if (found === undefined) {
-          throw new FarshoreError('broker_request_failed', `The region did not tell the end of ${topic}:${partition}`, {
-            place: `${topic}:${partition}`,
-          });
-        }
-        return [partition, found];
-      }),
-    );
+    for (let looks = 0; ; looks++) {
+      const ends = await readEnds(this.#deps.regional, wanted, signal);
+      const silent = wanted.find(({ partition }) => !ends.has(topicPartitionKey(topic, partition)));
+      if (silent === undefined) {
+        return new Map(wanted.map(({ partition }) => [partition, ends.get(topicPartitionKey(topic, partition)) ?? { start: 0n, end: 0n }]));
+      }
+      if (looks >= LEADER_LOOKS) {
+        const place = `${topic}:${silent.partition}`;
+        throw new FarshoreError('broker_request_failed', `The region did not tell the end of ${place}`, { place });
+      }
+      // A topic that was just created has no leaders for a moment.
+      await this.#deps.clock.sleep(LEADER_LOOK_MS, signal);
+    }
   }
 
   async #claim(route: Route, home: TopicDescription, look: Look, signal: AbortSignal): Promise<void> {

@@ -23,7 +23,7 @@ export const isTopicName = (text: string): boolean => /^[a-zA-Z0-9._-]{1,249}$/.
 
 export const isTopicPattern = (text: string): boolean => text === '*' || isTopicName(text) || /^[a-zA-Z0-9._-]{1,249}\*$/.test(text);
 
-export const matchesPattern = (pattern: string, topic: string): boolean =>
+const matchesPattern = (pattern: string, topic: string): boolean =>
   pattern.endsWith('*') ? topic.startsWith(pattern.slice(0, -1)) : topic === pattern;
 
 /** Whether a topic is selected: it matches a pattern, no exclusion, and its name is not reserved. */

@@ -1,0 +1,181 @@
+import { randomBytes } from 'node:crypto';
+import { mkdir, readFile, rm, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { setTimeout as delay } from 'node:timers/promises';
+import { Kafka, logLevel } from 'kafkajs';
+import pg from 'pg';
+import { repositoryRoot, stateDirectory } from '../../test/rig/paths.ts';
+import { freePorts } from '../../test/rig/ports.ts';
+import { type Rig, startRig } from '../../test/rig/rig.ts';
+import { checkRun } from './check.ts';
+import { ledgerDdl, withClient } from './compare.ts';
+import { demoConfiguration } from './configuration.ts';
+import { DaemonProcess } from './daemon-process.ts';
+import { primaryDdl, regionDdl, tables, topicOf } from './domain.ts';
+import { Generator } from './generator.ts';
+import { endKept, writePlaces } from './kept.ts';
+import { demoOptions, usage } from './options.ts';
+import { type ProgressSources, progressLine, readProgress } from './progress.ts';
+import { Publisher } from './publisher.ts';
+
+const PARTITIONS = 4;
+const LIVE_CHANGES = 25;
+const LIVE_PAUSE_MS = 100;
+const LINE_EVERY_MS = 1_000;
+
+/** What the check and the live view work with. */
+export interface Demo extends ProgressSources {
+  readonly generator: Generator;
+  readonly publisher: Publisher;
+  readonly daemon: DaemonProcess;
+  readonly say: (line: string) => void;
+}
+
+async function main(args: readonly string[]): Promise<number> {
+  if (args.includes('--help') || args.includes('-h')) {
+    process.stdout.write(`${usage}\n`);
+    return 0;
+  }
+  const options = demoOptions(args);
+  const placesFile = join(stateDirectory, 'demo.json');
+  if (options.stop) return await endKept(placesFile);
+
+  // Talk goes to stderr, so that stdout holds data only: with --check one JSON line.
+  const say = (line: string): void => void process.stderr.write(`${line}\n`);
+  const stop = new AbortController();
+  for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.on(signal, () => stop.abort());
+
+  const folder = join(stateDirectory, 'demo');
+  await rm(folder, { recursive: true, force: true });
+  await mkdir(folder, { recursive: true });
+  await using cleanup = new AsyncDisposableStack();
+  say('Starting two Kafkas and PostgreSQL …');
+  const rig = await startRig();
+  let keep = false;
+  cleanup.defer(async () => {
+    await (keep ? Promise.all(servers(rig).map((server) => server.release())) : rig[Symbol.asyncDispose]());
+  });
+
+  const urls = await prepare(rig);
+  const [adminPort] = await freePorts(1);
+  const tokenFile = join(folder, 'admin-token');
+  await writeFile(tokenFile, `${randomBytes(16).toString('hex')}\n`, { mode: 0o600 });
+  const configFile = join(folder, 'farshore.yaml');
+  const configuration = demoConfiguration({
+    primaryBrokers: rig.primary.bootstrap,
+    regionalBrokers: rig.regional.bootstrap,
+    regionDatabaseUrl: urls.region,
+    adminPort: adminPort ?? 0,
+    tokenFile,
+    schemas: join(repositoryRoot, 'schemas'),
+  });
+  await writeFile(configFile, configuration);
+  say(`\n# ${configFile}\n${configuration}`);
+
+  const daemon = new DaemonProcess({ configFile, logFile: join(folder, 'daemon.log') });
+  await daemon.start();
+  cleanup.defer(async () => {
+    await (keep ? daemon.release() : daemon.stop());
+  });
+  const adminUrl = `http://127.0.0.1:${adminPort}`;
+  say(`The daemon runs as process ${daemon.pid}; its log is ${join(folder, 'daemon.log')}, its page ${adminUrl}/\n`);
+
+  const kafka = (bootstrap: string): Kafka => new Kafka({ clientId: 'demo', brokers: [bootstrap], logLevel: logLevel.NOTHING });
+  const primary = await connected(urls.primary, cleanup);
+  const region = await connected(urls.region, cleanup);
+  const regionalAdmin = kafka(rig.regional.bootstrap).admin();
+  await regionalAdmin.connect();
+  cleanup.defer(() => regionalAdmin.disconnect());
+  const generator = await Generator.connect(urls.primary, options.seed);
+  cleanup.defer(() => generator.close());
+  const publisher = await Publisher.connect(urls.primary, kafka(rig.primary.bootstrap).producer({ idempotent: true }));
+  cleanup.defer(() => publisher.close());
+  const demo: Demo = {
+    produced: () => publisher.published,
+    regionalAdmin,
+    group: 'farshore.eu-west.us-east',
+    primary,
+    region,
+    adminUrl,
+    generator,
+    publisher,
+    daemon,
+    say,
+  };
+
+  const places = {
+    primaryBrokers: rig.primary.bootstrap,
+    regionalBrokers: rig.regional.bootstrap,
+    primaryDatabaseUrl: urls.primary,
+    regionalDatabaseUrl: urls.region,
+    adminUrl,
+    tokenFile,
+    configFile,
+    servers: servers(rig).map(({ name, pid, temporaryDirectory }) => ({ name, pid, directory: temporaryDirectory })),
+  };
+  if (options.check) {
+    const result = await checkRun(demo, options.records, stop.signal);
+    process.stdout.write(`${JSON.stringify(result)}\n`);
+    if (options.keep && !stop.signal.aborted) {
+      keep = true;
+      await writePlaces(placesFile, { ...places, daemonPid: daemon.pid });
+      say(`All is left running; ${placesFile} says where, ./scripts/demo --stop ends it.`);
+    }
+    return result.verdict === 'pass' ? 0 : 1;
+  }
+  keep = options.keep;
+  if (keep) await writePlaces(placesFile, { ...places, daemonPid: daemon.pid });
+  say('Live traffic. Ctrl-C stops everything.');
+  await live(demo, stop.signal);
+  if (keep) await writePlaces(placesFile, { ...places, daemonPid: daemon.pid });
+  return 0;
+}
+
+const servers = (rig: Rig) => [rig.primary, rig.regional, rig.database] as const;
+
+async function connected(url: string, cleanup: AsyncDisposableStack): Promise<pg.Client> {
+  const client = new pg.Client({ connectionString: url });
+  client.on('error', () => undefined);
+  await client.connect();
+  cleanup.defer(() => client.end());
+  return client;
+}
+
+/** Databases, tables and topics. The region's tables are there before the daemon, as in a company that has them. */
+async function prepare(rig: Rig): Promise<{ readonly primary: string; readonly region: string }> {
+  const primary = await rig.database.createDatabase('primary_app');
+  const region = await rig.database.createDatabase('region_app');
+  await withClient(primary, (client) => client.query(primaryDdl));
+  await withClient(region, (client) => client.query(`${regionDdl}\n${ledgerDdl}`));
+  const admin = new Kafka({ clientId: 'demo', brokers: [rig.primary.bootstrap], logLevel: logLevel.NOTHING }).admin();
+  await admin.connect();
+  await admin.createTopics({ topics: tables.map((table) => ({ topic: topicOf(table), numPartitions: PARTITIONS, replicationFactor: 1 })) });
+  await admin.disconnect();
+  return { primary, region };
+}
+
+/** Traffic until the signal, one line a second (in place on a terminal). */
+async function live(demo: Demo, signal: AbortSignal): Promise<void> {
+  let lineAtMs = 0;
+  while (!signal.aborted) {
+    if (demo.daemon.failure !== undefined) throw demo.daemon.failure;
+    await demo.generator.write(LIVE_CHANGES);
+    await demo.publisher.publish(1_000);
+    if (performance.now() - lineAtMs >= LINE_EVERY_MS) {
+      lineAtMs = performance.now();
+      const line = progressLine(await readProgress(demo));
+      process.stdout.write(process.stdout.isTTY ? `\r\u001b[2K${line}` : `${line}\n`);
+    }
+    await delay(LIVE_PAUSE_MS, undefined, { signal }).catch(() => undefined);
+  }
+  if (process.stdout.isTTY) process.stdout.write('\n');
+}
+
+try {
+  process.exitCode = await main(process.argv.slice(2));
+} catch (error) {
+  process.stderr.write(`demo: ${error instanceof Error ? error.message : String(error)}\n`);
+  const log = await readFile(join(stateDirectory, 'demo/daemon.log'), 'utf8').catch(() => '');
+  if (log !== '') process.stderr.write(`The end of the daemon's log:\n${log.trimEnd().split('\n').slice(-5).join('\n')}\n`);
+  process.exitCode = 1;
+}

@@ -1,0 +1,52 @@
+/**
+ * Format, lint, types and the tests of the given vitest arguments (none: all projects). Ends with the one line
+ * `N passed, N failed[, N skipped]`, whose numbers are vitest's own plus one a static check; exits 1 when anything failed.
+ */
+import { spawnSync } from 'node:child_process';
+import { mkdirSync, readFileSync, rmSync } from 'node:fs';
+import { join } from 'node:path';
+import { repositoryRoot, stateDirectory } from '../test/rig/paths.ts';
+import { closingLine, countTests, type Tally, type VitestReport } from '../test/rig/tally.ts';
+
+const say = (line: string): void => {
+  process.stdout.write(`${line}\n`);
+};
+
+function runTool(tool: string, args: readonly string[]): number {
+  const { status, error } = spawnSync(process.execPath, [join(repositoryRoot, 'node_modules', '.bin', tool), ...args], {
+    cwd: repositoryRoot,
+    stdio: 'inherit',
+  });
+  if (error !== undefined) throw error;
+  return status ?? 1;
+}
+
+function staticCheck(name: string, tool: string, args: readonly string[]): Tally {
+  const passed = runTool(tool, args) === 0;
+  say(`${passed ? 'ok' : 'FAILED'}: ${name}`);
+  return { passed: passed ? 1 : 0, failed: passed ? 0 : 1, skipped: [] };
+}
+
+function vitest(args: readonly string[]): Tally {
+  const file = join(stateDirectory, `vitest-${process.pid}.json`);
+  mkdirSync(stateDirectory, { recursive: true });
+  rmSync(file, { force: true });
+  const status = runTool('vitest', ['run', '--reporter=default', '--reporter=json', `--outputFile.json=${file}`, ...args]);
+  let report: VitestReport | undefined;
+  try {
+    report = JSON.parse(readFileSync(file, 'utf8')) as VitestReport;
+  } catch {
+    say('vitest left no report: it crashed');
+  }
+  rmSync(file, { force: true });
+  return countTests(report, status);
+}
+
+const tallies = [
+  staticCheck('format and lint', 'biome', ['ci', '.']),
+  staticCheck('types', 'tsc', ['-p', '.']),
+  vitest(process.argv.slice(2)),
+];
+for (const title of tallies.flatMap((tally) => tally.skipped)) say(`skipped: ${title}`);
+say(closingLine(tallies));
+if (tallies.some((tally) => tally.failed > 0)) process.exitCode = 1;

@@ -1,0 +1,81 @@
+import { type SourceVersion, versionHex } from '../model/version.ts';
+import type { DecodedValue, FieldShape } from './contracts.ts';
+import { TimestampReader } from './timestamp-micros.ts';
+
+/** How a field orders states: as a whole number, as a moment in microseconds, or as text by code point. */
+export type VersionKind = 'integer' | 'timestamp' | 'text';
+
+/** Undefined for types without an order that text or a long can carry (floats, decimals, enums, bytes, nested ones). */
+export function versionKindOf({ avro, logical }: Pick<FieldShape, 'avro' | 'logical'>): VersionKind | undefined {
+  if (logical === 'date' || logical?.startsWith('timestamp-') || logical?.startsWith('local-timestamp-')) return 'timestamp';
+  if (logical !== undefined && logical !== 'uuid') return undefined;
+  if (avro === 'long' || avro === 'int') return 'integer';
+  return avro === 'string' ? 'text' : undefined;
+}
+
+const TWO_32 = 4_294_967_296;
+const SIGN_32 = 0x8000_0000;
+
+/** Eight hex digits of the low 32 bits. */
+export const hex32 = (value: number): string => ((value >>> 0) + TWO_32).toString(16).slice(1);
+
+/** Sixteen hex digits of a whole number from 0 to 2^53. */
+const hex64 = (value: number): string => hex32(Math.floor(value / TWO_32)) + hex32(value % TWO_32);
+
+export const offsetHex = (offset: bigint): string =>
+  offset <= BigInt(Number.MAX_SAFE_INTEGER) ? hex64(Number(offset)) : offset.toString(16).padStart(16, '0');
+
+// The encoding has one owner, model/version.ts; what is computed here is its common case, and a test compares the two.
+const modelHex = (source: SourceVersion): string => versionHex(0, source, 0, 0n).slice(8, -24);
+
+function integerHex(value: number): string {
+  const high = Math.floor(value / TWO_32);
+  return `01${hex32(high ^ SIGN_32)}${hex32(value - high * TWO_32)}`;
+}
+
+/** The lowest source: no field, an absent one, or null (C2). */
+export const LOWEST_SOURCE = '00';
+
+/**
+ * The source part of versions, from the mapped fields. Each field's code ends where its content says, so
+ * the codes of several fields put one after the other sort like the fields do.
+ */
+export class SourceReader {
+  readonly #fields: readonly { readonly field: string; readonly kind: VersionKind }[];
+  readonly #timestamps = new TimestampReader();
+  readonly #lowest: string;
+
+  constructor(fields: readonly { readonly field: string; readonly kind: VersionKind }[]) {
+    this.#fields = fields;
+    this.#lowest = LOWEST_SOURCE.repeat(Math.max(1, fields.length));
+  }
+
+  /** The source part of a row without any source value. */
+  get lowest(): string {
+    return this.#lowest;
+  }
+
+  /** Hex of the source part, or undefined when a value has no order (not what the schema promised). */
+  read(record: { readonly [field: string]: DecodedValue }): string | undefined {
+    const fields = this.#fields;
+    if (fields.length === 0) return LOWEST_SOURCE;
+    let hex = '';
+    for (let i = 0; i < fields.length; i++) {
+      const { field, kind } = fields[i]!;
+      const part = this.#part(kind, record[field]);
+      if (part === undefined) return undefined;
+      hex += part;
+    }
+    return hex;
+  }
+
+  #part(kind: VersionKind, value: DecodedValue | undefined): string | undefined {
+    if (value === null || value === undefined) return LOWEST_SOURCE;
+    if (kind === 'text') return typeof value === 'string' ? modelHex(value) : undefined;
+    const whole = kind === 'timestamp' && typeof value === 'string' ? this.#timestamps.micros(value) : value;
+    if (typeof whole === 'number') return Number.isSafeInteger(whole) ? integerHex(whole) : undefined;
+    if (typeof whole !== 'bigint') return undefined;
+    const small = Number(whole);
+    return Number.isSafeInteger(small) ? integerHex(small) : modelHex(whole);
+  }
+}

@@ -1,0 +1,96 @@
+import type { ConfigDocument } from './schema.ts';
+import type { Secret } from './secret.ts';
+
+type DeepReadonly<T> = T extends Secret
+  ? T
+  : T extends readonly (infer Item)[]
+    ? readonly DeepReadonly<Item>[]
+    : T extends object
+      ? { readonly [Key in keyof T]: DeepReadonly<T[Key]> }
+      : T;
+
+/**
+ * A configuration without problems: defaults filled in, references replaced, files read. A value that
+ * came from a `…File` key is a Secret that knows its file, certificates included, so that it can be read again.
+ */
+export interface FarshoreConfig {
+  readonly region: string;
+  readonly primary: {
+    readonly name: string;
+    readonly kafka: KafkaConfig;
+    readonly registry: RegistryConfig | undefined;
+    readonly database: DatabaseConfig | undefined;
+    readonly heartbeat: DeepReadonly<ConfigDocument['primary']['heartbeat']>;
+  };
+  readonly regional: {
+    readonly kafka: KafkaConfig;
+    readonly registry: RegistryConfig | undefined;
+    readonly database: DatabaseConfig;
+  };
+  readonly mirror: DeepReadonly<ConfigDocument['mirror']>;
+  readonly apply: Omit<DeepReadonly<ConfigDocument['apply']>, 'tables'> & { readonly tables: readonly TableEntry[] };
+  readonly limits: DeepReadonly<ConfigDocument['limits']>;
+  readonly admin: AdminConfig;
+  readonly lease: DeepReadonly<ConfigDocument['lease']>;
+  readonly log: DeepReadonly<ConfigDocument['log']>;
+}
+
+export interface KafkaConfig {
+  readonly brokers: readonly string[];
+  readonly tls: TlsConfig | undefined;
+  readonly sasl: SaslConfig | undefined;
+  readonly clientId: string;
+  readonly requestTimeoutMs: number;
+}
+
+/** PEM texts. Present but empty means: TLS with the authorities of the system. */
+export interface TlsConfig {
+  readonly ca: Secret | undefined;
+  readonly cert: Secret | undefined;
+  readonly key: Secret | undefined;
+  readonly serverName: string | undefined;
+}
+
+interface SaslConfig {
+  readonly mechanism: 'plain' | 'scram-sha-256' | 'scram-sha-512' | 'oauthbearer';
+  /** Given for every mechanism but oauthbearer. */
+  readonly username: string | undefined;
+  /** The password, or the token of oauthbearer. */
+  readonly password: Secret;
+}
+
+export type RegistryConfig =
+  | {
+      readonly kind: 'http';
+      readonly url: string;
+      readonly username: string | undefined;
+      readonly password: Secret | undefined;
+      readonly ca: Secret | undefined;
+    }
+  | { readonly kind: 'directory' /** Absolute. */; readonly directory: string };
+
+export interface DatabaseConfig {
+  readonly url: Secret;
+  readonly tls: TlsConfig | undefined;
+  readonly maxConnections: number | undefined;
+  readonly statementTimeoutMs: number;
+  readonly lockTimeoutMs: number;
+}
+
+interface TableEntry {
+  readonly topic: string;
+  /** `schema.table` */
+  readonly table: string;
+  /** Undefined: the primary key of the table. */
+  readonly key: readonly string[] | undefined;
+  /** Fields that order two states of a row; undefined: the order of the log. */
+  readonly version: readonly string[] | undefined;
+  /** Column to field; undefined: the same names. */
+  readonly columns: Readonly<Record<string, string>> | undefined;
+}
+
+export interface AdminConfig {
+  /** `host:port`; parseListen splits it. */
+  readonly listen: string;
+  readonly token: Secret | undefined;
+}

@@ -1,0 +1,65 @@
+import { measureEvent } from '../metrics/events.ts';
+import type { Metrics } from '../metrics/metrics.ts';
+import type { Clock } from '../model/clock.ts';
+import type { Component, FarshoreEvent, Observe } from '../model/events.ts';
+import { type Logger, logEvent } from './log.ts';
+
+/** What events say of the daemon as a whole, for the status. */
+export class Observer {
+  readonly components = new Map<Component, { readonly up: boolean; readonly reason: string | undefined }>();
+  mirroredRecords = 0n;
+  appliedRecords = 0n;
+  readonly #metrics: Metrics;
+  readonly #logger: Logger;
+  readonly #clock: Clock;
+  #onTopics: () => void = () => undefined;
+
+  constructor(metrics: Metrics, logger: Logger, clock: Clock) {
+    this.#metrics = metrics;
+    this.#logger = logger;
+    this.#clock = clock;
+  }
+
+  /** Told when mirror found, grew or claimed a topic, so that apply looks at it at once. */
+  onTopics(listener: () => void): void {
+    this.#onTopics = listener;
+  }
+
+  /** The one place where events become instruments and log lines. */
+  readonly observe: Observe = (event) => {
+    measureEvent(this.#metrics, event, this.#clock);
+    logEvent(this.#logger, event);
+    this.#follow(event);
+  };
+
+  #follow(event: FarshoreEvent): void {
+    switch (event.type) {
+      case 'component':
+        this.components.set(event.component, { up: event.up, reason: event.reason });
+        return;
+      case 'mirror_cycle':
+        for (const { records } of event.topics) this.mirroredRecords += BigInt(records);
+        return;
+      case 'batch_applied':
+        this.appliedRecords += BigInt(event.records);
+        this.#databaseAnswers(true, undefined);
+        return;
+      case 'apply_retried':
+        if (event.code === 'database_unreachable') this.#databaseAnswers(false, event.sqlState ?? 'it does not answer');
+        return;
+      case 'topic_found':
+      case 'topic_grown':
+      case 'home_claimed':
+      case 'generation_raised':
+        this.#onTopics();
+        return;
+      default:
+        return;
+    }
+  }
+
+  #databaseAnswers(up: boolean, reason: string | undefined): void {
+    if (this.components.get('regional_database')?.up !== up)
+      this.observe({ type: 'component', component: 'regional_database', up, reason });
+  }
+}

@@ -1,0 +1,139 @@
+import { createHash, randomUUID } from 'node:crypto';
+import { readFileSync } from 'node:fs';
+import { hostname } from 'node:os';
+import { adminLimits } from '../admin/contracts.ts';
+import { startAdmin } from '../admin/server.ts';
+import type { FarshoreConfig } from '../config/config.ts';
+import { parseListen } from '../config/listen.ts';
+import { printConfig } from '../config/print.ts';
+import { Metrics } from '../metrics/metrics.ts';
+import { systemClock } from '../model/clock.ts';
+import { type ErrorCode, FarshoreError, findFarshoreError } from '../model/errors.ts';
+import type { Database } from '../postgres/database.ts';
+import { acquireLease } from '../postgres/lease.ts';
+import { loadMigrations, migrate } from '../postgres/migrations.ts';
+import { ActiveDaemon } from './active.ts';
+import { DaemonState } from './admin-source.ts';
+import { regionalDatabase } from './database.ts';
+import { createLogger, type Logger } from './log.ts';
+import { Observer } from './observer.ts';
+import { patiently } from './patiently.ts';
+
+const LEASE_POLL_MS = 500;
+const STANDBY_PAUSE_MS = 500;
+
+/** Ends of an active daemon after which it may become active again: another one was faster, or the database was away for too long. */
+const BACK_TO_STANDBY: ReadonlySet<ErrorCode> = new Set(['fenced', 'lease_lost', 'position_moved']);
+
+export interface RunOptions {
+  readonly configPath: string;
+  readonly signal: AbortSignal;
+  readonly stdout: { write(text: string): unknown };
+}
+
+/** Runs the daemon until the signal; answers the exit code: 0 after a stop, 1 when it must not go on. */
+export async function runDaemon(config: FarshoreConfig, { configPath, signal }: RunOptions): Promise<number> {
+  const clock = systemClock;
+  const version = farshoreVersion();
+  const logger = createLogger({ level: config.log.level, region: config.region, version });
+  const metrics = new Metrics({ region: config.region, runtime: true });
+  metrics.set('farshore_build_info', { version, node_version: process.version }, 1);
+  metrics.set('farshore_config_info', { sha256: createHash('sha256').update(printConfig(config)).digest('hex') }, 1);
+  const observer = new Observer(metrics, logger, clock);
+  const state = new DaemonState({ config, metrics, observer, clock, version });
+  const listen = parseListen(config.admin.listen);
+  if (listen === undefined) throw new FarshoreError('config_invalid', `${config.admin.listen} is not host:port`, { place: 'admin.listen' });
+  const admin = await startAdmin(state, {
+    ...listen,
+    allowedHosts: [],
+    token: () => config.admin.token?.reveal(),
+    limits: adminLimits,
+    clock,
+    onFailure: (error) => logger.error({ event: 'admin_failed', error }, 'a request failed'),
+  });
+  const database = regionalDatabase(config.regional.database, config.apply.connections, clock);
+  logger.info({ event: 'started', config: configPath, pid: process.pid, adminPort: admin.port }, 'farshore started');
+  try {
+    await serve({ config, database, state, observer, metrics, logger, signal });
+    logger.info({ event: 'stopped' }, 'farshore stopped');
+    return 0;
+  } catch (error) {
+    if (signal.aborted) return 0;
+    logger.fatal({ event: 'halted', error }, `farshore halts: ${error instanceof Error ? error.message : String(error)}`);
+    if (findFarshoreError(error)?.code === 'config_invalid') throw error;
+    return 1;
+  } finally {
+    state.role = 'stopping';
+    await admin.close();
+    await database.close();
+  }
+}
+
+interface Serving {
+  readonly config: FarshoreConfig;
+  readonly database: Database;
+  readonly state: DaemonState;
+  readonly observer: Observer;
+  readonly metrics: Metrics;
+  readonly logger: Logger;
+  readonly signal: AbortSignal;
+}
+
+/** Waits for the database, then alternates between standby and active. */
+async function serve({ config, database, state, observer, metrics, logger, signal }: Serving): Promise<void> {
+  const clock = systemClock;
+  const { observe } = observer;
+  const migrations = await loadMigrations();
+  await patiently(
+    async () => {
+      await database.checkServer(signal);
+      await migrate(database, migrations, signal);
+    },
+    (error) =>
+      observe({
+        type: 'component',
+        component: 'regional_database',
+        up: false,
+        reason: error instanceof Error ? error.message : String(error),
+      }),
+    clock,
+    signal,
+  );
+  observe({ type: 'component', component: 'regional_database', up: true, reason: undefined });
+  while (!signal.aborted) {
+    state.role = 'standby';
+    const lease = await acquireLease(
+      {
+        holder: `${hostname()}:${process.pid}:${randomUUID()}`,
+        ttlMs: config.lease.ttlMs,
+        pollMs: LEASE_POLL_MS,
+        clock,
+        connect: (connecting) => database.connect(connecting),
+        observe,
+      },
+      signal,
+    );
+    state.leaseEpoch = lease.epoch;
+    try {
+      await using active = new ActiveDaemon({ config, database, lease, observer, metrics, clock });
+      state.active = active;
+      state.role = 'active';
+      await active.run(signal);
+    } catch (error) {
+      const known = findFarshoreError(error);
+      if (known === undefined || !BACK_TO_STANDBY.has(known.code)) throw error;
+      logger.warn({ event: 'back_to_standby', error: known }, `active no more: ${known.message}`);
+    } finally {
+      state.role = signal.aborted ? 'stopping' : 'standby';
+      state.active = undefined;
+      state.leaseEpoch = undefined;
+      await lease.release();
+    }
+    if (!signal.aborted) await clock.sleep(STANDBY_PAUSE_MS, signal).catch(() => undefined);
+  }
+}
+
+export const farshoreVersion = (): string => {
+  const text = readFileSync(new URL('../../package.json', import.meta.url), 'utf8');
+  return (JSON.parse(text) as { readonly version: string }).version;
+};

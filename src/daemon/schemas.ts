@@ -1,0 +1,63 @@
+import { SchemaCarrier } from '../avro/carrier.ts';
+import type { SchemaRegistry } from '../avro/contracts.ts';
+import { AvroDecoders } from '../avro/decoders.ts';
+import { directoryRegistry } from '../avro/registry-directory.ts';
+import { httpRegistry } from '../avro/registry-http.ts';
+import type { RegistryConfig } from '../config/config.ts';
+import { HttpClient } from '../http/http-get.ts';
+import type { Clock } from '../model/clock.ts';
+import { FarshoreError } from '../model/errors.ts';
+import type { Observe } from '../model/events.ts';
+import type { Database } from '../postgres/database.ts';
+import { schemaKeeper } from '../postgres/schema-keeper.ts';
+
+const REGISTRY_TIMEOUT_MS = 5_000;
+const MAX_ANSWER_BYTES = 8 * 1024 * 1024;
+const BREAKER_RESET_MS = 5_000;
+const MISSING_RETRY_MS = 2_000;
+
+/** The primary's registry; undefined in a region that only mirrors. */
+export function schemaRegistry(config: RegistryConfig | undefined, observe: Observe): SchemaRegistry | undefined {
+  if (config === undefined) return undefined;
+  if (config.kind === 'directory') return directoryRegistry(config.directory);
+  const { url, username, password, ca } = config;
+  const client = new HttpClient({
+    ca: ca?.reveal(),
+    maxBodyBytes: MAX_ANSWER_BYTES,
+    breakerResetMs: BREAKER_RESET_MS,
+    observe: ({ state, origin }) =>
+      observe({ type: 'component', component: 'registry', up: state === 'closed', reason: `circuit breaker of ${origin} is ${state}` }),
+  });
+  return httpRegistry({
+    url,
+    username,
+    password: password === undefined ? undefined : () => password.reveal(),
+    timeoutMs: REGISTRY_TIMEOUT_MS,
+    get: client.get,
+  });
+}
+
+export interface Schemas {
+  readonly decoders: AvroDecoders;
+  readonly carrier: SchemaCarrier | undefined;
+}
+
+export function schemas(config: RegistryConfig | undefined, database: Database, clock: Clock, observe: Observe): Schemas {
+  const registry = schemaRegistry(config, observe);
+  const keeper = schemaKeeper(database);
+  return {
+    decoders: new AvroDecoders({ registry: registry ?? noRegistry, keeper, observe, clock, missingRetryMs: MISSING_RETRY_MS }),
+    carrier: registry === undefined ? undefined : new SchemaCarrier({ registry, keeper, observe }),
+  };
+}
+
+const noRegistry: SchemaRegistry = {
+  name: 'no registry',
+  byRef: async (ref) => {
+    throw new FarshoreError('schema_unknown', `Schema ${ref} is needed and no registry is configured`, {
+      place: 'primary.registry',
+      hint: 'Set primary.registry to the address or directory of the schemas.',
+    });
+  },
+  refs: async () => [],
+};

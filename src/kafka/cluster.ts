@@ -1,0 +1,385 @@
+import type { ConnectionOptions as TlsOptions } from 'node:tls';
+import { apiVersionsV3, findCoordinatorV4, metadataV12 } from '@platformatic/kafka';
+import type { Clock } from '../model/clock.ts';
+import { type BrokerVersions, checkVersions, commonVersions } from './cluster-versions.ts';
+import {
+  type BrokerAddress,
+  type BrokerCall,
+  BrokerConnections,
+  type ConnectionSettings,
+  type Purpose,
+  type SaslOptions,
+  untilAborted,
+} from './connection.ts';
+import { KafkaError, protocolError } from './errors.ts';
+import { type Leader, MetadataCache, type TopicMetadata } from './metadata.ts';
+import { asKafkaError, evenWithErrors } from './partial-answer.ts';
+
+export interface KafkaClusterOptions {
+  /** For messages: `primary us-east`. */
+  readonly name: string;
+  /** `host:port`, where to ask first. */
+  readonly brokers: readonly string[];
+  readonly clientId: string;
+  readonly tls?: TlsOptions | undefined;
+  readonly sasl?: SaslOptions | undefined;
+  /** After this long without an answer a request has an unknown outcome. */
+  readonly requestTimeoutMs: number;
+  readonly clock: Clock;
+  /** Told when the cluster begins or ceases to answer. */
+  readonly observeUp?: ((up: boolean, reason?: string) => void) | undefined;
+}
+
+export type CoordinatorKind = 'group' | 'transaction';
+
+const MAX_CONNECT_MS = 5_000;
+/** An election takes a while: asking for metadata more often finds nothing new. */
+const MIN_REFRESH_GAP_MS = 100;
+const coordinatorTypes = { group: 0, transaction: 1 } as const;
+
+/**
+ * One Kafka cluster: who leads what, and connections to ask them on. All `with…` functions run one
+ * call and reject with a KafkaError; when it says `leadership` or `coordinator`, what was known of it
+ * is forgotten, so that asking again asks the right broker. None of them repeats a call by itself.
+ */
+export class KafkaCluster implements AsyncDisposable {
+  readonly #options: KafkaClusterOptions;
+  readonly #settings: ConnectionSettings;
+  readonly #bootstrap: readonly BrokerAddress[];
+  readonly #connections = new Map<string, BrokerConnections>();
+  readonly #silent = new Set<string>();
+  readonly #cache = new MetadataCache();
+  readonly #coordinators = new Map<string, number>();
+  readonly #closing = new AbortController();
+  #versions: BrokerVersions | undefined;
+  #clusterId: string | undefined;
+  #controllerId = -1;
+  #refreshing: Promise<void> | undefined;
+  #refreshedAtMs = Number.NEGATIVE_INFINITY;
+  #stale = false;
+  #up: boolean | undefined;
+
+  constructor(options: KafkaClusterOptions) {
+    this.#options = options;
+    const { name, clientId, tls, sasl, requestTimeoutMs, clock } = options;
+    this.#settings = { name, clientId, tls, sasl, requestTimeoutMs, clock, connectTimeoutMs: Math.min(MAX_CONNECT_MS, requestTimeoutMs) };
+    this.#bootstrap = options.brokers.map((text) => brokerAddress(name, text));
+  }
+
+  get name(): string {
+    return this.#options.name;
+  }
+
+  get clock(): Clock {
+    return this.#options.clock;
+  }
+
+  get requestTimeoutMs(): number {
+    return this.#options.requestTimeoutMs;
+  }
+
+  /** Kafka's own id of the cluster. Known after `connect`. */
+  get clusterId(): string {
+    if (this.#clusterId === undefined) throw this.#notConnected();
+    return this.#clusterId;
+  }
+
+  /** Finalized feature `transaction.version`, 0 when absent (C9). Known after `connect`. */
+  get transactionVersion(): number {
+    if (this.#versions === undefined) throw this.#notConnected();
+    return this.#versions.transactionVersion;
+  }
+
+  /** Highest version of a request type that every broker understands; -1 when some broker does not know it. */
+  maxVersion(apiKey: number): number {
+    if (this.#versions === undefined) throw this.#notConnected();
+    return this.#versions.apis.get(apiKey)?.max ?? -1;
+  }
+
+  /**
+   * Asks the cluster who it is and what it speaks. Rejects with `cluster_unreachable` naming each
+   * broker tried, `cluster_auth_failed` or `cluster_unsupported`. May be called again to look anew.
+   */
+  async connect(signal: AbortSignal): Promise<void> {
+    const first = await this.withAnyBroker('control', askVersions, signal);
+    checkVersions(this.name, first);
+    await this.#askMetadata([], signal);
+    const others = await Promise.all(
+      [...this.#cache.brokers.keys()].map((id) =>
+        this.withBroker(id, 'control', askVersions, signal).catch((error: unknown) => {
+          // A broker that is down now has no say; it is one of the same cluster's releases.
+          if (error instanceof KafkaError && error.kind === 'unreachable') return undefined;
+          throw error;
+        }),
+      ),
+    );
+    const versions = commonVersions([first, ...others.filter((other) => other !== undefined)]);
+    checkVersions(this.name, versions);
+    this.#versions = versions;
+  }
+
+  /** Fresh metadata of the named topics, or of all. Topics that do not exist are left out; `cluster_denied` names the right that is missing. */
+  async topics(names: readonly string[] | 'all', signal: AbortSignal): Promise<readonly TopicMetadata[]> {
+    if (names !== 'all' && names.length === 0) return [];
+    const topics = await this.#askMetadata(names, signal);
+    const denied = names === 'all' ? undefined : names.find((name) => this.#cache.isDenied(name));
+    if (denied === undefined) return topics;
+    throw new KafkaError('denied', 'TOPIC_AUTHORIZATION_FAILED', `${this.name}: topic ${denied} may not be seen`, {
+      place: `topic ${denied}`,
+      hint: `Allow Describe on topic ${denied}.`,
+    });
+  }
+
+  /** Whether the topic may not be seen, as last answered. */
+  isDenied(topic: string): boolean {
+    return this.#cache.isDenied(topic);
+  }
+
+  /** Topic as last seen. */
+  knownTopic(topic: string): TopicMetadata | undefined {
+    return this.#cache.topic(topic);
+  }
+
+  /** Leader as last seen; undefined when the topic was never asked for or the partition has none. */
+  leaderOf(topic: string, partition: number): Leader | undefined {
+    return this.#cache.leaderOf(topic, partition);
+  }
+
+  /** Asks again for every topic known so far. Concurrent calls share one request. */
+  async refresh(signal: AbortSignal): Promise<void> {
+    await this.#refreshWith([], signal);
+  }
+
+  /** Makes the next `ensureTopics` or `withLeader` refresh first. */
+  invalidate(): void {
+    this.#stale = true;
+  }
+
+  /** Fetches metadata where it is missing or was found stale; afterwards `leaderOf` knows what can be known. */
+  async ensureTopics(names: Iterable<string>, signal: AbortSignal): Promise<void> {
+    const missing = [...new Set(names)].filter((name) => this.#cache.topic(name) === undefined && !this.#cache.isDenied(name));
+    if (this.#stale || missing.length > 0) await this.#refreshWith(missing, signal);
+  }
+
+  /** Milliseconds until a broker that could not be reached is tried again. */
+  backOffMs(brokerId: number): number {
+    const address = this.#cache.brokers.get(brokerId);
+    return address === undefined ? 0 : this.#connectionsTo(address).backOffMs;
+  }
+
+  async withBroker<T>(brokerId: number, purpose: Purpose, call: BrokerCall<T>, signal: AbortSignal): Promise<T> {
+    const address = this.#cache.brokers.get(brokerId);
+    if (address === undefined) {
+      this.#stale = true;
+      throw new KafkaError('leadership', 'NO_LEADER', `${this.name}: broker ${brokerId} is not one of the cluster's brokers now`);
+    }
+    return this.#run(address, purpose, call, signal);
+  }
+
+  async withLeader<T>(
+    topic: string,
+    partition: number,
+    purpose: Purpose,
+    call: (connection: Parameters<BrokerCall<T>>[0], leader: Leader) => Promise<T>,
+    signal: AbortSignal,
+  ): Promise<T> {
+    await this.ensureTopics([topic], signal);
+    const leader = this.#cache.leaderOf(topic, partition);
+    if (leader === undefined) {
+      this.#stale = true;
+      throw new KafkaError('leadership', 'NO_LEADER', `${this.name}: ${topic}:${partition} has no leader now`, {
+        place: `${topic}:${partition}`,
+      });
+    }
+    return this.withBroker(leader.brokerId, purpose, (connection) => call(connection, leader), signal);
+  }
+
+  async withCoordinator<T>(kind: CoordinatorKind, key: string, purpose: Purpose, call: BrokerCall<T>, signal: AbortSignal): Promise<T> {
+    const name = `${kind} ${key}`;
+    try {
+      let brokerId = this.#coordinators.get(name);
+      if (brokerId === undefined) {
+        brokerId = await this.#findCoordinator(kind, key, signal);
+        this.#coordinators.set(name, brokerId);
+      }
+      return await this.withBroker(brokerId, purpose, call, signal);
+    } catch (error) {
+      if (error instanceof KafkaError && forgetsCoordinator.has(error.kind)) this.#coordinators.delete(name);
+      throw error;
+    }
+  }
+
+  /** The controller's broker, for requests that only it carries out; brokers of a KRaft cluster pass them on. */
+  async withController<T>(call: BrokerCall<T>, signal: AbortSignal): Promise<T> {
+    return this.#cache.brokers.has(this.#controllerId)
+      ? this.withBroker(this.#controllerId, 'control', call, signal)
+      : this.withAnyBroker('control', call, signal);
+  }
+
+  /** The first broker that can be reached. Rejects with `cluster_unreachable` naming each broker tried. */
+  async withAnyBroker<T>(purpose: Purpose, call: BrokerCall<T>, signal: AbortSignal): Promise<T> {
+    const failures: KafkaError[] = [];
+    for (const address of this.#candidates()) {
+      try {
+        return await this.#run(address, purpose, call, signal);
+      } catch (error) {
+        if (!(error instanceof KafkaError) || error.kind !== 'unreachable') throw error;
+        failures.push(error);
+      }
+    }
+    const reason = failures.map((failure) => failure.message.replace(`${this.name}: `, '')).join('; ');
+    this.#observe(false, reason);
+    throw new KafkaError('unreachable', 'NO_CONNECTION', `${this.name}: no broker can be reached: ${reason}`, {
+      cause: failures[0],
+      hint: 'Check the brokers of this cluster in the configuration, and the network to them.',
+    });
+  }
+
+  /** C9: after an unknown outcome nothing more may arrive on the sockets it was sent on. */
+  dropConnections(purpose?: Purpose): void {
+    for (const connections of this.#connections.values()) connections.drop(purpose);
+  }
+
+  close(): Promise<void> {
+    this.#closing.abort(new KafkaError('unreachable', 'NO_CONNECTION', `${this.name}: the connections were closed`));
+    for (const connections of this.#connections.values()) connections.close();
+    return Promise.resolve();
+  }
+
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.close();
+  }
+
+  async #run<T>(address: BrokerAddress, purpose: Purpose, call: BrokerCall<T>, signal: AbortSignal): Promise<T> {
+    const key = addressKey(address);
+    try {
+      const answer = await this.#connectionsTo(address).run(purpose, call, signal);
+      this.#silent.delete(key);
+      this.#observe(true);
+      return answer;
+    } catch (error) {
+      const failure = asKafkaError(error, this.name);
+      if (failure instanceof KafkaError) this.#noteFailure(key, failure);
+      throw failure;
+    }
+  }
+
+  #noteFailure(key: string, failure: KafkaError): void {
+    if (failure.kind === 'leadership') this.#stale = true;
+    const { kafkaError } = failure;
+    if (kafkaError !== 'NO_CONNECTION' && kafkaError !== 'NO_ANSWER' && kafkaError !== 'CREDENTIALS_REFUSED') return;
+    // A leader that does not answer is often none any more.
+    this.#stale = true;
+    this.#silent.add(key);
+    const known = [...this.#cache.brokers.values()].map(addressKey);
+    if (known.length > 0 && known.every((one) => this.#silent.has(one))) this.#observe(false, failure.message);
+  }
+
+  #observe(up: boolean, reason?: string): void {
+    if (this.#up === up) return;
+    this.#up = up;
+    this.#options.observeUp?.(up, reason);
+  }
+
+  /** Shared by whoever waits for it, so it ends with the cluster and not with one caller's signal. */
+  #refreshWith(extra: readonly string[], signal: AbortSignal): Promise<void> {
+    if (extra.length === 0 && this.#refreshing !== undefined) return untilAborted(this.#refreshing, signal);
+    const refreshing = this.#refresh(extra, this.#closing.signal).finally(() => {
+      if (this.#refreshing === refreshing) this.#refreshing = undefined;
+    });
+    this.#refreshing = refreshing;
+    return untilAborted(refreshing, signal);
+  }
+
+  async #refresh(extra: readonly string[], signal: AbortSignal): Promise<void> {
+    const waitMs = this.#refreshedAtMs + MIN_REFRESH_GAP_MS - this.clock.monotonicMs();
+    if (extra.length === 0 && waitMs > 0) await this.clock.sleep(waitMs, signal);
+    await this.#askMetadata([...new Set([...this.#cache.topicNames, ...extra])], signal);
+  }
+
+  async #askMetadata(names: readonly string[] | 'all', signal: AbortSignal): Promise<readonly TopicMetadata[]> {
+    const asked = names === 'all' ? null : [...names];
+    const answer = await this.withAnyBroker('control', (c) => evenWithErrors(metadataV12.api.async(c, asked, false, false)), signal);
+    const topics = this.#cache.take(answer, asked ?? this.#cache.topicNames);
+    this.#clusterId = answer.clusterId ?? '';
+    this.#controllerId = answer.controllerId;
+    this.#refreshedAtMs = this.clock.monotonicMs();
+    this.#stale = false;
+    this.#forgetOldAddresses();
+    return topics;
+  }
+
+  async #findCoordinator(kind: CoordinatorKind, key: string, signal: AbortSignal): Promise<number> {
+    const answer = await this.withAnyBroker(
+      'control',
+      (connection) => evenWithErrors(findCoordinatorV4.api.async(connection, coordinatorTypes[kind], [key])),
+      signal,
+    );
+    const found = answer.coordinators[0];
+    if (found === undefined) {
+      throw new KafkaError('coordinator', 'COORDINATOR_NOT_AVAILABLE', `${this.name}: no answer names the coordinator of ${kind} ${key}`);
+    }
+    if (found.errorCode !== 0) {
+      throw protocolError(found.errorCode, `${this.name}: the coordinator of ${kind} ${key} cannot be found`, {
+        hint: kind === 'group' ? `Allow Describe on group ${key}.` : `Allow Describe on transactional id ${key}.`,
+      });
+    }
+    this.#cache.setBroker(found.nodeId, { host: found.host, port: found.port });
+    return found.nodeId;
+  }
+
+  #connectionsTo(address: BrokerAddress): BrokerConnections {
+    const key = addressKey(address);
+    let connections = this.#connections.get(key);
+    if (connections === undefined) {
+      connections = new BrokerConnections(this.#settings, address);
+      this.#connections.set(key, connections);
+    }
+    return connections;
+  }
+
+  /** Every address known, those that wait out a failure last. */
+  #candidates(): BrokerAddress[] {
+    const unique = new Map([...this.#cache.brokers.values(), ...this.#bootstrap].map((address) => [addressKey(address), address]));
+    const rank = (address: BrokerAddress): number =>
+      this.#connectionsTo(address).backOffMs + (this.#silent.has(addressKey(address)) ? 1 : 0);
+    return [...unique.values()].sort((a, b) => rank(a) - rank(b));
+  }
+
+  #forgetOldAddresses(): void {
+    const current = new Set([...this.#cache.brokers.values(), ...this.#bootstrap].map(addressKey));
+    for (const [key, connections] of this.#connections) {
+      if (current.has(key)) continue;
+      connections.close();
+      this.#connections.delete(key);
+      this.#silent.delete(key);
+    }
+  }
+
+  #notConnected(): KafkaError {
+    return new KafkaError('unreachable', 'NO_CONNECTION', `${this.name}: the cluster was not reached yet`);
+  }
+}
+
+const forgetsCoordinator: ReadonlySet<string> = new Set(['coordinator', 'unreachable', 'unknown_outcome', 'leadership']);
+
+const addressKey = ({ host, port }: BrokerAddress): string => `${host}:${port}`;
+
+/** `host:port`, `[::1]:9092` included. */
+function brokerAddress(cluster: string, text: string): BrokerAddress {
+  const match = /^(?:\[([^\]]+)\]|([^:]+)):(\d{1,5})$/.exec(text.trim());
+  const host = match?.[1] ?? match?.[2];
+  const port = Number(match?.[3]);
+  if (host === undefined || !(port > 0 && port < 65_536)) {
+    throw new KafkaError('invalid', 'INVALID_REQUEST', `${cluster}: "${text}" is not a broker address`, { hint: 'Write host:port.' });
+  }
+  return { host, port };
+}
+
+const askVersions: BrokerCall<BrokerVersions> = async (connection) => {
+  const answer = await apiVersionsV3.api.async(connection, 'farshore', '0.1.0');
+  return {
+    apis: new Map(answer.apiKeys.map(({ apiKey, minVersion, maxVersion }) => [apiKey, { min: minVersion, max: maxVersion }])),
+    transactionVersion: answer.finalizedFeatures?.find(({ name }) => name === 'transaction.version')?.maxVersionLevel ?? 0,
+  };
+};

@@ -1,0 +1,124 @@
+import { listOffsetsV7 } from '@platformatic/kafka';
+import type { KafkaCluster } from './cluster.ts';
+import { KafkaError, kafkaErrorKind } from './errors.ts';
+import type { Leader } from './metadata.ts';
+import { evenWithErrors } from './partial-answer.ts';
+
+export interface TopicPartition {
+  readonly topic: string;
+  readonly partition: number;
+}
+
+/** Log start and last stable offset. */
+export interface PartitionEnds extends TopicPartition {
+  readonly start: bigint;
+  readonly end: bigint;
+}
+
+const EARLIEST = -2n;
+const LATEST = -1n;
+const CONSUMER = -1;
+const isolations = { read_uncommitted: 0, read_committed: 1 } as const;
+
+type Asked = 'log_start' | 'last_stable_offset' | 'high_watermark';
+
+/**
+ * Log start and last stable offset of each partition, one pair of requests a broker. A partition that
+ * did not answer is left out; rejects when no broker can be reached.
+ */
+export async function partitionEnds(
+  cluster: KafkaCluster,
+  partitions: readonly TopicPartition[],
+  signal: AbortSignal,
+): Promise<readonly PartitionEnds[]> {
+  const [starts, ends] = await Promise.all([
+    listOffsets(cluster, partitions, 'log_start', signal),
+    listOffsets(cluster, partitions, 'last_stable_offset', signal),
+  ]);
+  const both: PartitionEnds[] = [];
+  for (const { topic, partition } of partitions) {
+    const start = starts.get(partitionKey(topic, partition));
+    const end = ends.get(partitionKey(topic, partition));
+    if (start !== undefined && end !== undefined) both.push({ topic, partition, start, end });
+  }
+  return both;
+}
+
+/** Ends that also count open transactions, by `topic:partition`. A partition that did not answer is left out. */
+export const highWatermarks = (
+  cluster: KafkaCluster,
+  partitions: readonly TopicPartition[],
+  signal: AbortSignal,
+): Promise<ReadonlyMap<string, bigint>> => listOffsets(cluster, partitions, 'high_watermark', signal);
+
+/** Log starts, by `topic:partition`. A partition that did not answer is left out. */
+export const logStarts = (
+  cluster: KafkaCluster,
+  partitions: readonly TopicPartition[],
+  signal: AbortSignal,
+): Promise<ReadonlyMap<string, bigint>> => listOffsets(cluster, partitions, 'log_start', signal);
+
+export const partitionKey = (topic: string, partition: number): string => `${topic}:${partition}`;
+
+async function listOffsets(
+  cluster: KafkaCluster,
+  partitions: readonly TopicPartition[],
+  asked: Asked,
+  signal: AbortSignal,
+): Promise<ReadonlyMap<string, bigint>> {
+  await cluster.ensureTopics(
+    partitions.map(({ topic }) => topic),
+    signal,
+  );
+  const byBroker = new Map<number, (TopicPartition & Leader)[]>();
+  for (const { topic, partition } of partitions) {
+    const leader = cluster.leaderOf(topic, partition);
+    if (leader === undefined) {
+      cluster.invalidate();
+      continue;
+    }
+    const list = byBroker.get(leader.brokerId);
+    if (list === undefined) byBroker.set(leader.brokerId, [{ topic, partition, ...leader }]);
+    else list.push({ topic, partition, ...leader });
+  }
+  const offsets = new Map<string, bigint>();
+  await Promise.all([...byBroker].map(([brokerId, parts]) => askBroker(cluster, brokerId, parts, asked, offsets, signal)));
+  return offsets;
+}
+
+async function askBroker(
+  cluster: KafkaCluster,
+  brokerId: number,
+  parts: readonly (TopicPartition & Leader)[],
+  asked: Asked,
+  offsets: Map<string, bigint>,
+  signal: AbortSignal,
+): Promise<void> {
+  const byTopic = Map.groupBy(parts, ({ topic }) => topic);
+  const request = [...byTopic].map(([name, ofTopic]) => ({
+    name,
+    partitions: ofTopic.map(({ partition, leaderEpoch }) => ({
+      partitionIndex: partition,
+      currentLeaderEpoch: leaderEpoch,
+      timestamp: asked === 'log_start' ? EARLIEST : LATEST,
+    })),
+  }));
+  const isolation = isolations[asked === 'high_watermark' ? 'read_uncommitted' : 'read_committed'];
+  try {
+    const answer = await cluster.withBroker(
+      brokerId,
+      'control',
+      (connection) => evenWithErrors(listOffsetsV7.api.async(connection, CONSUMER, isolation, request)),
+      signal,
+    );
+    for (const { name, partitions } of answer.topics) {
+      for (const { partitionIndex, errorCode, offset } of partitions) {
+        if (errorCode === 0) offsets.set(partitionKey(name, partitionIndex), offset);
+        else if (kafkaErrorKind(errorCode) !== 'denied') cluster.invalidate();
+      }
+    }
+  } catch (error) {
+    // One broker that fails leaves out its own partitions only; the connection layer has noted it.
+    if (!(error instanceof KafkaError)) throw error;
+  }
+}

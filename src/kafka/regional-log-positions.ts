@@ -1,0 +1,76 @@
+import { FarshoreError } from '../model/errors.ts';
+import type { MirrorPosition } from '../model/position.ts';
+import type { KafkaCluster } from './cluster.ts';
+import { kafkaErrorKind, protocolError } from './errors.ts';
+import { mirrorPosition } from './regional-log-metadata.ts';
+import { backOffMs, mayReadAgain } from './transactions-outcome.ts';
+import { byTopic, type FetchedOffsets, OFFSET_FETCH, offsetFetchApi, type TopicPartitions } from './transactions-wire.ts';
+
+const NO_OFFSET = -1n;
+/** How long offsets may be unstable: the coordinator has to end a transaction it was told to abort. */
+const STABLE_WITHIN_MS = 60_000;
+
+/**
+ * The positions committed in `group`, by topic; a topic that exists has an entry, an empty one when none
+ * of its partitions has a position. Asked partition by partition: an answer for "all topics" would leave
+ * out a partition whose first offset is still pending, and it would be mirrored from the start again (C9).
+ *
+ * Rejects with `position_missing` for a position Farshore cannot have written.
+ */
+export async function readPositions(
+  cluster: KafkaCluster,
+  group: string,
+  topics: readonly string[],
+  signal: AbortSignal,
+): Promise<ReadonlyMap<string, readonly MirrorPosition[]>> {
+  const described = await cluster.topics(topics, signal);
+  const asked: TopicPartitions[] = described.map(({ topic, partitions }) => ({
+    topic,
+    partitions: partitions.map(({ partition }) => partition),
+  }));
+  const positions = new Map<string, readonly MirrorPosition[]>();
+  if (asked.length === 0) return positions;
+  const { clock } = cluster;
+  const deadlineMs = clock.monotonicMs() + STABLE_WITHIN_MS;
+  for (let attempt = 0; ; attempt++) {
+    try {
+      const { offsets } = await fetchOffsets(cluster, group, asked, signal);
+      const found = byTopic(offsets);
+      for (const { topic, partitions } of asked) {
+        const ofTopic = found.get(topic) ?? [];
+        if (ofTopic.length < partitions.length) {
+          throw new FarshoreError('broker_request_failed', `${cluster.name}: the committed offsets of ${topic} were answered in part`);
+        }
+        positions.set(topic, ofTopic.filter(({ offset }) => offset !== NO_OFFSET).map(mirrorPosition));
+      }
+      return positions;
+    } catch (error) {
+      if (!mayReadAgain(error) || clock.monotonicMs() >= deadlineMs) throw error;
+      await clock.sleep(backOffMs(attempt), signal);
+    }
+  }
+}
+
+async function fetchOffsets(
+  cluster: KafkaCluster,
+  group: string,
+  topics: readonly TopicPartitions[],
+  signal: AbortSignal,
+): Promise<FetchedOffsets> {
+  const api = offsetFetchApi(cluster.maxVersion(OFFSET_FETCH.key));
+  return cluster.withCoordinator(
+    'group',
+    group,
+    'produce',
+    async (connection) => {
+      const answer = await api.async(connection, group, topics);
+      const failed = answer.code !== 0 ? answer : answer.offsets.find(({ code }) => code !== 0);
+      if (failed === undefined) return answer;
+      throw protocolError(failed.code, `${cluster.name}: reading the positions of group ${group}`, {
+        place: `group ${group}`,
+        ...(kafkaErrorKind(failed.code) === 'denied' ? { hint: `Allow Describe on group ${group} and on the mirrored topics.` } : {}),
+      });
+    },
+    signal,
+  );
+}

@@ -1,0 +1,87 @@
+import type { RegionalLog } from '../mirror/contracts.ts';
+import { FarshoreError } from '../model/errors.ts';
+import { regionalOffset } from '../model/offsets.ts';
+import { alterTopicConfigs, createTopic, growTopic, listTopics, topicConfigs } from './admin.ts';
+import type { KafkaCluster } from './cluster.ts';
+import { partitionEnds } from './offsets.ts';
+import type { WrittenRange } from './produce.ts';
+import { committedOffset } from './regional-log-metadata.ts';
+import { readPositions } from './regional-log-positions.ts';
+import { TransactionalWriter, type TransactionStep } from './transactions.ts';
+
+export interface RegionalLogOptions {
+  readonly region: string;
+  /** Name of the cluster mirrored from. */
+  readonly primary: string;
+  readonly shard: number;
+  readonly transactionTimeoutMs: number;
+  readonly onStep?: ((step: TransactionStep) => void | Promise<void>) | undefined;
+}
+
+/** What the regional log needs of the cluster besides transactions. */
+export type RegionalAdmin = Pick<RegionalLog, 'listTopics' | 'topicConfigs' | 'createTopic' | 'growTopic' | 'alterTopicConfigs' | 'ends'>;
+
+/** The cluster's own answers, topics created with its default replication. */
+const regionalAdmin = (cluster: KafkaCluster): RegionalAdmin => ({
+  listTopics: (signal) => listTopics(cluster, signal),
+  topicConfigs: (topics, signal) => topicConfigs(cluster, topics, signal),
+  createTopic: (topic, partitions, configs, signal) => createTopic(cluster, topic, partitions, configs, signal),
+  growTopic: (topic, partitions, signal) => growTopic(cluster, topic, partitions, signal),
+  alterTopicConfigs: (topic, set, remove, signal) => alterTopicConfigs(cluster, topic, set, remove, signal),
+  ends: (partitions, signal) => partitionEnds(cluster, partitions, signal),
+});
+
+/** The group all shards of one mirror commit their positions under (C13). */
+export const positionGroup = (region: string, primary: string): string => `farshore.${region}.${primary}`;
+
+/** The regional cluster as mirror writes it: one transactional id a shard, positions committed with the records. */
+export function regionalLog(
+  cluster: KafkaCluster,
+  options: RegionalLogOptions,
+  admin: RegionalAdmin = regionalAdmin(cluster),
+): RegionalLog {
+  const { region, primary, shard, transactionTimeoutMs, onStep } = options;
+  const group = positionGroup(region, primary);
+  const writer = new TransactionalWriter({ cluster, transactionalId: `${group}.${shard}`, group, transactionTimeoutMs, onStep });
+  return {
+    listTopics: (signal) => admin.listTopics(signal),
+    topicConfigs: (topics, signal) => admin.topicConfigs(topics, signal),
+    createTopic: (topic, partitions, configs, signal) => admin.createTopic(topic, partitions, configs, signal),
+    growTopic: (topic, partitions, signal) => admin.growTopic(topic, partitions, signal),
+    alterTopicConfigs: (topic, set, remove, signal) => admin.alterTopicConfigs(topic, set, remove, signal),
+    ends: (partitions, signal) => admin.ends(partitions, signal),
+    open: (signal) => writer.open(signal),
+    positions: (topics, signal) => readPositions(cluster, group, topics, signal),
+    async commit({ writes, positions }, signal) {
+      refuseTwice(writes);
+      const ranges = await writer.commit(
+        writes,
+        (written) => {
+          const ends = new Map(written.map((range) => [placeOf(range), regionalOffset(range.end)]));
+          return positions.map((position) => committedOffset(position, ends.get(placeOf(position))));
+        },
+        signal,
+      );
+      return { ends: ranges.map(asEnd) };
+    },
+  };
+}
+
+const placeOf = ({ topic, partition }: { readonly topic: string; readonly partition: number }): string => `${topic}:${partition}`;
+
+const asEnd = ({ topic, partition, firstOffset, end }: WrittenRange) => ({
+  topic,
+  partition,
+  firstOffset: regionalOffset(firstOffset),
+  end: regionalOffset(end),
+});
+
+/** Two writes of one partition would share requests, and with that their order. */
+function refuseTwice(writes: readonly { readonly topic: string; readonly partition: number }[]): void {
+  const seen = new Set<string>();
+  for (const write of writes) {
+    const place = placeOf(write);
+    if (seen.has(place)) throw new FarshoreError('internal', 'A transaction names a partition twice', { place });
+    seen.add(place);
+  }
+}

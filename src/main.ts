@@ -1,0 +1,43 @@
+#!/usr/bin/env node
+import { readFileSync } from 'node:fs';
+import { hostname, userInfo } from 'node:os';
+import { runCli } from './cli/cli.ts';
+import { daemonParts } from './cli/daemon-parts.ts';
+import { systemFiles } from './config/load.ts';
+import { sendRequest } from './http/request.ts';
+
+const stop = new AbortController();
+for (const name of ['SIGTERM', 'SIGINT'] as const) {
+  process.on(name, () => {
+    if (stop.signal.aborted) process.exit(1);
+    stop.abort(new Error(name));
+  });
+}
+// A reader that has seen enough (`farshore lag | head`) closes the pipe; that is not a failure.
+process.stdout.on('error', (error: NodeJS.ErrnoException) => process.exit(error.code === 'EPIPE' ? 0 : 1));
+
+const { version } = JSON.parse(readFileSync(new URL('../package.json', import.meta.url), 'utf8')) as { version: string };
+
+const exitCode = await runCli(process.argv.slice(2), {
+  stdout: process.stdout,
+  stderr: process.stderr,
+  color: process.stdout.isTTY === true && (process.env.NO_COLOR ?? '') === '',
+  env: process.env,
+  readFile: systemFiles,
+  signal: stop.signal,
+  send: sendRequest,
+  daemon: daemonParts,
+  version,
+  operator: `${userName()}@${hostname()}`,
+});
+// Ends also when something still holds the event loop; what was written must be out first.
+process.stdout.write('', () => process.exit(exitCode));
+
+/** A container may run under a uid that has no name. */
+function userName(): string {
+  try {
+    return userInfo().username;
+  } catch {
+    return `uid-${process.getuid?.() ?? 'unknown'}`;
+  }
+}

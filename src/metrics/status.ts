@@ -1,0 +1,72 @@
+import { type HomeOffset, offsetsBetween, offsetValue, type RegionalOffset } from '../model/offsets.ts';
+import type { DaemonStatus, LagValue, PartitionState } from '../model/status.ts';
+import type { Metrics } from './metrics.ts';
+
+/** What was measured of one partition; undefined and null mean not known. */
+export interface MeasuredPartition {
+  readonly topic: string;
+  readonly partition: number;
+  readonly lag: { readonly mirror: LagValue; readonly apply: LagValue | null; readonly total: LagValue | null };
+  readonly home: { readonly start: HomeOffset; readonly end: HomeOffset } | undefined;
+  readonly mirrored: HomeOffset | undefined;
+  readonly applied: RegionalOffset | undefined;
+}
+
+export interface MeasuredLag {
+  readonly partitions: readonly MeasuredPartition[];
+  readonly stuckSeconds: { readonly primary: number | undefined; readonly regional: number | undefined };
+}
+
+/** Sets the lag of every partition anew, so that a partition that is gone leaves no sample behind. */
+export function measureLag(metrics: Metrics, { partitions, stuckSeconds }: MeasuredLag): void {
+  metrics.set('farshore_last_stable_offset_stuck_seconds', { cluster: 'primary' }, stuckSeconds.primary);
+  metrics.set('farshore_last_stable_offset_stuck_seconds', { cluster: 'regional' }, stuckSeconds.regional);
+  metrics.clear('farshore_replication_lag_seconds');
+  metrics.clear('farshore_replication_lag_records');
+  metrics.clear('farshore_lag_known');
+  metrics.clear('farshore_source_earliest_offset');
+  metrics.clear('farshore_source_latest_offset');
+  metrics.clear('farshore_applied_offset');
+  metrics.clear('farshore_retention_headroom_records');
+  for (const { topic, partition, lag, home, mirrored, applied } of partitions) {
+    const place = { topic, partition };
+    for (const stage of ['mirror', 'apply', 'total'] as const) {
+      const value = lag[stage];
+      if (value === null) continue;
+      metrics.set('farshore_replication_lag_seconds', { ...place, stage }, value.seconds);
+      metrics.set('farshore_replication_lag_records', { ...place, stage }, value.records === null ? null : Number(value.records));
+      metrics.set('farshore_lag_known', { ...place, stage }, value.known ? 1 : 0);
+    }
+    if (home !== undefined) {
+      metrics.set('farshore_source_earliest_offset', place, offsetValue(home.start));
+      metrics.set('farshore_source_latest_offset', place, offsetValue(home.end));
+      if (mirrored !== undefined) metrics.set('farshore_retention_headroom_records', place, offsetsBetween(home.start, mirrored));
+    }
+    if (mirrored !== undefined) metrics.set('farshore_applied_offset', { ...place, stage: 'mirror' }, offsetValue(mirrored));
+    if (applied !== undefined) metrics.set('farshore_applied_offset', { ...place, stage: 'apply' }, offsetValue(applied));
+  }
+}
+
+/**
+ * Gauges that are a view of the daemon's status, set before each scrape: counting stops and resumes instead would
+ * miss what a daemon finds in the ledger when it starts. A standby has no partitions, and no samples of them.
+ */
+export function measureStatus(metrics: Metrics, status: Pick<DaemonStatus, 'role' | 'partitions' | 'tables' | 'heartbeat'>): void {
+  metrics.clear('farshore_partitions');
+  metrics.clear('farshore_partitions_stopped');
+  metrics.set('farshore_tables_stopped', {}, undefined);
+  metrics.set('farshore_heartbeat_age_seconds', {}, status.heartbeat.ageSeconds);
+  if (status.role !== 'active') return;
+  metrics.set('farshore_tables_stopped', {}, status.tables.filter((table) => table.state === 'stopped').length);
+  for (const stage of ['mirror', 'apply'] as const) {
+    const counts: Record<PartitionState, number> = { running: 0, waiting: 0, paused: 0, stopped: 0 };
+    for (const partition of status.partitions) {
+      const state = partition[stage]?.state;
+      if (state !== undefined) counts[state]++;
+    }
+    for (const [state, count] of Object.entries(counts) as [PartitionState, number][]) {
+      metrics.set('farshore_partitions', { stage, state }, count);
+    }
+    metrics.set('farshore_partitions_stopped', { stage }, counts.stopped);
+  }
+}

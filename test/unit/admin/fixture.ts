@@ -1,0 +1,73 @@
+import { type AdminSettings, type AdminSource, adminLimits, type PauseRequest, type ResumeRequest } from '../../../src/admin/contracts.ts';
+import { systemClock } from '../../../src/model/clock.ts';
+import type { DaemonStatus } from '../../../src/model/status.ts';
+
+const unknown = { known: false, seconds: null, records: null };
+
+export const status: DaemonStatus = {
+  region: 'eu-west',
+  primary: 'us-east',
+  version: '0.1.0',
+  role: 'active',
+  startedAt: '2026-01-01T00:00:00.000Z',
+  leaseEpoch: '4',
+  components: [{ component: 'primary_kafka', up: false, reason: 'no broker answered' }],
+  partitions: [
+    {
+      topic: 'billing.invoices',
+      partition: 0,
+      mirror: { state: 'running', next: '10', end: '12', code: null, message: null, hint: null, since: null },
+      apply: {
+        state: 'stopped',
+        next: '5',
+        end: '9',
+        code: 'record_malformed',
+        message: '<img src=x onerror=alert(1)>',
+        hint: 'farshore partition resume billing.invoices:0 --stage apply',
+        since: '2026-01-01T00:00:01.000Z',
+      },
+      lag: { mirror: { known: true, seconds: 1.5, records: '2' }, apply: unknown, total: unknown },
+    },
+  ],
+  tables: [],
+  heartbeat: { latencySeconds: null, ageSeconds: null },
+  counters: { mirroredRecords: '10', appliedRecords: '5' },
+};
+
+/** A daemon that answers as told and keeps what it was asked to do. */
+export function testSource(changes: Partial<AdminSource> = {}) {
+  const paused: PauseRequest[] = [];
+  const resumed: ResumeRequest[] = [];
+  const source: AdminSource = {
+    status: () => status,
+    liveness: () => ({ ok: true, checks: [{ name: 'mirror', ok: true }] }),
+    readiness: () => ({ ok: true, checks: [{ name: 'database', ok: true, detail: 'answers' }] }),
+    startup: () => ({ ok: false, checks: [{ name: 'migrations', ok: false, detail: 'not done' }] }),
+    metrics: async () => ({ contentType: 'text/plain; version=0.0.4; charset=utf-8', body: 'farshore_leader 1\n' }),
+    pause: async (request) => {
+      paused.push(request);
+    },
+    resume: async (request) => {
+      resumed.push(request);
+    },
+    ...changes,
+  };
+  return { source, paused, resumed };
+}
+
+export const token = 'a-token-of-some-length';
+
+export function testSettings(changes: Partial<AdminSettings> = {}) {
+  const failures: unknown[] = [];
+  const settings: AdminSettings = {
+    host: '127.0.0.1',
+    port: 0,
+    allowedHosts: [],
+    token: () => token,
+    limits: adminLimits,
+    clock: systemClock,
+    onFailure: (error) => failures.push(error),
+    ...changes,
+  };
+  return { settings, failures };
+}

@@ -1,0 +1,333 @@
+import { describe, expect, it } from 'vitest';
+import { FarshoreError } from '../../../src/model/errors.ts';
+import { regionalOffset } from '../../../src/model/offsets.ts';
+import { type TestRecord, testBatch } from './log-double.ts';
+import { eventually, generationsOf, order, otherTopicId, type Rig, rigOf, topicId } from './stage-doubles.ts';
+
+const thing = (offset: bigint, id: bigint, name = `name ${id}`): TestRecord => ({ offset, value: { id, name } });
+const things = (from: bigint, count: number) =>
+  testBatch(Array.from({ length: count }, (_, i) => thing(from + BigInt(i), from + BigInt(i))));
+const malformed = (offset: bigint): TestRecord => ({ offset, value: 'malformed' });
+const named = ({ database }: Rig) => Object.fromEntries([...database.rows].map(([id, { values }]) => [id, values[1]]));
+const applied = ({ events }: Rig) => events.filter((event) => event.type === 'batch_applied');
+
+function runningRig(...args: Parameters<typeof rigOf>): Rig {
+  const rig = rigOf(...args);
+  rig.orders.set(
+    'things',
+    order(
+      'things',
+      generationsOf([
+        [0, 0n],
+        [1, 0n],
+      ]),
+    ),
+  );
+  rig.source.log('things', 0);
+  return rig;
+}
+
+describe('ApplyStage', () => {
+  it('applies every partition in order, in batches, and ends where the log ends', async () => {
+    const rig = runningRig();
+    rig.source.append('things', 0, things(0n, 7), things(7n, 7), things(14n, 25));
+    rig.source.append('things', 1, testBatch([thing(0n, 100n)]));
+    void rig.start();
+    await eventually(() => expect([rig.database.next('things', 0), rig.database.next('things', 1)]).toEqual([39n, 1n]));
+    expect(rig.database.rows.size).toBe(40);
+    expect(
+      applied(rig)
+        .map(({ records }) => records)
+        .reduce((a, b) => a + b),
+    ).toBe(40);
+    expect(Math.max(...applied(rig).map(({ records }) => records))).toBe(10);
+    expect(rig.budget.free).toBe(rig.budget.limit);
+    expect(rig.stage.status('things', 0)).toMatchObject({ state: 'running', next: '39', end: '39' });
+    expect(rig.database.positions.get('things:0')).toMatchObject({ leaderEpoch: 0, crc: 39 });
+  });
+
+  it('goes on inside a batch that was applied in part', async () => {
+    const rig = runningRig();
+    rig.source.append('things', 0, things(0n, 8));
+    rig.database.positions.set('things:0', { topic: 'things', partition: 0, topicId, next: regionalOffset(5n), leaderEpoch: 0, crc: 8 });
+    void rig.start();
+    await eventually(() => expect(rig.database.next('things', 0)).toBe(8n));
+    expect(Object.keys(named(rig))).toEqual(['5', '6', '7']);
+  });
+
+  it('C3: moves over records of an epoch whose home is the region itself', async () => {
+    const rig = runningRig();
+    const epochs = [
+      { epoch: 1, home: 'east', starts: new Map() },
+      { epoch: 2, home: 'west', starts: new Map([[0, 2n]]) },
+      { epoch: 3, home: 'east', starts: new Map([[0, 4n]]) },
+    ];
+    rig.orders.set('things', order('things', generationsOf([[0, 0n]]), epochs));
+    rig.source.append('things', 0, things(0n, 6));
+    void rig.start();
+    await eventually(() => expect(rig.database.next('things', 0)).toBe(6n));
+    expect(Object.keys(named(rig))).toEqual(['0', '1', '4', '5']);
+    expect(rig.database.rows.get('5')?.version.slice(0, 8)).toBe('00000003');
+  });
+
+  it('C1: nothing of a generation is applied before every partition has reached its start', async () => {
+    const rig = runningRig();
+    rig.orders.set(
+      'things',
+      order(
+        'things',
+        generationsOf(
+          [[0, 0n]],
+          [
+            [0, 3n],
+            [1, 0n],
+          ],
+        ),
+      ),
+    );
+    rig.source.log('things', 0).end = 0n;
+    rig.source.append('things', 1, testBatch([thing(0n, 1n, 'new partition')]));
+    void rig.start();
+    await eventually(() =>
+      expect(rig.stage.status('things', 1)).toMatchObject({ state: 'waiting', message: expect.stringContaining('partition 0') }),
+    );
+    expect(rig.database.transactions).toBe(0);
+    rig.source.append('things', 0, testBatch([thing(0n, 1n, 'old'), thing(1n, 9n), thing(2n, 8n)]), testBatch([thing(3n, 7n)]));
+    await eventually(() => expect([rig.database.next('things', 0), rig.database.next('things', 1)]).toEqual([4n, 1n]));
+    expect(named(rig)).toMatchObject({ 1: 'new partition', 7: 'name 7' });
+  });
+
+  it('C1: knows a generation that was raised before its first record was written, however old the last look at the ledger', async () => {
+    const rig = runningRig({ refreshMs: 1_000_000 });
+    rig.orders.set('things', order('things', generationsOf([[0, 0n]])));
+    rig.source.append('things', 0, things(0n, 2));
+    void rig.start();
+    await eventually(() => expect(rig.database.next('things', 0)).toBe(2n));
+    rig.orders.set('things', order('things', generationsOf([[0, 0n]], [[0, 2n]])));
+    rig.source.append('things', 0, things(2n, 1));
+    await eventually(() => expect(rig.database.next('things', 0)).toBe(3n));
+    expect(rig.database.rows.get('2')?.version).toContain('00000002');
+  });
+
+  it('waits while the ledger does not know the topic', async () => {
+    const rig = runningRig();
+    const known = rig.orders.get('things')!;
+    rig.orders.clear();
+    rig.source.append('things', 0, things(0n, 2));
+    void rig.start();
+    await eventually(() => expect(rig.stage.status('things', 0)).toMatchObject({ state: 'waiting', next: '0' }));
+    rig.orders.set('things', known);
+    await eventually(() => expect(rig.database.next('things', 0)).toBe(2n));
+  });
+
+  it('C8: passes a gap at the end only after an empty answer of its own', async () => {
+    const rig = runningRig();
+    rig.source.append('things', 0, things(0n, 2));
+    rig.source.log('things', 0).end = 5n;
+    rig.source.append('things', 1, things(0n, 1));
+    const alone: bigint[] = [];
+    rig.source.beforeAnswer = (targets) => {
+      if (targets.length === 1 && targets[0]!.partition === 0) alone.push(targets[0]!.offset);
+      return undefined;
+    };
+    void rig.start();
+    await eventually(() => expect(rig.database.next('things', 0)).toBe(5n));
+    expect(alone).toContain(2n);
+    expect(rig.database.positions.get('things:0'), 'the proof is still the last batch').toMatchObject({ crc: 2 });
+  });
+
+  it('C8: an empty answer beside others loses nothing', async () => {
+    const rig = runningRig();
+    rig.source.starved = ({ partition }) => partition === 0;
+    rig.source.append('things', 0, things(0n, 3));
+    rig.source.append('things', 1, testBatch([thing(0n, 50n)]));
+    void rig.start();
+    await eventually(() => expect(rig.database.next('things', 0)).toBe(3n));
+    expect(Object.keys(named(rig)).toSorted()).toEqual(['0', '1', '2', '50']);
+  });
+
+  it('C16: applies everything before a record that cannot be decoded, stands at it and says how to go on', async () => {
+    const rig = runningRig();
+    rig.source.append('things', 0, testBatch([thing(0n, 1n), thing(1n, 2n), malformed(2n), thing(3n, 3n)]));
+    rig.source.append('things', 1, testBatch([thing(0n, 10n)]));
+    void rig.start();
+    await eventually(() => expect(rig.stage.status('things', 0)).toMatchObject({ state: 'stopped', code: 'record_malformed', next: '2' }));
+    expect(rig.stage.status('things', 0)?.hint).toContain('farshore partition resume things:0 --stage apply --from 3 --accept-loss');
+    expect(rig.database.stops.get('things:0')).toMatchObject({ state: 'stopped', code: 'record_malformed' });
+    rig.source.append('things', 1, testBatch([thing(1n, 11n)]));
+    await eventually(() => expect(rig.database.next('things', 1)).toBe(2n));
+    expect(Object.keys(named(rig))).not.toContain('3');
+    const request = { from: 3n, acceptLoss: true, acceptRecreated: false, by: 'ops' };
+    await expect(rig.stage.resume('things', 0, { ...request, acceptLoss: false }, new AbortController().signal)).rejects.toMatchObject({
+      code: 'request_invalid',
+    });
+    await rig.stage.resume('things', 0, request, new AbortController().signal);
+    await eventually(() => expect(rig.database.next('things', 0)).toBe(4n));
+    expect(rig.database.actions).toMatchObject([{ by: 'ops', code: 'record_malformed', lostFrom: 2n, lostTo: 3n }]);
+    expect(rig.database.stops.size).toBe(0);
+  });
+
+  it('C16: finds a row the database refuses by halves, each with its position', async () => {
+    const rig = runningRig();
+    rig.source.append(
+      'things',
+      0,
+      testBatch(Array.from({ length: 9 }, (_, i) => thing(BigInt(i), BigInt(i), i === 6 ? 'poison' : 'fine'))),
+    );
+    rig.database.beforeCommit = (rows) => {
+      if (rows.some((row) => row[1] === 'poison')) throw new FarshoreError('row_refused', 'no', { facts: { outcome: 'not_applied' } });
+    };
+    void rig.start();
+    await eventually(() => expect(rig.stage.status('things', 0)).toMatchObject({ state: 'stopped', code: 'row_refused', next: '6' }));
+    expect(Object.keys(named(rig))).toEqual(['0', '1', '2', '3', '4', '5']);
+    expect(rig.database.stops.get('things:0')?.hint).toContain('--from 7 --accept-loss');
+    expect(rig.budget.free).toBe(rig.budget.limit);
+  });
+
+  it('reads the position after an unknown outcome and does not apply twice', async () => {
+    const rig = runningRig();
+    let lost = 2;
+    rig.source.append('things', 0, things(0n, 30));
+    rig.database.afterCommit = () => {
+      if (lost-- > 0) throw new FarshoreError('database_unreachable', 'the connection was lost', { facts: { outcome: 'unknown' } });
+    };
+    void rig.start();
+    await eventually(() => expect(rig.database.next('things', 0)).toBe(30n));
+    expect(rig.database.transactions).toBe(3);
+    expect(rig.events.filter(({ type }) => type === 'apply_retried')).toHaveLength(2);
+  });
+
+  it('sends the same batch again after a failure that passes', async () => {
+    const rig = runningRig();
+    let failures = 3;
+    rig.source.append('things', 0, things(0n, 4));
+    rig.database.beforeCommit = () => {
+      if (failures-- > 0)
+        throw new FarshoreError('database_unreachable', 'deadlock', { facts: { outcome: 'not_applied', sqlState: '40P01' } });
+    };
+    void rig.start();
+    await eventually(() => expect(rig.database.next('things', 0)).toBe(4n));
+    expect(rig.events.filter(({ type }) => type === 'apply_retried')).toMatchObject([{ sqlState: '40P01' }, {}, {}]);
+  });
+
+  it('halts when another daemon has taken over', async () => {
+    const rig = runningRig();
+    rig.source.append('things', 0, things(0n, 4));
+    rig.database.epoch = 2n;
+    await expect(rig.start()).rejects.toMatchObject({ code: 'fenced' });
+    expect(rig.database.rows.size).toBe(0);
+  });
+
+  it('ends after the transaction in hand when it is stopped', async () => {
+    const rig = runningRig();
+    rig.source.append('things', 0, things(0n, 30));
+    rig.database.afterCommit = () => rig.stop();
+    await rig.start();
+    expect(rig.database.next('things', 0)).toBe(10n);
+  });
+
+  it('stops all partitions of a table that does not fit, and goes on when it was mended and they are resumed', async () => {
+    const rig = runningRig();
+    const [whole] = rig.tables.splice(0);
+    rig.source.append('things', 0, things(0n, 1));
+    rig.source.append('things', 1, things(1n, 1));
+    void rig.start();
+    const states = () => [0, 1].map((partition) => rig.stage.status('things', partition)?.code);
+    await eventually(() => expect(states()).toEqual(['table_missing', 'table_missing']));
+    expect([...rig.stage.tables()]).toMatchObject([{ table: 'public.things', state: 'stopped' }]);
+    rig.tables.push(whole!);
+    const request = { from: undefined, acceptLoss: false, acceptRecreated: false, by: 'ops' };
+    await rig.stage.resume('things', undefined, request, new AbortController().signal);
+    await eventually(() => expect(rig.database.rows.size).toBe(2));
+  });
+
+  it('a schema the registry does not know stops the partition at its first record', async () => {
+    const rig = runningRig();
+    rig.source.append('things', 0, testBatch([thing(0n, 1n), { ...thing(1n, 2n), schema: '99' }]));
+    void rig.start();
+    await eventually(() => expect(rig.stage.status('things', 0)).toMatchObject({ code: 'schema_unknown', next: '1' }));
+  });
+
+  it('a pause ends after the transaction in hand and holds until it is resumed', async () => {
+    const rig = runningRig();
+    rig.source.append('things', 0, things(0n, 3));
+    void rig.start();
+    await eventually(() => expect(rig.database.next('things', 0)).toBe(3n));
+    await rig.stage.pause('things', 0, 'ops', new AbortController().signal);
+    rig.source.append('things', 0, things(3n, 3));
+    const { length } = rig.source.fetched;
+    rig.source.append('things', 1, things(50n, 1));
+    await eventually(() => expect(rig.source.fetched.length).toBeGreaterThan(length + 3));
+    expect(rig.database.next('things', 0)).toBe(3n);
+    expect(rig.stage.status('things', 0)).toMatchObject({ state: 'paused', code: 'partition_paused' });
+    const request = { from: undefined, acceptLoss: false, acceptRecreated: false, by: 'ops' };
+    await rig.stage.resume('things', 0, request, new AbortController().signal);
+    await eventually(() => expect(rig.database.next('things', 0)).toBe(6n));
+  });
+
+  it('heartbeats move the position only and are handed on after the commit', async () => {
+    const rig = rigOf({ entries: [], heartbeatTopic: 'farshore.heartbeat.east' });
+    const topic = 'farshore.heartbeat.east';
+    rig.source.append(topic, 0, testBatch([{ offset: 0n, key: 'k', value: { seq: 1 } }]));
+    rig.database.beforeCommit = () => expect(rig.heartbeats).toEqual([]);
+    void rig.start();
+    await eventually(() => expect(rig.heartbeats).toEqual([['k', '1|{"seq":1}']]));
+    expect(rig.database.next(topic, 0)).toBe(1n);
+    expect(rig.database.rows.size).toBe(0);
+  });
+
+  describe('C6: stops when the regional log is not the one its position was taken in', () => {
+    const at = (next: bigint, crc: number, id = topicId) => ({
+      topic: 'things',
+      partition: 0,
+      topicId: id,
+      next: regionalOffset(next),
+      leaderEpoch: 0,
+      crc,
+    });
+
+    it.each([
+      ['another checksum before the position', at(3n, 777), 'region_diverged', '--from earliest'],
+      ['another topic id', at(3n, 3, otherTopicId), 'region_recreated', '--accept-recreated'],
+      ['a log that ends before the position', at(9n, 9), 'region_truncated', '--from 3'],
+    ])('%s', async (_title, position, code, hint) => {
+      const rig = runningRig();
+      rig.source.append('things', 0, things(0n, 3));
+      rig.database.positions.set('things:0', position);
+      void rig.start();
+      await eventually(() => expect(rig.stage.status('things', 0)).toMatchObject({ state: 'stopped', code }));
+      expect(rig.stage.status('things', 0)?.hint).toContain(hint);
+      expect(rig.database.transactions).toBe(0);
+    });
+
+    it('a log that retention cut above the position tells the lost range', async () => {
+      const rig = runningRig();
+      rig.source.append('things', 0, things(4n, 3));
+      rig.source.log('things', 0).start = 4n;
+      void rig.start();
+      await eventually(() => expect(rig.stage.status('things', 0)).toMatchObject({ code: 'region_truncated' }));
+      expect(rig.events).toContainEqual(expect.objectContaining({ type: 'partition_stopped', lostFrom: 0n, lostTo: 4n }));
+      expect(rig.stage.status('things', 0)?.hint).toContain('--from 4 --accept-loss');
+    });
+
+    it('goes on in a compacted topic, where the checksum proves nothing', async () => {
+      const rig = runningRig({}, { compactedTopics: async () => new Set(['things']) });
+      rig.source.append('things', 0, things(0n, 3), things(3n, 1));
+      rig.database.positions.set('things:0', at(3n, 777));
+      void rig.start();
+      await eventually(() => expect(rig.database.next('things', 0)).toBe(4n));
+    });
+
+    it('asks again after the broker said retry, before it reads on', async () => {
+      const rig = runningRig();
+      rig.source.append('things', 0, things(0n, 3));
+      let retries = 1;
+      rig.source.beforeAnswer = (targets) =>
+        targets[0]?.offset === 3n && retries-- > 0 ? [{ kind: 'retry', topic: 'things', partition: 0, reason: 'NOT_LEADER' }] : undefined;
+      void rig.start();
+      await eventually(() => expect(rig.database.next('things', 0)).toBe(3n));
+      rig.source.append('things', 0, things(3n, 1));
+      await eventually(() => expect(rig.database.next('things', 0)).toBe(4n));
+    });
+  });
+});
