@@ -1,4 +1,5 @@
 import { createHash } from 'node:crypto';
+import { FarshoreError } from '../model/errors.ts';
 import type { Statement } from './contracts.ts';
 import type { ArrayLiteral } from './dependencies.ts';
 import type { Folded, RowSet } from './fold.ts';
@@ -201,12 +202,18 @@ export function transactionStatements(
     exclusive: folds.some(({ folded }) => folded.table.name === name && folded.deletes !== undefined),
   }));
   const list: Statement[] = [fenceStatement(transition, locks)];
-  const add = (statement: Statement | undefined): number => (statement === undefined ? -1 : list.push(statement) - 1);
+  const add = (statement: Statement): number => list.push(statement) - 1;
   const rounds = folds.map(({ folded, statements }): Rounds => {
-    const before = folded.before === undefined ? -1 : add(statements.upsert?.(folded.before));
+    const upsert = (rows: RowSet): number => {
+      // States without a statement would be left out while the position moves over them.
+      if (statements.upsert === undefined)
+        throw new FarshoreError('internal', `States of ${folded.table.name} have no statement that writes them`);
+      return add(statements.upsert(rows));
+    };
+    const before = folded.before === undefined ? -1 : upsert(folded.before);
     if (folded.deletes !== undefined) add(statements.deleteRows(folded.deletes));
     const deletes = folded.deletes === undefined ? -1 : add(statements.tombstones(folded.deletes));
-    const after = folded.after === undefined ? -1 : add(statements.upsert?.(folded.after));
+    const after = folded.after === undefined ? -1 : upsert(folded.after);
     return { before, deletes, after };
   });
   if (folds.length > 0) list.push(setConstraints);

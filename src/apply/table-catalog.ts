@@ -22,7 +22,9 @@ export class TableCatalog {
   readonly #schema: ApplySettings['schema'];
   readonly #arrayLiteral: ArrayLiteral;
   readonly #topics = new Map<string, Known>();
-  readonly #statements = new WeakMap<TableKey, TableStatements>();
+  /** By mapping, and apart from those by key alone: a mapping serves as the key of its table too, and its upsert would be lost. */
+  readonly #statements = new WeakMap<TableMapping, TableStatements>();
+  readonly #keyStatements = new WeakMap<TableKey, TableStatements>();
 
   constructor(deps: Pick<ApplyDependencies, 'tables' | 'arrayLiteral'>, settings: Pick<ApplySettings, 'entries' | 'schema'>) {
     this.#tables = deps.tables;
@@ -47,12 +49,12 @@ export class TableCatalog {
   }
 
   statements(folded: Folded): TableStatements {
-    const owner = folded.mapping ?? folded.table;
-    let statements = this.#statements.get(owner);
-    if (statements === undefined) {
-      statements = tableStatements(folded.table, folded.mapping, this.#arrayLiteral);
-      this.#statements.set(owner, statements);
-    }
+    const { mapping, table } = folded;
+    const known = mapping === undefined ? this.#keyStatements.get(table) : this.#statements.get(mapping);
+    if (known !== undefined) return known;
+    const statements = tableStatements(table, mapping, this.#arrayLiteral);
+    if (mapping === undefined) this.#keyStatements.set(table, statements);
+    else this.#statements.set(mapping, statements);
     return statements;
   }
 

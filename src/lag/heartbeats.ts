@@ -99,7 +99,7 @@ export class Heartbeats {
   returned(key: Buffer | null, value: Buffer | null): void {
     if (key?.toString('utf8') !== this.#settings.region) return;
     const heartbeat = readHeartbeat(value);
-    if (heartbeat === undefined) return;
+    if (heartbeat?.instance !== this.#settings.instance) return;
     const sentMs = this.#awaited.get(heartbeat.seq);
     // Seen before (apply may read a record again), or older than what is still awaited.
     if (sentMs === undefined) return;

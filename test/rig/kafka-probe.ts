@@ -1,7 +1,9 @@
 import { connect } from 'node:net';
 
-// Metadata version 4 for no topic: size, api key 3, version 4, correlation id 1, no client id, zero topics, no auto-creation.
-const metadataRequest = Buffer.from('0000000f0003000400000001ffff0000000000', 'hex');
+// Echoed by a Kafka, and by no other server that may have got the port.
+const correlationId = 0x46415253;
+// Metadata version 4 for no topic: size, api key 3, version 4, correlation id, no client id, zero topics, no auto-creation.
+const metadataRequest = Buffer.from('0000000f0003000446415253ffff0000000000', 'hex');
 
 /**
  * One exchange with a broker: true when it answers a metadata request and lists at least one broker. A KRaft broker answers requests
@@ -22,7 +24,7 @@ export async function brokerAnswers(host: string, port: number, timeoutMs: numbe
     socket.on('data', (chunk) => {
       answer = Buffer.concat([answer, chunk]);
       // size, correlation id, throttle time, then the number of brokers
-      if (answer.length >= 16) finish(answer.readInt32BE(12) > 0);
+      if (answer.length >= 16) finish(answer.readInt32BE(4) === correlationId && answer.readInt32BE(12) > 0);
     });
   });
 }

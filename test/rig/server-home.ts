@@ -1,6 +1,7 @@
 import { access, chmod, mkdir, mkdtemp, readdir, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
+import { isAlive } from './alive.ts';
 
 const prefix = 'farshore-rig-';
 const releasedMark = 'released';
@@ -38,15 +39,6 @@ export async function removeServerHome(home: ServerHome): Promise<void> {
 /** The server outlives its owner, and so does its directory. */
 export async function markReleased(home: ServerHome): Promise<void> {
   if (home.temporaryDirectory !== undefined) await writeFile(join(home.temporaryDirectory, releasedMark), '');
-}
-
-function isAlive(pid: number): boolean {
-  try {
-    process.kill(pid, 0);
-    return true;
-  } catch (error) {
-    return (error as NodeJS.ErrnoException).code === 'EPERM';
-  }
 }
 
 /** Removes temporary directories whose owner is gone: those of servers that were stopped but never disposed of. */

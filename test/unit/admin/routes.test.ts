@@ -124,7 +124,15 @@ describe('changing', () => {
 
   it('is refused with no token or another one, before the body is looked at', async () => {
     const { post, paused } = await setup();
-    for (const authorization of ['', 'Basic YTpi', token, `Bearer ${token}x`, `Bearer ${token.slice(1)}`, `Bearer ${token} x`]) {
+    for (const authorization of [
+      '',
+      'Basic YTpi',
+      token,
+      `Bearer ${token}x`,
+      `Bearer ${token.slice(1)}`,
+      `Bearer ${token.slice(0, -1)}`,
+      `Bearer ${token} x`,
+    ]) {
       const answer = await post(pause, 'not json', { authorization, 'content-type': 'application/json' });
       expect(answer.statusCode, authorization).toBe(401);
       expect(answer.headers['www-authenticate'], authorization).toMatch(/^Bearer/);

@@ -6,7 +6,8 @@ import { type BatchShape, rawBatch } from './batch-fixtures.ts';
 
 const data = (baseOffset: bigint, producerId: bigint, more: Partial<BatchShape> = {}): RawBatch =>
   rawBatch({ baseOffset, producerId, transactional: true, ...more });
-const marker = (baseOffset: bigint, producerId: bigint, control: 'abort' | 'commit'): RawBatch => rawBatch({ baseOffset, producerId, control });
+const marker = (baseOffset: bigint, producerId: bigint, control: 'abort' | 'commit'): RawBatch =>
+  rawBatch({ baseOffset, producerId, control });
 const bases = (batches: readonly RawBatch[]): bigint[] => batches.map(({ baseOffset }) => baseOffset);
 
 describe('committedBatches', () => {
@@ -17,7 +18,15 @@ describe('committedBatches', () => {
   });
 
   it('keeps overlapping transactions of two producers apart', () => {
-    const batches = [data(0n, 1n), data(1n, 2n), data(2n, 1n), marker(3n, 2n, 'commit'), data(4n, 1n), marker(5n, 1n, 'abort'), data(6n, 2n)];
+    const batches = [
+      data(0n, 1n),
+      data(1n, 2n),
+      data(2n, 1n),
+      marker(3n, 2n, 'commit'),
+      data(4n, 1n),
+      marker(5n, 1n, 'abort'),
+      data(6n, 2n),
+    ];
     expect(bases(committedBatches(batches, [{ producerId: 1n, firstOffset: 0n }], 0n).batches)).toEqual([1n, 6n]);
   });
 
@@ -108,7 +117,10 @@ describe('committedBatches', () => {
   });
 });
 
-const step = fc.record({ producer: fc.integer({ min: 1, max: 4 }), kind: fc.constantFrom('write', 'write', 'write', 'plain', 'empty', 'abort', 'commit') });
+const step = fc.record({
+  producer: fc.integer({ min: 1, max: 4 }),
+  kind: fc.constantFrom('write', 'write', 'write', 'plain', 'empty', 'abort', 'commit'),
+});
 type Step = { producer: number; kind: string };
 
 /** A naive log: every batch knows its transaction, every transaction its outcome. An open one at the end is above the last stable offset. */

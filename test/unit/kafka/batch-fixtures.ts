@@ -1,7 +1,7 @@
-import type { Codec, RawBatch, RecordView } from '../../../src/model/batch.ts';
 import { buildBatch, recordOf } from '../../../src/kafka/batch/build.ts';
 import { compress } from '../../../src/kafka/batch/codecs.ts';
 import { computedCrc } from '../../../src/kafka/batch/crc.ts';
+import type { Codec, RawBatch, RecordView } from '../../../src/model/batch.ts';
 
 export interface BatchShape {
   readonly baseOffset: bigint;
@@ -26,7 +26,9 @@ export function batchBytes(shape: BatchShape): Buffer {
   const count = shape.count ?? 1;
   const records =
     control === undefined
-      ? Array.from({ length: Math.max(1, count) }, (_, i) => recordOf(Buffer.from(`k${i}`), Buffer.from(`v${baseOffset + BigInt(i)}`), 1000 + i))
+      ? Array.from({ length: Math.max(1, count) }, (_, i) =>
+          recordOf(Buffer.from(`k${i}`), Buffer.from(`v${baseOffset + BigInt(i)}`), 1000 + i),
+        )
       : [recordOf(controlKey(controlTypes[control]), Buffer.alloc(6), 1000)];
   let bytes = buildBatch(records, codec, compress);
   if (count === 0) {

@@ -47,7 +47,9 @@ describe('recordVisitor', () => {
     const record = fc.record({ key: bytes, value: bytes, timestampMs: fc.integer({ min: -(2 ** 49), max: 2 ** 49 }) });
     fc.assert(
       fc.property(fc.array(record, { minLength: 1, maxLength: 40 }), fc.constantFrom(...codecs), (records, codec) => {
-        const asRecords = records.map(({ key, value, timestampMs }) => recordOf(key && Buffer.from(key), value && Buffer.from(value), timestampMs));
+        const asRecords = records.map(({ key, value, timestampMs }) =>
+          recordOf(key && Buffer.from(key), value && Buffer.from(value), timestampMs),
+        );
         const found: unknown[] = [];
         visit(rawBatchOf(buildBatch(asRecords, codec, compress)), (view) => {
           const part = (start: number, end: number) => (start < 0 ? null : new Uint8Array(view.bytes.subarray(start, end)));

@@ -91,6 +91,20 @@ describe('C23: heartbeats', () => {
     primary.failure = undefined;
     await clock.advance(40_000);
     expect(written.length).toBeGreaterThan(5);
+    // The topic may have been what was missing: it is looked at before each try after a failure.
+    expect(primary.ensured).toBeGreaterThan(failed.length);
+    stop.abort();
+    await running;
+  });
+
+  it('that come back late do not make the newest one older', async () => {
+    const { clock, written, heartbeats, stop } = setup();
+    const running = heartbeats.run(stop.signal);
+    await clock.advance(1_000);
+    heartbeats.returned(written[1]!.key, written[1]!.value);
+    clock.pass(500);
+    heartbeats.returned(written[0]!.key, written[0]!.value);
+    expect(heartbeats.ageSeconds).toBe(0.5);
     stop.abort();
     await running;
   });

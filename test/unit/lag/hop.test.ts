@@ -49,6 +49,7 @@ describe('C21: lag of one stage', () => {
       expect(lag).toBeGreaterThan(before);
       before = lag;
     }
+    expect(hop.held).toBeLessThanOrEqual(MAX_READINGS);
     expect(before).toBe(10_000);
     expect(hop.lagRecords()).toBe(10_000n);
   });
@@ -62,6 +63,22 @@ describe('C21: lag of one stage', () => {
       expect(hop.lagRecords()).toBe(0n);
       expect(hop.held).toBe(0);
     }
+  });
+
+  it('holds one reading of a log that stands still before a stage that is dead', () => {
+    const hop = new HopReadings<HomeOffset>();
+    hop.moveTo(at(10));
+    for (let tick = 1; tick <= 100; tick++) hop.read(tick * 1_000, at(20), at(10));
+    expect(hop.held).toBe(1);
+  });
+
+  it('counts a later, lower end before a higher one that was read earlier', () => {
+    const hop = new HopReadings<HomeOffset>();
+    hop.moveTo(at(0));
+    hop.read(1_000, at(20), at(0));
+    hop.read(2_000, at(5), at(0));
+    hop.moveTo(at(5));
+    expect(hop.lagSeconds(2_500)).toBe(0.5);
   });
 
   it('does not count an end below the position it was asked for with: that is another log', () => {

@@ -67,6 +67,45 @@ describe('C5, C21: lag of both stages together', () => {
       }
     }
     expect(lastTotal).toBe(494);
+    expect(t.held).toBeLessThanOrEqual(2 * MAX_READINGS);
+  });
+
+  it('adds up what either stage is behind by', () => {
+    const t = new PartitionTracker();
+    t.mirrorAt(home(4));
+    t.applyAt(regional(2));
+    t.homeEnds(1_000, ends(10), home(4));
+    t.beforeRegionalRead(home(4));
+    t.regionalEnds(1_000, ends(5), regional(2));
+    expect(t.lag(1_000, true)).toMatchObject({ mirror: { records: '6' }, apply: { records: '3' }, total: { records: '9' } });
+  });
+
+  it('keeps an end that is on its way to apply when further ends are read at home', () => {
+    const t = new PartitionTracker();
+    t.mirrorAt(home(0));
+    t.applyAt(regional(0));
+    t.homeEnds(1_000, ends(10), home(0));
+    t.beforeRegionalRead(home(10));
+    t.homeEnds(2_000, ends(20), home(10));
+    t.regionalEnds(2_100, ends(11), regional(0));
+    t.homeEnds(3_000, ends(30), home(10));
+    t.applyAt(regional(11));
+    expect(t.lag(3_000, true).total?.seconds).toBe(2);
+  });
+
+  it.each(['mirror', 'apply'] as const)('is unknown again after the position of %s went back', (stage) => {
+    const t = new PartitionTracker();
+    t.mirrorAt(home(10));
+    t.applyAt(regional(11));
+    t.homeEnds(1_000, ends(10), home(10));
+    t.beforeRegionalRead(home(10));
+    t.regionalEnds(1_000, ends(11), regional(11));
+    t.applyAt(regional(11));
+    expect(t.lag(2_000, true).total).toMatchObject({ known: true, seconds: 1 });
+    if (stage === 'mirror') t.mirrorAt(home(3));
+    else t.applyAt(regional(3));
+    expect(t.lag(2_000, true).total).toMatchObject({ known: false, seconds: null });
+    expect(t.lag(2_000, true)[stage]).toMatchObject({ known: false, seconds: null });
   });
 
   it('is not known after three missed reads of either cluster, and goes on growing', () => {

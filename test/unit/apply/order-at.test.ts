@@ -1,0 +1,63 @@
+import { describe, expect, it } from 'vitest';
+import { orderAt } from '../../../src/apply/order-at.ts';
+import { regionalOffset } from '../../../src/model/offsets.ts';
+import { generationsOf, order } from './stage-doubles.ts';
+
+const applied = (...next: readonly bigint[]) => new Map(next.map((n, partition) => [partition, regionalOffset(n)]));
+
+describe('orderAt', () => {
+  it('C1: gives each offset its generation and says where that ends', () => {
+    const topic = order('t', generationsOf([[0, 0n]], [[0, 10n]]));
+    expect(orderAt(topic, 0, 9n, applied(9n), 'west')).toEqual({ kind: 'apply', homeEpoch: 1, generation: 1, end: 10n });
+    expect(orderAt(topic, 0, 10n, applied(10n), 'west')).toEqual({ kind: 'apply', homeEpoch: 1, generation: 2, end: undefined });
+  });
+
+  it('C1: holds a generation back until every partition has reached its start', () => {
+    const topic = order(
+      't',
+      generationsOf(
+        [
+          [0, 0n],
+          [1, 0n],
+        ],
+        [
+          [0, 10n],
+          [1, 20n],
+          [2, 0n],
+        ],
+      ),
+    );
+    expect(orderAt(topic, 2, 0n, applied(10n, 19n, 0n), 'west')).toMatchObject({
+      kind: 'wait',
+      reason: expect.stringContaining('partition 1'),
+    });
+    expect(orderAt(topic, 2, 0n, applied(10n, 20n, 0n), 'west')).toMatchObject({ kind: 'apply', generation: 2 });
+  });
+
+  it('waits while the ledger knows neither topic, partition nor home', () => {
+    const known = order('t', generationsOf([[0, 0n]]));
+    expect(orderAt(undefined, 0, 0n, applied(0n), 'west').kind).toBe('wait');
+    expect(orderAt(known, 5, 0n, applied(0n), 'west').kind).toBe('wait');
+    expect(orderAt(order('t', known.generations, []), 0, 0n, applied(0n), 'west').kind).toBe('wait');
+  });
+
+  it('C3: passes over epochs of the region itself, up to where the next one starts', () => {
+    const epochs = [
+      { epoch: 2, home: 'west', starts: new Map([[0, 5n]]) },
+      { epoch: 1, home: 'east', starts: new Map() },
+      { epoch: 3, home: 'east', starts: new Map([[0, 8n]]) },
+    ];
+    const topic = order(
+      't',
+      generationsOf([
+        [0, 0n],
+        [1, 0n],
+      ]),
+      epochs,
+    );
+    expect(orderAt(topic, 0, 4n, applied(4n), 'west')).toMatchObject({ kind: 'apply', homeEpoch: 1, end: 5n });
+    expect(orderAt(topic, 0, 5n, applied(5n), 'west')).toEqual({ kind: 'pass', end: 8n });
+    expect(orderAt(topic, 0, 8n, applied(8n), 'west')).toMatchObject({ kind: 'apply', homeEpoch: 3, end: undefined });
+    expect(orderAt(topic, 1, 0n, applied(0n, 0n), 'west'), 'a partition younger than the switch').toMatchObject({ homeEpoch: 3 });
+  });
+});
