@@ -3,8 +3,13 @@
  * 275760 and keeps milliseconds only.
  */
 const DAY_SECONDS = 86_400;
-const two = Array.from({ length: 100 }, (_, n) => String(n).padStart(2, '0'));
-/** Days of one batch are few; a bounded map spares the calendar arithmetic (measured: 3 times as fast). */
+const padded = (count: number, digits: number): readonly string[] =>
+  Array.from({ length: count }, (_, n) => String(n).padStart(digits, '0'));
+const two = padded(100, 2);
+const three = padded(1_000, 3);
+/** `HH:MM:` by minute of the day; 24:00 is a time too. */
+const minutes = Array.from({ length: 1_441 }, (_, n) => `${two[Math.floor(n / 60)]}:${two[n % 60]}:`);
+/** Days of one batch are few; a bounded map spares the calendar arithmetic. */
 const MAX_DAYS = 4_096;
 
 export interface DayText {
@@ -14,7 +19,7 @@ export interface DayText {
 }
 
 /** Proleptic Gregorian date of a day counted from 1970-01-01 (Hinnant's algorithm). */
-export function dayText(day: number): DayText {
+function dayText(day: number): DayText {
   const shifted = day + 719_468;
   const era = Math.floor(shifted / 146_097);
   const dayOfEra = shifted - era * 146_097;
@@ -32,24 +37,38 @@ export function dayText(day: number): DayText {
 
 export class DayTexts {
   readonly #texts = new Map<number, DayText>();
+  #lastDay: number | undefined;
+  #lastText: DayText = { text: '', era: '' };
 
   get(day: number): DayText {
+    if (day === this.#lastDay) return this.#lastText;
     let text = this.#texts.get(day);
     if (text === undefined) {
       if (this.#texts.size >= MAX_DAYS) this.#texts.clear();
       text = dayText(day);
       this.#texts.set(day, text);
     }
+    this.#lastDay = day;
+    this.#lastText = text;
     return text;
   }
 }
 
-export const clockText = (secondOfDay: number): string =>
-  `${two[Math.floor(secondOfDay / 3_600)]}:${two[Math.floor(secondOfDay / 60) % 60]}:${two[secondOfDay % 60]}`;
+export function clockText(secondOfDay: number): string {
+  const minute = Math.floor(secondOfDay / 60);
+  return minutes[minute]! + two[secondOfDay - minute * 60]!;
+}
 
-/** `digits` fraction digits; none at all for a whole second. */
-export const fractionText = (fraction: number, digits: number): string =>
-  fraction === 0 ? '' : `.${String(fraction).padStart(digits, '0')}`;
+/** `digits` (3, 6 or 9) fraction digits; none at all for a whole second. */
+export function fractionText(fraction: number, digits: number): string {
+  if (fraction === 0) return '';
+  if (digits === 3) return `.${three[fraction]}`;
+  const thousands = Math.floor(fraction / 1_000);
+  const rest = three[fraction - thousands * 1_000]!;
+  if (digits === 6) return `.${three[thousands]}${rest}`;
+  const millions = Math.floor(thousands / 1_000);
+  return `.${three[millions]}${three[thousands - millions * 1_000]}${rest}`;
+}
 
 /** A moment counted in `perSecond` units from the epoch. `zone` is `+00` for an instant and empty for a local time. */
 export function momentText(value: number | bigint, perSecond: number, digits: number, zone: '+00' | '', days: DayTexts): string {
@@ -60,14 +79,8 @@ export function momentText(value: number | bigint, perSecond: number, digits: nu
     fraction = value - second * perSecond;
   } else {
     const units = BigInt(perSecond);
-    let whole = value / units;
-    let rest = value % units;
-    if (rest < 0n) {
-      rest += units;
-      whole -= 1n;
-    }
-    second = Number(whole);
-    fraction = Number(rest);
+    fraction = Number(((value % units) + units) % units);
+    second = Number((value - BigInt(fraction)) / units);
   }
   const day = Math.floor(second / DAY_SECONDS);
   const { text, era } = days.get(day);

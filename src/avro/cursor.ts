@@ -5,7 +5,14 @@ export class MalformedValue extends Error {
   override readonly name = 'MalformedValue';
 }
 
-const REPLACEMENT = '�';
+const REPLACEMENT = '\uFFFD';
+/** Strings up to this length are cut out of the body's text, when the body is small too. */
+const MAX_CUT_BYTES = 256;
+const MAX_CUT_BODY_BYTES = 4_096;
+/** Items that have no bytes could claim any count for nothing: this many a record. */
+const MAX_EMPTY_ITEMS = 100_000;
+/** Only a record that names itself nests deeper than its schema; each level takes a byte and a stack frame. */
+const MAX_DEPTH = 128;
 
 /**
  * A reading position over one record's body. `end` is exclusive and lies inside a larger buffer, so
@@ -15,11 +22,15 @@ export class Cursor {
   bytes: Buffer;
   pos: number;
   end: number;
-  /** Records entered and not left: bounds nesting. */
-  depth = 0;
+  #start: number;
+  /** The body as Latin-1, made for its first short string. */
+  #body: string | undefined;
+  #depth = 0;
+  #emptyItems = 0;
 
   constructor(bytes: Buffer, pos: number, end: number) {
     this.bytes = bytes;
+    this.#start = pos;
     this.pos = pos;
     this.end = end;
   }
@@ -27,39 +38,51 @@ export class Cursor {
   /** Starts over at another body. */
   reset(bytes: Buffer, pos: number, end: number): void {
     this.bytes = bytes;
+    this.#start = pos;
     this.pos = pos;
     this.end = end;
-    this.depth = 0;
+    this.#body = undefined;
+    this.#depth = 0;
+    this.#emptyItems = 0;
   }
 
   #truncated(): never {
     throw new MalformedValue('the value ends before its schema does');
   }
 
-  /** A long as a number where all its bits fit exactly, else as a bigint. */
+  /** A long as a number where that is exact, else as a bigint. */
   long(): number | bigint {
-    const { bytes } = this;
+    const { bytes, end } = this;
     const start = this.pos;
-    if (start >= this.end) this.#truncated();
-    let byte = bytes[this.pos++]!;
-    if (byte < 0x80) return (byte >>> 1) ^ -(byte & 1);
+    if (start >= end) this.#truncated();
+    let pos = start;
+    let byte = bytes[pos++]!;
+    if (byte < 0x80) {
+      this.pos = pos;
+      return (byte >>> 1) ^ -(byte & 1);
+    }
     let low = byte & 0x7f;
     for (let shift = 7; shift < 28; shift += 7) {
-      if (this.pos >= this.end) this.#truncated();
-      byte = bytes[this.pos++]!;
+      if (pos >= end) this.#truncated();
+      byte = bytes[pos++]!;
       low |= (byte & 0x7f) << shift;
-      if (byte < 0x80) return (low >>> 1) ^ -(low & 1);
+      if (byte < 0x80) {
+        this.pos = pos;
+        return (low >>> 1) ^ -(low & 1);
+      }
     }
     let middle = 0;
-    for (let shift = 0; shift < 21; shift += 7) {
-      if (this.pos >= this.end) this.#truncated();
-      byte = bytes[this.pos++]!;
+    for (let shift = 0; shift < 28; shift += 7) {
+      if (pos >= end) this.#truncated();
+      byte = bytes[pos++]!;
       middle |= (byte & 0x7f) << shift;
-      if (byte < 0x80) {
-        // At most 49 bits: exact in a double.
-        const raw = low + middle * 0x1000_0000;
-        return raw % 2 === 0 ? raw / 2 : -(raw + 1) / 2;
+      // Up to 2^53 a double holds every whole number: microseconds of this era take eight bytes and stay numbers.
+      if (byte < 0x80 && middle < 0x400_0000) {
+        this.pos = pos;
+        const half = (low >>> 1) + middle * 0x800_0000;
+        return (low & 1) === 0 ? half : -half - 1;
       }
+      if (byte < 0x80) break;
     }
     return this.#wideLong(start);
   }
@@ -81,16 +104,41 @@ export class Cursor {
   }
 
   int(): number {
+    const start = this.pos;
     const value = this.long();
+    if (this.pos - start > 5) throw new MalformedValue('an int has more than five bytes');
+    // Five bytes hold 35 bits.
     if (typeof value === 'bigint' || value > 0x7fff_ffff || value < -0x8000_0000) throw new MalformedValue('an int has more than 32 bits');
     return value;
   }
 
-  /** A length or a count: never negative, never more than what is left. */
+  /** A length or a count of bytes: never negative, never more than what is left. */
   length(): number {
     const value = this.long();
     if (typeof value === 'bigint' || value < 0 || value > this.end - this.pos) this.#truncated();
     return value;
+  }
+
+  /** Items in the next block of an array or map; 0 ends it. */
+  blockCount(): number {
+    const count = Number(this.long());
+    if (count >= 0) return count;
+    // A negative count comes with the block's size, for readers that skip it.
+    this.length();
+    return -count;
+  }
+
+  /** Counts an item that took no byte. */
+  emptyItem(): void {
+    if (++this.#emptyItems > MAX_EMPTY_ITEMS) throw new MalformedValue(`it has more than ${MAX_EMPTY_ITEMS} items without a byte`);
+  }
+
+  enterRecord(): void {
+    if (++this.#depth > MAX_DEPTH) throw new MalformedValue(`records are nested deeper than ${MAX_DEPTH}`);
+  }
+
+  leaveRecord(): void {
+    this.#depth--;
   }
 
   /** Moves over `count` bytes and answers where they start. */
@@ -103,11 +151,18 @@ export class Cursor {
 
   text(): string {
     const length = this.length();
-    const start = this.take(length);
-    const text = this.bytes.toString('utf8', start, start + length);
+    const start = this.pos;
+    const end = start + length;
+    this.pos = end;
+    if (length === 0) return '';
+    if (length <= MAX_CUT_BYTES && this.end - this.#start <= MAX_CUT_BODY_BYTES && isAscii(this.bytes, start, end)) {
+      // A call into Node's decoder costs more than the decoding: one for the body, then each string is a part of it.
+      this.#body ??= this.bytes.toString('latin1', this.#start, this.end);
+      return this.#body.slice(start - this.#start, end - this.#start);
+    }
+    const text = this.bytes.toString('utf8', start, end);
     // Node replaces what is not UTF-8. A replacement that was sent as such is valid; only then are the bytes looked at.
-    if (text.includes(REPLACEMENT) && !isUtf8(this.bytes.subarray(start, start + length)))
-      throw new MalformedValue('a string is not valid UTF-8');
+    if (text.includes(REPLACEMENT) && !isUtf8(this.bytes.subarray(start, end))) throw new MalformedValue('a string is not valid UTF-8');
     return text;
   }
 
@@ -116,4 +171,9 @@ export class Cursor {
     if (byte > 1) throw new MalformedValue('a boolean is neither 0 nor 1');
     return byte === 1;
   }
+}
+
+function isAscii(bytes: Buffer, start: number, end: number): boolean {
+  for (let i = start; i < end; i++) if (bytes[i]! >= 0x80) return false;
+  return true;
 }

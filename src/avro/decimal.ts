@@ -1,7 +1,6 @@
-/** A two's complement, big-endian number with `scale` digits behind the point, as text with every digit. */
+/** A two's complement, big-endian number of at least one byte, with `scale` digits behind the point, as text with every digit. */
 export function decimalText(bytes: Buffer, start: number, end: number, scale: number): string {
   const size = end - start;
-  if (size === 0) return unscaledText('0', scale);
   if (size <= 6) return unscaledText(String(bytes.readIntBE(start, size)), scale);
   const unsigned = BigInt(`0x${bytes.toString('hex', start, end)}`);
   return unscaledText(String(BigInt.asIntN(size * 8, unsigned)), scale);

@@ -1,12 +1,10 @@
-import type { DecodedRecord, RecordDecoder, RecordDecoders, SchemaRef } from '../apply/contracts.ts';
+import type { RecordDecoder, RecordDecoders, SchemaRef } from '../apply/contracts.ts';
 import type { Clock } from '../model/clock.ts';
-import { FarshoreError, findFarshoreError } from '../model/errors.ts';
+import { FarshoreError } from '../model/errors.ts';
 import type { Observe } from '../model/events.ts';
-import { compile, isRecordValue } from './compile.ts';
 import type { SchemaKeeper, SchemaRegistry } from './contracts.ts';
-import { Cursor, MalformedValue } from './cursor.ts';
-import { fieldShapes, parseSchema } from './schema.ts';
-import { readSchemaText } from './schema-text.ts';
+import { keepSchema } from './keep-schema.ts';
+import { recordDecoder } from './record-decoder.ts';
 import { schemaRefReader } from './wire.ts';
 
 export interface DecodersOptions {
@@ -18,13 +16,24 @@ export interface DecodersOptions {
   readonly missingRetryMs: number;
 }
 
+interface Loading {
+  readonly done: Promise<RecordDecoder>;
+  /** Of whoever began it: when that one gives up, others begin again. */
+  readonly signal: AbortSignal;
+}
+
+/** More schemas than one batch can name; the one loaded first goes first, and is loaded again when it is needed. */
+const MAX_DECODERS = 4_096;
+const MAX_MISSING = 4_096;
+
 /** Decoders by schema reference: memory, then the kept copies, then the registry. One load at a time a reference. */
 export class AvroDecoders implements RecordDecoders {
   readonly readRef: RecordDecoders['readRef'] = schemaRefReader();
   readonly #options: DecodersOptions;
   readonly #ready = new Map<SchemaRef, RecordDecoder>();
-  readonly #loading = new Map<SchemaRef, Promise<RecordDecoder>>();
+  readonly #loading = new Map<SchemaRef, Loading>();
   readonly #missingUntilMs = new Map<SchemaRef, number>();
+  readonly #refused = new Map<SchemaRef, FarshoreError>();
 
   constructor(options: DecodersOptions) {
     this.#options = options;
@@ -34,20 +43,45 @@ export class AvroDecoders implements RecordDecoders {
     return this.#ready.get(ref);
   }
 
+  /**
+   * Throws `schema_unknown`, `registry_unreachable`, `schema_conflict`, `schema_unusable`, or what the keeper threw.
+   * Rejects with the signal's reason when it is aborted first.
+   */
   async load(ref: SchemaRef, signal: AbortSignal): Promise<RecordDecoder> {
-    const ready = this.#ready.get(ref);
-    if (ready !== undefined) return ready;
-    let loading = this.#loading.get(ref);
-    if (loading === undefined) {
-      loading = this.#load(ref, signal).finally(() => this.#loading.delete(ref));
-      this.#loading.set(ref, loading);
+    for (;;) {
+      signal.throwIfAborted();
+      const ready = this.#ready.get(ref);
+      if (ready !== undefined) return ready;
+      const loading = this.#loading.get(ref) ?? this.#begin(ref, signal);
+      try {
+        return await orAborted(loading.done, signal);
+      } catch (error) {
+        // A load that ended because another caller gave up says nothing about the schema.
+        if (loading.signal === signal || !loading.signal.aborted) throw error;
+      }
     }
-    return await loading;
+  }
+
+  /** From now on nothing is decoded with this schema: its id stands for two texts (C22). */
+  readonly refuse = (ref: SchemaRef, error: FarshoreError): void => {
+    this.#refused.set(ref, error);
+    this.#ready.delete(ref);
+  };
+
+  #begin(ref: SchemaRef, signal: AbortSignal): Loading {
+    const done = this.#load(ref, signal).finally(() => this.#loading.delete(ref));
+    const loading = { done, signal };
+    this.#loading.set(ref, loading);
+    return loading;
   }
 
   async #load(ref: SchemaRef, signal: AbortSignal): Promise<RecordDecoder> {
     const text = await this.#text(ref, signal);
     const decoder = recordDecoder(text, `schema ${ref} of ${this.#options.registry.name}`);
+    // Asked last: the conflict may be found while this is under way.
+    const refused = this.#refused.get(ref);
+    if (refused !== undefined) throw refused;
+    dropOldest(this.#ready, MAX_DECODERS);
     this.#ready.set(ref, decoder);
     return decoder;
   }
@@ -59,16 +93,18 @@ export class AvroDecoders implements RecordDecoders {
       observe({ type: 'schema_fetched', result: 'kept' });
       return kept;
     }
-    if (clock.monotonicMs() < (this.#missingUntilMs.get(ref) ?? 0)) throw this.#unknown(ref);
+    if (clock.monotonicMs() < (this.#missingUntilMs.get(ref) ?? Number.NEGATIVE_INFINITY)) throw this.#unknown(ref);
     const found = await registry.byRef(ref, signal).catch((error: unknown) => {
-      observe({ type: 'schema_fetched', result: 'failed' });
+      if (!signal.aborted) observe({ type: 'schema_fetched', result: 'failed' });
       throw error;
     });
     if (found === 'missing') {
       observe({ type: 'schema_fetched', result: 'missing' });
+      dropOldest(this.#missingUntilMs, MAX_MISSING);
       this.#missingUntilMs.set(ref, clock.monotonicMs() + missingRetryMs);
       throw this.#unknown(ref);
     }
+    this.#missingUntilMs.delete(ref);
     observe({ type: 'schema_fetched', result: 'found' });
     await keepSchema(keeper, registry.name, ref, found, signal);
     return found;
@@ -82,40 +118,21 @@ export class AvroDecoders implements RecordDecoders {
   }
 }
 
-/** Keeps a text; one id with two texts stops whoever needs it (C22). */
-export async function keepSchema(keeper: SchemaKeeper, registry: string, ref: SchemaRef, text: string, signal: AbortSignal): Promise<void> {
-  if ((await keeper.put(registry, ref, text, signal)) !== 'conflict') return;
-  throw new FarshoreError('schema_conflict', `Schema ${ref} of ${registry} has another text than the one kept in the region`, {
-    place: `schema ${ref}`,
-    hint: 'Find out which registry issued the id twice; the kept text is in farshore.schemas.',
-  });
+function dropOldest(entries: Map<SchemaRef, unknown>, limit: number): void {
+  if (entries.size < limit) return;
+  const [oldest] = entries.keys();
+  if (oldest !== undefined) entries.delete(oldest);
 }
 
-/** A decoder for a record schema. Throws `schema_unusable`. */
-export function recordDecoder(text: string, place: string): RecordDecoder {
-  const { schema, references } = readSchemaText(text);
-  const parsed = parseSchema(schema, references, place);
-  const fields = fieldShapes(parsed);
-  const read = compile(parsed);
-  const cursor = new Cursor(Buffer.alloc(0), 0, 0);
-  return {
-    // A schema that is no record (a key of one primitive) has one field without a name.
-    fields: fields ?? [],
-    decode(bytes, start, end): DecodedRecord {
-      cursor.reset(bytes, start, end);
-      try {
-        const value = read(cursor);
-        if (cursor.pos !== end) throw new MalformedValue(`${end - cursor.pos} bytes follow the value`);
-        return isRecordValue(value) ? value : { '': value };
-      } catch (error) {
-        if (findFarshoreError(error) !== undefined) throw error;
-        const why = error instanceof Error ? error.message : String(error);
-        throw new FarshoreError('record_malformed', `The bytes are no value of ${place}: ${why}`, {
-          place,
-          cause: error,
-          hint: 'The producer wrote other bytes than its schema says.',
-        });
-      }
-    },
-  };
+/** Waits no longer than the caller wants to; the work itself goes on for others. */
+async function orAborted<T>(work: Promise<T>, signal: AbortSignal): Promise<T> {
+  const { promise, resolve, reject } = Promise.withResolvers<T>();
+  const abort = (): void => reject(signal.reason);
+  signal.addEventListener('abort', abort, { once: true });
+  work.then(resolve, reject);
+  try {
+    return await promise;
+  } finally {
+    signal.removeEventListener('abort', abort);
+  }
 }

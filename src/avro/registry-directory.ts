@@ -1,3 +1,4 @@
+import type { Dirent } from 'node:fs';
 import { readdir, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { FarshoreError } from '../model/errors.ts';
@@ -5,29 +6,32 @@ import type { SchemaRegistry } from './contracts.ts';
 
 /**
  * A folder as a registry: `{subject}/{version}.avsc` with their ids in `ids.json`
- * (`"billing.invoices-value/1": 104`), or `{id}.avsc`. Read when first needed and again when an id is missing.
+ * (`"billing.invoices-value/1": 104`), or `{id}.avsc`; each file defines all it names. Read when first
+ * needed and again when an id is missing. Throws `schema_unusable` for a file without an id of its own,
+ * `registry_unreachable` when it cannot be read.
  */
 export function directoryRegistry(folder: string): SchemaRegistry {
-  let files: Promise<ReadonlyMap<string, string>> | undefined;
-  const read = (): Promise<ReadonlyMap<string, string>> => {
-    files = schemaFiles(folder).catch((error: unknown) => {
-      files = undefined;
-      throw error;
-    });
-    return files;
+  let known: ReadonlyMap<string, string> | undefined;
+  const fileOf = async (ref: string): Promise<string | undefined> => {
+    const file = known?.get(ref);
+    if (file !== undefined) return file;
+    known = await schemaFiles(folder);
+    return known.get(ref);
   };
   return {
     name: `directory ${folder}`,
-    async byRef(ref) {
-      const file = (await (files ?? read())).get(ref) ?? (await read()).get(ref);
-      return file === undefined ? 'missing' : await readFile(file, 'utf8');
+    async byRef(ref, signal) {
+      const file = await fileOf(ref);
+      return file === undefined ? 'missing' : await readable(file, () => readFile(file, { encoding: 'utf8', signal }), signal);
     },
     async refs() {
-      return [...(await read()).keys()];
+      known = await schemaFiles(folder);
+      return [...known.keys()];
     },
   };
 }
 
+/** Files by id. */
 async function schemaFiles(folder: string): Promise<ReadonlyMap<string, string>> {
   const files = new Map<string, string>();
   const claim = (id: string, file: string): void => {
@@ -35,40 +39,58 @@ async function schemaFiles(folder: string): Promise<ReadonlyMap<string, string>>
     if (other !== undefined) throw unusable(`${other} and ${file} have the same id ${id}`, file);
     files.set(id, file);
   };
-  const entries = await readdir(folder, { withFileTypes: true }).catch((error: unknown) => {
-    throw new FarshoreError('registry_unreachable', `The schema directory cannot be read`, {
-      place: folder,
-      cause: error,
-      hint: 'Check registry.directory and its rights.',
-    });
-  });
+  const entries = await entriesOf(folder);
   for (const entry of entries) {
-    const match = /^(\d+)\.avsc$/.exec(entry.name);
-    if (entry.isFile() && match?.[1] !== undefined) claim(match[1], join(folder, entry.name));
+    const id = /^(\d+)\.avsc$/.exec(entry.name)?.[1];
+    if (entry.isFile() && id !== undefined) claim(String(Number(id)), join(folder, entry.name));
   }
   const ids = await readIds(folder);
   for (const subject of entries.filter((entry) => entry.isDirectory())) {
-    for (const name of await readdir(join(folder, subject.name))) {
+    for (const { name } of await entriesOf(join(folder, subject.name))) {
       if (!name.endsWith('.avsc')) continue;
       const file = join(folder, subject.name, name);
       const id = ids[`${subject.name}/${name.slice(0, -'.avsc'.length)}`];
-      if (!Number.isInteger(id)) throw unusable(`ids.json has no id for ${subject.name}/${name}`, file);
+      if (!isId(id)) throw unusable(`ids.json has no id for ${subject.name}/${name}`, file);
       claim(String(id), file);
     }
   }
   return files;
 }
 
+// As wide as the four bytes in front of a record.
+const isId = (value: unknown): value is number =>
+  typeof value === 'number' && Number.isInteger(value) && value >= 0 && value <= 0xffff_ffff;
+
+const entriesOf = (folder: string): Promise<readonly Dirent[]> => readable(folder, () => readdir(folder, { withFileTypes: true }));
+
 async function readIds(folder: string): Promise<Readonly<Record<string, unknown>>> {
   const file = join(folder, 'ids.json');
-  const text = await readFile(file, 'utf8').catch((error: NodeJS.ErrnoException) => {
-    if (error.code === 'ENOENT') return '{}';
-    throw error;
-  });
+  const text = await readable(file, () =>
+    readFile(file, 'utf8').catch((error: NodeJS.ErrnoException) => {
+      if (error.code === 'ENOENT') return '{}';
+      throw error;
+    }),
+  );
+  let ids: unknown;
   try {
-    return JSON.parse(text) as Record<string, unknown>;
+    ids = JSON.parse(text);
   } catch (error) {
     throw unusable(`ids.json is no JSON: ${error instanceof Error ? error.message : String(error)}`, file);
+  }
+  if (typeof ids !== 'object' || ids === null || Array.isArray(ids)) throw unusable('ids.json is no object of ids', file);
+  return ids as Record<string, unknown>;
+}
+
+async function readable<T>(place: string, read: () => Promise<T>, signal?: AbortSignal): Promise<T> {
+  try {
+    return await read();
+  } catch (error) {
+    signal?.throwIfAborted();
+    throw new FarshoreError('registry_unreachable', 'The schema directory cannot be read', {
+      place,
+      cause: error,
+      hint: 'Check registry.directory and its rights.',
+    });
   }
 }
 

@@ -70,20 +70,37 @@ export function parseSchema(text: string, references: readonly string[], place: 
     const named = new Map<string, AvroSchema>();
     let root: AvroSchema | undefined;
     for (const one of [...references, text]) {
-      const json = JSON.parse(one) as Json;
-      // avsc knows the rules of names, defaults and unions; what it takes is a schema.
+      const json = withoutDefaults(JSON.parse(one) as Json);
+      // avsc knows the rules of names and unions; what it takes is a schema.
       avro.Type.forSchema(json as avro.Schema, { registry, wrapUnions: 'always' });
       root = read(json, '', named);
     }
     if (root === undefined) throw new Error('there is no schema');
     return { root, named };
   } catch (error) {
-    throw new FarshoreError('schema_unusable', `Not an Avro schema: ${error instanceof Error ? error.message : String(error)}`, {
-      place,
-      cause: error,
-      hint: 'Compare the text in the registry with the Avro specification.',
-    });
+    throw unusableSchema(error, place);
   }
+}
+
+export const unusableSchema = (error: unknown, place: string): FarshoreError =>
+  new FarshoreError('schema_unusable', `Not an Avro schema: ${error instanceof Error ? error.message : String(error)}`, {
+    place,
+    cause: error,
+    hint: 'Compare the text in the registry with the Avro specification.',
+  });
+
+/**
+ * Defaults serve readers with another schema; here only writers' schemas read. Registries hold old schemas
+ * with defaults that are not valid (`"null"` for null), and JSON's numbers lose those of wide longs: neither is a
+ * reason to stop.
+ */
+function withoutDefaults(json: Json): Json {
+  if (Array.isArray(json)) return json.map((item) => withoutDefaults(item as Json));
+  if (typeof json !== 'object' || json === null) return json;
+  const { default: _default, ...rest } = json as JsonObject;
+  return Object.fromEntries(
+    Object.entries(rest).map(([key, value]) => [key, ['type', 'fields', 'items', 'values'].includes(key) ? withoutDefaults(value) : value]),
+  );
 }
 
 function read(json: Json, namespace: string, named: Map<string, AvroSchema>): AvroSchema {
@@ -111,7 +128,8 @@ function read(json: Json, namespace: string, named: Map<string, AvroSchema>): Av
     }
     case 'fixed': {
       const name = nameOf(object, namespace);
-      const schema: AvroSchema = { kind: 'fixed', name, size: Number(object.size), ...logicalOf('fixed', object) };
+      const size = Number(object.size);
+      const schema: AvroSchema = { kind: 'fixed', name, size, ...logicalOf('fixed', object, size) };
       named.set(name, schema);
       return schema;
     }
@@ -136,16 +154,20 @@ function primitive(kind: (typeof PRIMITIVES)[number], object: JsonObject): AvroS
   }
 }
 
-function logicalOf(kind: string, object: JsonObject) {
+/** The specification says to ignore a logical type that is not valid, and to read its base type. */
+function logicalOf(kind: string, object: JsonObject, size = Number.POSITIVE_INFINITY) {
   const logical = LOGICAL[kind]?.find((name) => name === object.logicalType);
+  if (kind === 'fixed' && logical !== undefined && logical !== 'decimal' && size !== FIXED_SIZES[logical]) return { logical: undefined };
   if (logical !== 'decimal') return { logical };
-  const precision = Number(object.precision);
-  const scale = Number(object.scale ?? 0);
-  // An invalid decimal is bytes: the specification says to ignore a logical type that is not valid.
-  if (!Number.isInteger(precision) || precision < 1 || !Number.isInteger(scale) || scale < 0 || scale > precision)
-    return { logical: undefined };
-  return { logical, precision, scale };
+  const { precision, scale = 0 } = object;
+  const valid = isCount(precision) && precision > 0 && isCount(scale) && scale <= precision && precision <= digitsOf(size);
+  return valid ? { logical, precision, scale } : { logical: undefined };
 }
+
+const FIXED_SIZES: Readonly<Record<string, number>> = { uuid: 16, duration: 12 };
+const isCount = (value: Json | undefined): value is number => typeof value === 'number' && Number.isInteger(value) && value >= 0;
+/** Decimal digits that always fit in a signed number of `size` bytes. */
+const digitsOf = (size: number): number => Math.floor(Math.log10(2) * (8 * size - 1));
 
 function readRecord(object: JsonObject, namespace: string, named: Map<string, AvroSchema>): AvroSchema {
   const name = nameOf(object, namespace);
@@ -172,21 +194,23 @@ function fullName(name: string, own: string | undefined, enclosing: string, name
   return named !== undefined && !named.has(full) && named.has(name) ? name : full;
 }
 
-/** Fields of a record schema as a table sees them; undefined for any other schema. */
-export function fieldShapes({ root, named }: ParsedSchema): readonly FieldShape[] | undefined {
+export const isRecordSchema = ({ root, named }: ParsedSchema): boolean => resolved(root, named).kind === 'record';
+
+/** Fields of a record schema as a table sees them; any other schema is one field without a name. */
+export function fieldShapes({ root, named }: ParsedSchema): readonly FieldShape[] {
   const record = resolved(root, named);
-  if (record.kind !== 'record') return undefined;
-  return record.fields.map(({ name, schema, doc }) => {
+  const fields = record.kind === 'record' ? record.fields : [{ name: '', schema: record, doc: undefined }];
+  return fields.map(({ name, schema, doc }) => {
     const branches = schema.kind === 'union' ? schema.branches : [schema];
     const values = branches.filter((branch) => branch.kind !== 'null');
     const nullable = values.length < branches.length;
-    const [only] = values;
-    if (values.length !== 1 || only === undefined) {
-      return { name, avro: 'union', logical: undefined, precision: undefined, scale: undefined, nullable, doc };
-    }
+    const [only, ...others] = values;
+    const shape = { name, logical: undefined, precision: undefined, scale: undefined, nullable, doc };
+    if (only === undefined) return { ...shape, avro: 'null' };
+    if (others.length > 0) return { ...shape, avro: 'union' };
     const value = resolved(only, named);
     const { logical, precision, scale } = value as { logical?: string; precision?: number; scale?: number };
-    return { name, avro: value.kind, logical, precision, scale, nullable, doc };
+    return { ...shape, avro: value.kind, logical, precision, scale };
   });
 }
 

@@ -1,47 +1,24 @@
-import type { SchemaRef } from '../apply/contracts.ts';
+import type { RecordDecoders, SchemaRef } from '../apply/contracts.ts';
 import { FarshoreError } from '../model/errors.ts';
+import { uuidText } from './scalars.ts';
 
 const MAGIC_ID = 0;
 const MAGIC_GUID = 1;
 const HEADERS = { value: '__value_schema_id', key: '__key_schema_id' } as const;
-
-/** Text of an id, made once: a batch of records names one or two ids. */
-const idTexts = (): ((id: number) => SchemaRef) => {
-  const texts = new Map<number, SchemaRef>();
-  return (id) => {
-    let text = texts.get(id);
-    if (text === undefined) {
-      if (texts.size > 10_000) texts.clear();
-      text = String(id);
-      texts.set(id, text);
-    }
-    return text;
-  };
-};
-
-export type ReadRef = (
-  bytes: Buffer,
-  start: number,
-  end: number,
-  headers: { readonly start: number; readonly end: number; readonly count: number },
-  side: 'key' | 'value',
-  out: { ref: SchemaRef; bodyStart: number },
-) => void;
+const MAX_ID_TEXTS = 10_000;
 
 /**
- * Confluent's wire format: magic 0 and a 4-byte id in front of the body, or magic 1 and a 16-byte GUID in
- * a header, the body then standing alone; a GUID in front of the body is read too.
+ * Confluent's wire format: magic 0 and a 4-byte id, or magic 1 and a 16-byte GUID. It stands in a header of
+ * the record, the body then alone, or else in front of the body.
  */
-export function schemaRefReader(): ReadRef {
+export function schemaRefReader(): RecordDecoders['readRef'] {
   const idText = idTexts();
   return (bytes, start, end, headers, side, out) => {
-    if (headers.count > 0) {
-      const guid = headerGuid(bytes, headers, HEADERS[side]);
-      if (guid !== undefined) {
-        out.ref = guid;
-        out.bodyStart = start;
-        return;
-      }
+    const ref = headers.count > 0 ? headerRef(bytes, headers, HEADERS[side], idText) : undefined;
+    if (ref !== undefined) {
+      out.ref = ref;
+      out.bodyStart = start;
+      return;
     }
     if (end - start >= 5 && bytes[start] === MAGIC_ID) {
       out.ref = idText(bytes.readUInt32BE(start + 1));
@@ -49,7 +26,7 @@ export function schemaRefReader(): ReadRef {
       return;
     }
     if (end - start >= 17 && bytes[start] === MAGIC_GUID) {
-      out.ref = guidText(bytes, start + 1);
+      out.ref = uuidText(bytes, start + 1);
       out.bodyStart = start + 17;
       return;
     }
@@ -60,38 +37,60 @@ export function schemaRefReader(): ReadRef {
   };
 }
 
-function guidText(bytes: Buffer, start: number): string {
-  const hex = bytes.toString('hex', start, start + 16);
-  return `${hex.slice(0, 8)}-${hex.slice(8, 12)}-${hex.slice(12, 16)}-${hex.slice(16, 20)}-${hex.slice(20)}`;
+/** Text of an id, made once: a batch of records names one or two ids. */
+function idTexts(): (id: number) => SchemaRef {
+  const texts = new Map<number, SchemaRef>();
+  return (id) => {
+    let text = texts.get(id);
+    if (text === undefined) {
+      if (texts.size >= MAX_ID_TEXTS) texts.clear();
+      text = String(id);
+      texts.set(id, text);
+    }
+    return text;
+  };
 }
 
-/** Kafka record headers: varint key length, key, varint value length (-1 for null), value. */
-function headerGuid(
+/**
+ * The reference in the last header of that name, as registry clients take it. Headers of a record: varint
+ * key length, key, varint value length (-1 for null), value.
+ */
+function headerRef(
   bytes: Buffer,
   headers: { readonly start: number; readonly end: number; readonly count: number },
   name: string,
-): string | undefined {
+  idText: (id: number) => SchemaRef,
+): SchemaRef | undefined {
+  const { end } = headers;
   let at = headers.start;
+  const moveOver = (length: number): number => {
+    const start = at;
+    if (length < 0 || length > end - start) throw malformedHeaders();
+    at = start + length;
+    return start;
+  };
   const varint = (): number => {
     let raw = 0;
-    for (let shift = 0; shift < 35; shift += 7) {
-      const byte = bytes[at++] ?? 0;
-      raw += (byte & 0x7f) * 2 ** shift;
+    for (let factor = 1; factor <= 2 ** 28; factor *= 2 ** 7) {
+      const byte = bytes[moveOver(1)]!;
+      raw += (byte & 0x7f) * factor;
       if (byte < 0x80) return raw % 2 === 0 ? raw / 2 : -(raw + 1) / 2;
     }
-    return -1;
+    throw malformedHeaders();
   };
-  for (let i = 0; i < headers.count && at < headers.end; i++) {
+  let ref: SchemaRef | undefined;
+  for (let i = 0; i < headers.count; i++) {
     const keyLength = varint();
-    const keyStart = at;
-    at += keyLength;
+    const keyStart = moveOver(keyLength);
     const valueLength = varint();
-    const valueStart = at;
-    at += Math.max(0, valueLength);
-    const matches = keyLength === name.length && bytes.toString('latin1', keyStart, keyStart + keyLength) === name;
-    if (matches && valueLength === 17 && bytes[valueStart] === MAGIC_GUID) return guidText(bytes, valueStart + 1);
-    // An id may travel in the header as well.
-    if (matches && valueLength === 5 && bytes[valueStart] === MAGIC_ID) return String(bytes.readUInt32BE(valueStart + 1));
+    const valueStart = moveOver(Math.max(0, valueLength));
+    if (keyLength !== name.length || bytes.toString('latin1', keyStart, keyStart + keyLength) !== name) continue;
+    const magic = bytes[valueStart];
+    if (valueLength === 17 && magic === MAGIC_GUID) ref = uuidText(bytes, valueStart + 1);
+    else if (valueLength === 5 && magic === MAGIC_ID) ref = idText(bytes.readUInt32BE(valueStart + 1));
+    else throw new FarshoreError('record_malformed', `Header ${name} holds no schema id`, { facts: { bytes: valueLength } });
   }
-  return undefined;
+  return ref;
 }
+
+const malformedHeaders = (): FarshoreError => new FarshoreError('record_malformed', 'The headers of the record cannot be read');

@@ -45,9 +45,10 @@ export interface Schemas {
 export function schemas(config: RegistryConfig | undefined, database: Database, clock: Clock, observe: Observe): Schemas {
   const registry = schemaRegistry(config, observe);
   const keeper = schemaKeeper(database);
+  const decoders = new AvroDecoders({ registry: registry ?? noRegistry, keeper, observe, clock, missingRetryMs: MISSING_RETRY_MS });
   return {
-    decoders: new AvroDecoders({ registry: registry ?? noRegistry, keeper, observe, clock, missingRetryMs: MISSING_RETRY_MS }),
-    carrier: registry === undefined ? undefined : new SchemaCarrier({ registry, keeper, observe }),
+    decoders,
+    carrier: registry === undefined ? undefined : new SchemaCarrier({ registry, keeper, observe, refuse: decoders.refuse }),
   };
 }
 

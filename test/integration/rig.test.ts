@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import pg from 'pg';
 import { describe, expect, it } from 'vitest';
+import { isAlive } from '../rig/alive.ts';
 import { createTopic, eventually, freshDatabase, kafkajsFor, sharedRig, uniqueTopic } from '../rig/context.ts';
 import { startKafka } from '../rig/kafka.ts';
 import { repositoryRoot } from '../rig/paths.ts';
@@ -17,15 +18,6 @@ async function query(url: string, sql: string): Promise<Record<string, unknown>[
     return (await client.query(sql)).rows;
   } finally {
     await client.end();
-  }
-}
-
-function isAlive(pid: number): boolean {
-  try {
-    process.kill(pid, 0);
-    return true;
-  } catch {
-    return false;
   }
 }
 
@@ -110,10 +102,11 @@ describe('the shared rig', () => {
 });
 
 describe('what the rig started', () => {
-  it('is gone, data included, after its parent was killed', async () => {
+  it('is gone, data included, after its parent was killed', async ({ onTestFinished }) => {
     const parent = spawn(process.execPath, [join(repositoryRoot, 'test/rig/programs/start-and-wait.ts')], {
       stdio: ['ignore', 'pipe', 'inherit'],
     });
+    onTestFinished(() => void parent.kill('SIGKILL'));
     const { value } = await createInterface({ input: parent.stdout })[Symbol.asyncIterator]().next();
     const servers = JSON.parse(value ?? '[]') as { pid: number; dataDir: string }[];
     expect(servers.map(({ pid, dataDir }) => [isAlive(pid), existsSync(dataDir)])).toEqual([
@@ -131,8 +124,8 @@ describe('what the rig started', () => {
 });
 
 describe('free ports', () => {
-  it('are different from one another', async () => {
-    const ports = await freePorts(20);
-    expect(new Set(ports).size).toBe(20);
+  it('differ, also when asked for at the same moment', async () => {
+    const ports = (await Promise.all([freePorts(200), freePorts(200), freePorts(200)])).flat();
+    expect(new Set(ports).size).toBe(600);
   });
 });

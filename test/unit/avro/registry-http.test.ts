@@ -1,0 +1,95 @@
+import { describe, expect, it } from 'vitest';
+import { httpRegistry } from '../../../src/avro/registry-http.ts';
+import { never } from './registry-double.ts';
+
+type Answer = { readonly status: number; readonly body: string };
+const ok = (value: unknown): Answer => ({ status: 200, body: JSON.stringify(value) });
+const missing: Answer = { status: 404, body: '{"error_code": 40403, "message": "Schema not found"}' };
+
+function setUp(answers: Readonly<Record<string, Answer>>) {
+  const asked: string[] = [];
+  const registry = httpRegistry({
+    url: 'http://registry:8081/base/',
+    timeoutMs: 1_000,
+    get: async (url) => {
+      const path = url.replace('http://registry:8081/base', '');
+      asked.push(path);
+      return answers[path] ?? missing;
+    },
+  });
+  return { registry, asked };
+}
+
+const refused = (code: string, message: RegExp) => expect.objectContaining({ code, message: expect.stringMatching(message) });
+
+describe('a registry over HTTP', () => {
+  it('is named by its address', () => {
+    expect(setUp({}).registry.name).toBe('http://registry:8081/base');
+  });
+
+  it('C22: lists ids, and asks for a version it knows only once', async () => {
+    const answers: Record<string, Answer> = {
+      '/subjects': ok(['a/b', 'proto']),
+      '/subjects/a%2Fb/versions': ok([1, 2]),
+      '/subjects/a%2Fb/versions/1': ok({ id: 11, schema: '"int"' }),
+      '/subjects/a%2Fb/versions/2': ok({ id: 12, schema: '"long"', schemaType: 'AVRO' }),
+      '/subjects/proto/versions': ok([1]),
+      '/subjects/proto/versions/1': ok({ id: 13, schema: 'message X {}', schemaType: 'PROTOBUF' }),
+    };
+    const { registry, asked } = setUp(answers);
+    expect(await registry.refs(never)).toEqual(['11', '12']);
+    asked.length = 0;
+    answers['/subjects/a%2Fb/versions'] = ok([2, 3]);
+    answers['/subjects/a%2Fb/versions/3'] = ok({ id: 14, schema: '"string"' });
+    expect(await registry.refs(never)).toEqual(['12', '14']);
+    expect(asked).toEqual(['/subjects', '/subjects/a%2Fb/versions', '/subjects/a%2Fb/versions/3', '/subjects/proto/versions']);
+  });
+
+  it('ends at schemas that refer to each other', async () => {
+    const refers = (subject: string, schema: string) => ok({ schema, references: [{ name: subject, subject, version: 1 }] });
+    const { registry } = setUp({
+      '/schemas/ids/1': refers('a', '"root"'),
+      '/subjects/a/versions/1': refers('b', '"a"'),
+      '/subjects/b/versions/1': refers('a', '"b"'),
+    });
+    expect(JSON.parse(await registry.byRef('1', never))).toEqual({ references: ['"b"', '"a"'], schema: '"root"' });
+  });
+
+  it('refuses a reference that is missing and a schema that is not Avro', async () => {
+    const { registry } = setUp({
+      '/schemas/ids/1': ok({ schema: '"x"', references: [{ name: 'gone', subject: 'gone', version: 3 }] }),
+      '/schemas/ids/2': ok({ schema: 'message X {}', schemaType: 'PROTOBUF' }),
+    });
+    await expect(registry.byRef('1', never)).rejects.toEqual(refused('schema_unusable', /gone\/3/));
+    await expect(registry.byRef('2', never)).rejects.toEqual(refused('schema_unusable', /PROTOBUF/));
+  });
+
+  it.each<[string, Answer, RegExp]>([
+    ['refuses the credentials', { status: 401, body: '' }, /401/],
+    ['fails', { status: 500, body: '{"error_code": 50001}' }, /500/],
+    ['is a proxy that does not know the path', { status: 404, body: '<html>' }, /404/],
+    ['answers no JSON', { status: 200, body: '<html>' }, /not that of a schema registry/],
+    ['answers JSON of another kind', ok({ hello: 'world' }), /not that of a schema registry/],
+    ['answers references of another kind', ok({ schema: '"int"', references: [{ subject: 3 }] }), /not that of a schema registry/],
+  ])('is unreachable when it %s', async (_, answer, message) => {
+    const { registry } = setUp({ '/schemas/ids/1': answer });
+    await expect(registry.byRef('1', never)).rejects.toEqual(refused('registry_unreachable', message));
+  });
+
+  it('is unreachable when it has no list of subjects', async () => {
+    await expect(setUp({}).registry.refs(never)).rejects.toEqual(refused('registry_unreachable', /404/));
+  });
+
+  it('rejects with the reason of whoever gave up', async () => {
+    const giveUp = new AbortController();
+    const registry = httpRegistry({
+      url: 'http://registry',
+      timeoutMs: 1_000,
+      get: async () => {
+        giveUp.abort(new Error('given up'));
+        throw new Error('socket closed');
+      },
+    });
+    await expect(registry.byRef('1', giveUp.signal)).rejects.toThrow('given up');
+  });
+});
