@@ -1,5 +1,5 @@
 /** Builds `dist/`: src compiled to JavaScript, with what stands beside the code (SQL, the dashboard's files) copied to the same places. */
-import { execFileSync } from 'node:child_process';
+import { spawnSync } from 'node:child_process';
 import { chmod, copyFile, mkdir, readdir, rm, writeFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { repositoryRoot, stateDirectory } from '../test/rig/paths.ts';
@@ -18,7 +18,10 @@ await writeFile(
     include: ['../src'],
   }),
 );
-execFileSync(process.execPath, [join(repositoryRoot, 'node_modules', 'typescript', 'bin', 'tsc'), '-p', project], { stdio: 'inherit' });
+const compiler = join(repositoryRoot, 'node_modules', 'typescript', 'bin', 'tsc');
+const { status } = spawnSync(process.execPath, [compiler, '-p', project], { stdio: 'inherit' });
+// The compiler has said what is wrong, file by file.
+if (status !== 0) process.exit(1);
 
 for (const entry of await readdir(sources, { recursive: true, withFileTypes: true })) {
   if (!entry.isFile() || entry.name.endsWith('.ts')) continue;

@@ -121,7 +121,7 @@ export const instruments = {
   farshore_mirror_reencoded_batches_total: {
     type: 'counter',
     help: 'Batches that could not be copied as they are and were written anew, with the same keys, values, headers and timestamps.',
-    labels: { reason: ['offset_gap', 'log_append_time', 'delete_horizon', 'too_large', 'old_magic', 'refused'] },
+    labels: { reason: ['offset_gap', 'log_append_time', 'delete_horizon', 'too_large', 'old_magic', 'refused', 'below_position'] },
   },
   farshore_mirror_dropped_aborted_records_total: {
     type: 'counter',

@@ -83,8 +83,11 @@ export interface CommittedCycle {
   }[];
 }
 
-/** Turns a batch that cannot be copied into batches that can, with the same keys, values, headers and timestamps. */
-export type Reencode = (batch: RawBatch, reason: ReencodeReason, maxBatchBytes: number) => readonly RawBatch[];
+/**
+ * Turns a batch that cannot be copied into batches that can, with the same keys, values, headers and
+ * timestamps. Records below the home offset `from` are left out.
+ */
+export type Reencode = (batch: RawBatch, reason: ReencodeReason, maxBatchBytes: number, from: bigint) => readonly RawBatch[];
 
 /** What the regional database remembers about a mirrored topic. The cutover decides the home there (C24). */
 export interface TopicRecord {

@@ -2,7 +2,7 @@ import type { RawBatch, VisitRecords } from '../model/batch.ts';
 import { FarshoreError, findFarshoreError } from '../model/errors.ts';
 import type { MirroredTopic, ReencodeReason } from '../model/events.ts';
 import type { FetchedPartition } from '../model/fetch.ts';
-import { homeOffset } from '../model/offsets.ts';
+import { homeOffset, offsetValue } from '../model/offsets.ts';
 import type { MirrorPosition } from '../model/position.ts';
 import type { MirrorTransaction, Reencode } from './contracts.ts';
 import { reencodeReason } from './copyability.ts';
@@ -54,11 +54,12 @@ export function planCycle(inputs: readonly CycleInput[], { reencode, visitRecord
     let bytes = 0;
     try {
       for (const [index, batch] of answer.batches.entries()) {
-        const reason = (index === 0 && input.reencodeFirst ? 'refused' : undefined) ?? reencodeReason(batch, input.maxBatchBytes);
+        const from = offsetValue(position.next);
+        const reason = forcedReason(batch, index, from, input) ?? reencodeReason(batch, input.maxBatchBytes);
         if (index === 0 && input.nullKeysRefused) refuseNullKeys(batch, topic, partition, visitRecords);
         if (reason === undefined) batches.push(batch);
         else {
-          for (const rewritten of reencode(batch, reason, input.maxBatchBytes)) batches.push(rewritten);
+          for (const rewritten of reencode(batch, reason, input.maxBatchBytes, from)) batches.push(rewritten);
           reencoded.push({ topic, partition, reason });
         }
         records += batch.recordCount;
@@ -73,6 +74,15 @@ export function planCycle(inputs: readonly CycleInput[], { reencode, visitRecord
     mirrored.push({ topic, partition, records, bytes, batches: batches.length, droppedAborted: answer.droppedAborted });
   }
   return { transaction: { writes, positions }, mirrored, reencoded, stopped };
+}
+
+/**
+ * A fetch answers whole batches, so a position inside one (after retention or an operator moved it) brings
+ * records below it too: they were given up, or mirrored before, and must not come a second time.
+ */
+function forcedReason(batch: RawBatch, index: number, from: bigint, input: CycleInput): ReencodeReason | undefined {
+  if (batch.baseOffset < from) return 'below_position';
+  return index === 0 && input.reencodeFirst ? 'refused' : undefined;
 }
 
 /** The position past an answer; the same object when the answer moved nothing. */

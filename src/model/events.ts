@@ -6,7 +6,7 @@ import type { ErrorCode } from './errors.ts';
  */
 export type Stage = 'mirror' | 'apply';
 
-export type ReencodeReason = 'offset_gap' | 'log_append_time' | 'delete_horizon' | 'too_large' | 'old_magic' | 'refused';
+export type ReencodeReason = 'offset_gap' | 'log_append_time' | 'delete_horizon' | 'too_large' | 'old_magic' | 'refused' | 'below_position';
 
 export type FarshoreEvent =
   | { readonly type: 'mirror_cycle'; readonly topics: readonly MirroredTopic[]; readonly seconds: number }

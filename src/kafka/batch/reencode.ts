@@ -20,10 +20,10 @@ const OLD_ATTRIBUTES_AT = 17;
  * Throws `batch_refused` for a single record above the limit and `batch_corrupt`.
  */
 export function reencoder(visitRecords: VisitRecords, compress: Compress): Reencode {
-  return (batch, _reason, maxBatchBytes) => {
+  return (batch, _reason, maxBatchBytes, from) => {
     const records: OffsetRecord[] = [];
     visitRecords(batch, (record) => {
-      records.push({ ...record });
+      if (record.offset >= from) records.push({ ...record });
     });
     if (records.length === 0) return [];
     const codec = batch.magic < 2 ? oldCodec(batch) : batchCodec(batch.bytes);

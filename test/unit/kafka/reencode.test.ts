@@ -6,6 +6,7 @@ import { compress } from '../../../src/kafka/batch/codecs.ts';
 import { recordVisitor } from '../../../src/kafka/batch/records.ts';
 import { reencoder } from '../../../src/kafka/batch/reencode.ts';
 import { batchCodec, batchLastOffsetDelta, type Codec, codecs, type RawBatch } from '../../../src/model/batch.ts';
+import type { ReencodeReason } from '../../../src/model/events.ts';
 
 interface Plain {
   readonly offset: bigint;
@@ -17,7 +18,8 @@ interface Plain {
 }
 
 const visitRecords = recordVisitor(64 << 20);
-const reencode = reencoder(visitRecords, compress);
+const whole = reencoder(visitRecords, compress);
+const reencode = (batch: RawBatch, reason: ReencodeReason, maxBatchBytes: number, from = 0n) => whole(batch, reason, maxBatchBytes, from);
 const range = (bytes: Buffer, start: number, end: number) => (start < 0 ? null : bytes.toString('hex', start, end));
 
 function plain(batches: readonly RawBatch[]): Plain[] {
@@ -82,6 +84,18 @@ const contents = (records: readonly Plain[]) => records.map(({ offset: _, ...con
 const sizeLimit = fc.integer({ min: 200, max: 4_000 });
 
 describe('re-encoding a batch', () => {
+  it('leaves out the records below the offset it starts from', () => {
+    const batch = compacted(
+      10,
+      () => true,
+      'gzip',
+      (index) => `value ${index}`,
+    );
+    const [piece] = reencode(batch, 'below_position', 10_000, 816n);
+    expect(piece).toMatchObject({ baseOffset: 816n, lastOffset: 821n, recordCount: 6 });
+    expect(reencode(batch, 'below_position', 10_000, 822n)).toEqual([]);
+  });
+
   it('C14: records out are the records in, in order, with contiguous offsets and the same codec', () => {
     fc.assert(
       fc.property(

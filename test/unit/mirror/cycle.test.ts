@@ -91,6 +91,17 @@ describe('one round of answers as one transaction', () => {
     expect(plan.transaction.writes[0]?.batches).toEqual(rewritten);
   });
 
+  it('leaves out what a batch holds below the position: records that were given up came back with the rest of their batch', () => {
+    const asked: bigint[] = [];
+    const reencode = (_batch: RawBatch, reason: string, _max: number, from: bigint): readonly RawBatch[] => {
+      expect(reason).toBe('below_position');
+      asked.push(from);
+      return [batch(10n, 3)];
+    };
+    planCycle([input({ answer: answer({ batches: [batch(8n, 5), batch(13n, 2)] }) })], { ...noTools, reencode });
+    expect(asked).toEqual([10n]);
+  });
+
   it('stops only the partition whose batch fits no form, and keeps the others', () => {
     const other = { ...position, topic: 'other' };
     const tools = {
