@@ -39,7 +39,7 @@ takes effect, without secrets. Editors know the keys from [config.schema.json](c
 - **Problems** are all reported at once as \`file:line:column: message (suggestion)\`, and the exit code is 78. An unknown key is a problem.
 - **Patterns** of topics are a name, or the start of names with a trailing \`*\`. \`farshore.*\`, \`__*\` and \`*.farshore.rejected\` match no pattern.
 - **Tables** take one topic each. Without \`version\` the order of the log decides which state of a row is newer.
-- **Nanosecond timestamps** have more digits than PostgreSQL's timestamp columns keep; map such a field to a \`text\` column to keep them all.
+- **Nanosecond timestamps** have more digits than PostgreSQL's timestamp columns keep; such a field goes to a \`text\` column, which keeps them all; any other is refused.
 `;
 
 function configurationPage(root: SchemaPart): string {

@@ -67,10 +67,11 @@ const logicalTypes: Readonly<Record<string, string>> = {
   'time-micros': 'time without time zone',
   'timestamp-millis': 'timestamp with time zone',
   'timestamp-micros': 'timestamp with time zone',
-  'timestamp-nanos': 'timestamp with time zone',
+  // PostgreSQL keeps microseconds: a column of its own type would round without a word.
+  'timestamp-nanos': 'text',
   'local-timestamp-millis': 'timestamp without time zone',
   'local-timestamp-micros': 'timestamp without time zone',
-  'local-timestamp-nanos': 'timestamp without time zone',
+  'local-timestamp-nanos': 'text',
   duration: 'interval',
 };
 
@@ -94,7 +95,7 @@ export function columnTypeOf(field: FieldShape): string {
 }
 
 const texts = ['text', 'character varying'];
-const wholeNumbers = ['smallint', 'integer', 'bigint', 'numeric', 'double precision', 'real', ...texts];
+const wholeNumbers = ['smallint', 'integer', 'bigint', 'numeric', ...texts];
 
 /** Built-in types that hold every value of the field unchanged, or refuse it; undefined where any type may be tried. */
 function fittingTypes({ avro, logical }: FieldShape): readonly string[] | undefined {
@@ -102,12 +103,16 @@ function fittingTypes({ avro, logical }: FieldShape): readonly string[] | undefi
   if (logical === 'uuid') return ['uuid', ...texts];
   if (logical === 'date') return ['date', 'timestamp without time zone', ...texts];
   if (logical?.startsWith('time-')) return ['time without time zone', ...texts];
+  if (logical?.endsWith('timestamp-nanos')) return texts;
   if (logical?.startsWith('timestamp-')) return ['timestamp with time zone', 'timestamp without time zone', ...texts];
   // A local timestamp in a timestamptz column would be read in the session's time zone.
   if (logical?.startsWith('local-timestamp-')) return ['timestamp without time zone', ...texts];
   if (logical === 'duration') return ['interval', ...texts];
-  if (avro === 'long' || avro === 'int') return wholeNumbers;
-  if (avro === 'float' || avro === 'double') return ['real', 'double precision', 'numeric', ...texts];
+  // A long above 2^53 and a double would be rounded by a narrower floating-point column, not refused.
+  if (avro === 'long') return wholeNumbers;
+  if (avro === 'int') return ['double precision', ...wholeNumbers];
+  if (avro === 'float') return ['real', 'double precision', 'numeric', ...texts];
+  if (avro === 'double') return ['double precision', 'numeric', ...texts];
   if (avro === 'boolean') return ['boolean', ...texts];
   if (avro === 'bytes' || avro === 'fixed') return ['bytea'];
   if (nested.has(avro)) return ['jsonb', 'json', ...texts];

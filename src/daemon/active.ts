@@ -72,6 +72,7 @@ export class ActiveDaemon implements AsyncDisposable {
   readonly apply: ApplyStage;
   readonly lag: LagLoop;
   readonly heartbeats: Heartbeats | undefined;
+  readonly #applyBudget: SharedByteBudget;
   readonly #carrySchemas: (signal: AbortSignal) => Promise<void>;
   #primaryConnected = false;
   readonly #began = new Set<LoopName>();
@@ -92,7 +93,7 @@ export class ActiveDaemon implements AsyncDisposable {
     this.#carrySchemas = async (signal) => await carrier?.run(config.mirror.refreshSeconds * 1_000, clock, signal);
 
     if (heartbeat.enabled) {
-      const writer = heartbeatWriter(this.#primary, heartbeat.topic, creator(this.#primary));
+      const writer = heartbeatWriter(this.#primary, heartbeat.topic, creator(this.#primary, undefined));
       this.heartbeats = new Heartbeats(
         {
           ensureTopic: (signal) => writer.ensureTopic(signal),
@@ -115,12 +116,12 @@ export class ActiveDaemon implements AsyncDisposable {
         regional: regionalLog(
           this.#writer,
           { region: config.region, primary: config.primary.name, shard: 0, transactionTimeoutMs: config.mirror.transactionTimeoutMs },
-          regionalAdmin(this.#writer),
+          regionalAdmin(this.#writer, config.mirror.replicationFactor),
         ),
         ledger: topicLedger(database),
         publishedAtHome: publishedHomes(this.#primary),
         publishedInRegion: publishedHomes(this.#writer),
-        publisher: homePublisher(this.#writer, creator(this.#writer)),
+        publisher: homePublisher(this.#writer, creator(this.#writer, config.mirror.replicationFactor)),
         stops,
         reencode: reencoder(visitRecords, compress),
         visitRecords,
@@ -149,6 +150,10 @@ export class ActiveDaemon implements AsyncDisposable {
     );
 
     const heartbeatTopic = heartbeat.enabled ? heartbeatRoute(heartbeat.topic, config.primary.name).regional : undefined;
+    // Mirror holds at most two cycles: one read, one in its transaction. What is left of the limit is apply's.
+    this.#applyBudget = new SharedByteBudget(
+      Math.max(config.apply.maxBatchBytes, config.limits.bufferBytes - 2 * config.mirror.maxCycleBytes),
+    );
     this.apply = new ApplyStage(
       {
         source,
@@ -169,8 +174,7 @@ export class ActiveDaemon implements AsyncDisposable {
         visitRecords,
         arrayLiteral,
         exactJson: toExactJson,
-        // Mirror holds at most two cycles: one read, one in its transaction. What is left of the limit is apply's.
-        budget: new SharedByteBudget(Math.max(config.apply.maxBatchBytes, config.limits.bufferBytes - 2 * config.mirror.maxCycleBytes)),
+        budget: this.#applyBudget,
         observe,
         clock,
         random: Math.random,
@@ -215,11 +219,16 @@ export class ActiveDaemon implements AsyncDisposable {
       { intervalMs: LAG_INTERVAL_MS, readLimitMs: LAG_READ_LIMIT_MS },
       clock,
       {
-        onRead: () => undefined,
+        onRead: (cluster, { kind }) => metrics.increase('farshore_lag_reads_total', { cluster, result: kind }),
         onMeasured: (lag) => measureLag(metrics, lag),
       },
     );
     observer.onTopics(() => apply.noticeTopics());
+  }
+
+  /** Bytes of record batches that apply holds. */
+  get applyBufferBytes(): number {
+    return this.#applyBudget.limit - this.#applyBudget.free;
   }
 
   /** Whether a loop has left waiting for its cluster's first answer: before that it makes no turns. */
@@ -312,14 +321,14 @@ export class ActiveDaemon implements AsyncDisposable {
 }
 
 const creator =
-  (cluster: KafkaCluster) =>
+  (cluster: KafkaCluster, replicationFactor: number | undefined) =>
   (topic: string, partitions: number, configs: ReadonlyMap<string, string>, signal: AbortSignal): Promise<void> =>
-    createTopic(cluster, topic, partitions, configs, signal);
+    createTopic(cluster, topic, partitions, configs, signal, replicationFactor);
 
-const regionalAdmin = (cluster: KafkaCluster): RegionalAdmin => ({
+const regionalAdmin = (cluster: KafkaCluster, replicationFactor: number | undefined): RegionalAdmin => ({
   listTopics: (signal) => listTopics(cluster, signal),
   topicConfigs: (topics, signal) => topicConfigs(cluster, topics, signal),
-  createTopic: creator(cluster),
+  createTopic: creator(cluster, replicationFactor),
   growTopic: (topic, partitions, signal) => growTopic(cluster, topic, partitions, signal),
   alterTopicConfigs: (topic, set, remove, signal) => alterTopicConfigs(cluster, topic, set, remove, signal),
   ends: (partitions, signal) => partitionEnds(cluster, partitions, signal),

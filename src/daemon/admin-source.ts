@@ -83,6 +83,7 @@ export class DaemonState implements AdminSource {
 
   async metrics(): Promise<{ readonly contentType: string; readonly body: string }> {
     measureStatus(this.#metrics, this.status());
+    this.#metrics.set('farshore_buffer_bytes', { stage: 'apply' }, this.active?.applyBufferBytes);
     this.#metrics.set('farshore_leader', {}, this.role === 'active' ? 1 : 0);
     this.#metrics.set('farshore_fencing_epoch', {}, this.leaseEpoch);
     return await this.#metrics.render();

@@ -4,6 +4,7 @@ import type { SaslOptions } from '../kafka/connection.ts';
 import type { Clock } from '../model/clock.ts';
 import { FarshoreError } from '../model/errors.ts';
 import type { Component, Observe } from '../model/events.ts';
+import { pemTexts } from './tls.ts';
 
 function cluster(name: string, component: Component, config: KafkaConfig, clock: Clock, observe: Observe): KafkaCluster {
   const { tls, sasl } = config;
@@ -18,9 +19,7 @@ function cluster(name: string, component: Component, config: KafkaConfig, clock:
       ? {}
       : {
           tls: {
-            ...(tls.ca === undefined ? {} : { ca: tls.ca.reveal() }),
-            ...(tls.cert === undefined ? {} : { cert: tls.cert.reveal() }),
-            ...(tls.key === undefined ? {} : { key: tls.key.reveal() }),
+            ...pemTexts(tls),
             ...(tls.serverName === undefined ? {} : { servername: tls.serverName }),
           },
         }),

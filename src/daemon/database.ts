@@ -2,6 +2,7 @@ import type { DatabaseConfig } from '../config/config.ts';
 import type { Clock } from '../model/clock.ts';
 import { Database } from '../postgres/database.ts';
 import { databaseTimeouts, parseDatabaseUrl } from '../postgres/options.ts';
+import { pemTexts } from './tls.ts';
 
 /** Connections beside apply's: the ledgers, an operator's request and the schemas must not wait behind rows. */
 const BESIDE_APPLY = 2;
@@ -22,9 +23,7 @@ export function regionalDatabase(config: DatabaseConfig, applyConnections: numbe
         ? {}
         : {
             tls: {
-              ...(tls.ca === undefined ? {} : { ca: tls.ca.reveal() }),
-              ...(tls.cert === undefined ? {} : { cert: tls.cert.reveal() }),
-              ...(tls.key === undefined ? {} : { key: tls.key.reveal() }),
+              ...pemTexts(tls),
               ...(tls.serverName === undefined ? {} : { serverName: tls.serverName }),
             },
           }),

@@ -55,7 +55,7 @@ export async function topicConfigs(
 }
 
 /**
- * Creates a topic with the cluster's default replication. A topic that is there already with as many
+ * Creates a topic, with the cluster's default replication unless told otherwise. A topic that is there already with as many
  * partitions is left as it is: a request whose answer was lost may have made it.
  *
  * Throws `cluster_denied` or `request_invalid`.
@@ -66,11 +66,12 @@ export async function createTopic(
   partitions: number,
   configs: ReadonlyMap<string, string>,
   signal: AbortSignal,
+  replicationFactor = BROKER_DEFAULT,
 ): Promise<void> {
   const request = {
     name: topic,
     numPartitions: partitions,
-    replicationFactor: BROKER_DEFAULT,
+    replicationFactor,
     assignments: [],
     configs: [...configs].map(([name, value]) => ({ name, value })),
   };

@@ -310,6 +310,12 @@ export class MirrorStage {
           this.#refreshDueMs = 0;
           return;
         }
+        if (truncated === undefined && next <= range.end && partition.read !== undefined) {
+          // The log holds the offset; the broker only lost its history of epochs. The checksum judges, and the next fetch names no epoch.
+          partition.read = { ...partition.read, leaderEpoch: -1 };
+          partition.setMode({ mode: 'verify' });
+          return;
+        }
         const { error, lost } = truncated ?? diverged(at, `the log ends at ${range.end}, before the position ${next}`, range.end);
         await stop(error, lost);
         return;

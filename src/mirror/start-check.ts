@@ -84,7 +84,7 @@ export function proofFailure(view: Pick<StartView, 'batchBefore' | 'compacted'>,
   // The batch of the proof ended before a gap that was passed (C8): another batch says nothing about it.
   if (batchBefore.lastOffset !== next - 1n) return undefined;
   if (batchBefore.crc !== proof.crc) return `the batch before offset ${next} is another one than was mirrored (its checksum differs)`;
-  if (batchBefore.leaderEpoch !== proof.leaderEpoch) {
+  if (proof.leaderEpoch >= 0 && batchBefore.leaderEpoch !== proof.leaderEpoch) {
     return `the batch before offset ${next} was written under leader epoch ${batchBefore.leaderEpoch}, the mirrored one under ${proof.leaderEpoch}`;
   }
   return undefined;

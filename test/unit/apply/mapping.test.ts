@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { columnTypeOf, travelOf } from '../../../src/apply/column-types.ts';
+import { columnTypeOf, misfit, travelOf } from '../../../src/apply/column-types.ts';
 import { createTableText } from '../../../src/apply/create-table.ts';
 import type { TableDescription } from '../../../src/apply/dependencies.ts';
 import { mapTable } from '../../../src/apply/mapping.ts';
@@ -90,13 +90,22 @@ describe('the mapping', () => {
 
 describe('column types', () => {
   it.each([
+    ['timestamp with time zone', field('f', 'long', { logical: 'timestamp-nanos' })],
+    ['real', field('f', 'long')],
+    ['double precision', field('f', 'long')],
+    ['real', field('f', 'double')],
+  ])('%s is refused where it would round the field without a word', (type, shape) => {
+    expect(misfit(type, shape)).toContain('does not hold');
+  });
+
+  it.each([
     [field('f', 'long'), 'bigint'],
     [field('f', 'int'), 'integer'],
     [field('f', 'float'), 'real'],
     [field('f', 'bytes'), 'bytea'],
     [field('f', 'bytes', { logical: 'decimal', precision: 9, scale: 3 }), 'numeric(9,3)'],
     [field('f', 'string', { logical: 'uuid' }), 'uuid'],
-    [field('f', 'long', { logical: 'timestamp-nanos' }), 'timestamp with time zone'],
+    [field('f', 'long', { logical: 'timestamp-nanos' }), 'text'],
     [field('f', 'long', { logical: 'local-timestamp-millis' }), 'timestamp without time zone'],
     [field('f', 'fixed', { logical: 'duration' }), 'interval'],
     [field('f', 'enum'), 'text'],

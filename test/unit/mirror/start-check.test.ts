@@ -73,6 +73,12 @@ describe('where mirror starts in a partition', () => {
     expect(stopCode({ batchBefore: { lastOffset: 99n, leaderEpoch: 4, crc: 0xdef }, compacted: true })).toBe('continue');
   });
 
+  it('judges by the checksum alone when no epoch is known', () => {
+    const unknown = { ...position, leaderEpoch: -1 };
+    expect(stopCode({ position: unknown })).toBe('continue');
+    expect(stopCode({ position: unknown, batchBefore: { lastOffset: 99n, leaderEpoch: 4, crc: 0xdef } })).toBe('source_diverged');
+  });
+
   it('does not judge by a batch that does not end at the position (a gap was passed)', () => {
     expect(stopCode({ batchBefore: { lastOffset: 90n, leaderEpoch: 4, crc: 0xdef } })).toBe('continue');
   });
