@@ -46,6 +46,10 @@ export interface DaemonOptions {
   /** Further YAML under `mirror:`. */
   readonly mirror?: readonly string[];
   readonly heartbeat?: boolean;
+  /** Default us-east. */
+  readonly primaryName?: string;
+  /** Default 1000. */
+  readonly heartbeatMs?: number;
 }
 
 /** A daemon as an operator runs it: a process from a configuration file, asked through its API and the CLI. */
@@ -73,10 +77,10 @@ export class TestDaemon implements AsyncDisposable {
       daemon.configFile,
       `region: ${options.region}
 primary:
-  name: us-east
+  name: ${options.primaryName ?? 'us-east'}
   kafka: { brokers: ["${options.primary}"], requestTimeoutMs: 5000 }
   registry: { directory: schemas }
-  heartbeat: { enabled: ${options.heartbeat ?? false} }
+  heartbeat: { enabled: ${options.heartbeat ?? false}, intervalMs: ${options.heartbeatMs ?? 1000} }
 regional:
   kafka: { brokers: ["${options.regional}"], requestTimeoutMs: 5000 }
   database: { url: "${options.database}" }
