@@ -108,9 +108,12 @@ export function positionPastGap(position: MirrorPosition, answer: Fetched, alone
   return { ...position, next: end };
 }
 
-/** Whether an answer hints at such a gap, so that the partition should be asked alone. */
-export const mayEndInGap = (position: MirrorPosition, answer: Fetched): boolean =>
-  answer.empty && position.next < homeOffset(answer.lastStableOffset);
+/**
+ * Whether an answer hints at such a gap, so that the partition should be asked alone. A round that brought
+ * data for others hints at nothing: asking every partition it left out alone would double the traffic of a backlog.
+ */
+export const mayEndInGap = (position: MirrorPosition, answer: Fetched, roundWasEmpty: boolean): boolean =>
+  roundWasEmpty && answer.empty && position.next < homeOffset(answer.lastStableOffset);
 
 function refuseNullKeys(batch: RawBatch, topic: string, partition: number, visitRecords: VisitRecords): void {
   visitRecords(batch, (record) => {

@@ -4,6 +4,7 @@ import { homeOffset } from '../model/offsets.ts';
 import type { MirrorPosition } from '../model/position.ts';
 import type { StageStatus } from '../model/status.ts';
 import { type CommandContext, type PartitionCommand, runCommand } from './commands.ts';
+import type { RegionalLog } from './contracts.ts';
 import { type CycleInput, type CyclePlan, mayEndInGap, planCycle, positionPastGap } from './cycle.ts';
 import type { MirrorDependencies, MirrorSettings } from './dependencies.ts';
 import type { MirrorPartition } from './partition.ts';
@@ -32,15 +33,36 @@ export class MirrorStage {
   readonly #table = new PartitionTable();
   readonly #refresh: TopicRefresh;
   readonly #commands: { readonly command: PartitionCommand; readonly done: PromiseWithResolvers<void> }[] = [];
+  #inDoubt = false;
+  /** The failure to read that was told last: an outage is one event, not one a second. */
+  #toldFailure: string | undefined;
   #refreshDueMs = 0;
   #rotation = 0;
   #turnMs: number;
 
-  constructor(deps: MirrorDependencies, settings: MirrorSettings) {
+  constructor({ regional, ...others }: MirrorDependencies, settings: MirrorSettings) {
+    const deps: MirrorDependencies = { ...others, regional: this.#doubted(regional) };
     this.#deps = deps;
     this.#settings = settings;
     this.#refresh = new TopicRefresh(deps, settings, this.#table);
     this.#turnMs = deps.clock.monotonicMs();
+  }
+
+  /** After a commit that was rejected, for whatever reason, nothing may be committed before `open` (C9). */
+  #doubted(regional: RegionalLog): RegionalLog {
+    return {
+      ...regional,
+      open: async (signal) => {
+        await regional.open(signal);
+        this.#inDoubt = false;
+      },
+      commit: async (transaction, signal) => {
+        this.#inDoubt = true;
+        const committed = await regional.commit(transaction, signal);
+        this.#inDoubt = false;
+        return committed;
+      },
+    };
   }
 
   /** Monotonic milliseconds of the loop's last turn, for the liveness probe. */
@@ -100,14 +122,16 @@ export class MirrorStage {
 
   async #open(signal: AbortSignal): Promise<void> {
     await this.#deps.regional.open(signal);
-    const paused = await this.#deps.stops.load('mirror', signal);
+    const stops = await this.#deps.stops.load('mirror', signal);
     // What was known before the failure is proved again: every partition that ran is checked from its committed position.
     for (const p of this.#table.all())
       if (p.mode.mode === 'running' || p.mode.mode === 'verify') p.setMode({ mode: 'held', reason: 'positions are read again' });
     await this.#refresh.run(signal);
-    for (const stop of paused) {
-      const partition = this.#table.get(stop.topic, stop.partition);
-      if (stop.state === 'paused') partition?.setMode({ mode: 'paused', by: stop.message, since: stop.since });
+    for (const { topic, partition: number, state, message, since } of stops) {
+      const partition = this.#table.get(topic, number);
+      if (state === 'paused') partition?.setMode({ mode: 'paused', by: message, since });
+      // What stopped it was checked again and is mended.
+      else if (partition?.mode.mode === 'running') await this.#deps.stops.clear('mirror', topic, number, signal);
     }
     this.#scheduleRefresh();
   }
@@ -168,11 +192,13 @@ export class MirrorStage {
         await this.#refresh.run(signal);
         this.#scheduleRefresh();
       }
+      this.#toldFailure = undefined;
     } catch (error) {
       // Only reading failed: no transaction is in doubt, so the region is not opened anew. Looked at again after a pause.
       const known = findFarshoreError(error);
-      if (known === undefined || !READ_FAILURES.has(known.code)) throw error;
-      this.#deps.observe({ type: 'mirror_rebuilt', code: known.code, reason: known.message });
+      if (known === undefined || this.#inDoubt || !READ_FAILURES.has(known.code)) throw error;
+      if (this.#toldFailure !== known.code) this.#deps.observe({ type: 'mirror_rebuilt', code: known.code, reason: known.message });
+      this.#toldFailure = known.code;
       await this.#deps.clock.sleep(READ_RETRY_MS, signal);
     }
   }
@@ -204,6 +230,7 @@ export class MirrorStage {
   async #plan(answers: readonly FetchedPartition[], signal: AbortSignal): Promise<CyclePlan> {
     const inputs: CycleInput[] = [];
     const passed: MirrorPosition[] = [];
+    const roundWasEmpty = answers.every((answer) => answer.kind !== 'batches' || answer.empty);
     for (const answer of answers) {
       const partition = this.#table.byHome(answer.topic, answer.partition);
       if (partition?.mode.mode !== 'running' || partition.read === undefined) continue;
@@ -215,7 +242,7 @@ export class MirrorStage {
       const reencodeFirst = partition.refusedAt !== undefined && answer.batches[0]?.baseOffset === partition.refusedAt;
       const { read: position, maxBatchBytes, compacted } = partition;
       inputs.push({ answer, position, maxBatchBytes, reencodeFirst, nullKeysRefused: reencodeFirst && compacted });
-      if (mayEndInGap(partition.read, answer)) {
+      if (mayEndInGap(partition.read, answer, roundWasEmpty)) {
         const past = await this.#pastGap(partition, partition.read, answers.length === 1 ? answer : undefined, signal);
         if (past !== undefined) passed.push(past);
       }

@@ -129,7 +129,8 @@ describe('a gap at the end of the log', () => {
   const empty = answer({ batches: [], nextOffset: 10n, empty: true, lastBatch: undefined, lastStableOffset: 20n, highWatermark: 25n });
 
   it('C8: is passed on an empty answer to a fetch of that partition alone, up to its last stable offset', () => {
-    expect(mayEndInGap(position, empty)).toBe(true);
+    expect(mayEndInGap(position, empty, true)).toBe(true);
+    expect(mayEndInGap(position, empty, false)).toBe(false);
     expect(positionPastGap(position, empty, true)).toEqual({ ...position, next: homeOffset(20n) });
   });
 
