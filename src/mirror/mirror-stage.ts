@@ -1,6 +1,7 @@
 import { type ErrorCode, FarshoreError, findFarshoreError } from '../model/errors.ts';
 import type { FetchedPartition, FetchTarget } from '../model/fetch.ts';
-import { homeOffset } from '../model/offsets.ts';
+import { homeOffset, offsetValue } from '../model/offsets.ts';
+import { topicPartitionKey } from '../model/partition.ts';
 import type { MirrorPosition } from '../model/position.ts';
 import type { StageStatus } from '../model/status.ts';
 import { type CommandContext, type PartitionCommand, runCommand } from './commands.ts';
@@ -10,7 +11,7 @@ import type { MirrorDependencies, MirrorSettings } from './dependencies.ts';
 import type { MirrorPartition } from './partition.ts';
 import { readEnds, verifyPartition } from './partition-start.ts';
 import { explainRefusal, refusalOf } from './refusal.ts';
-import { checkTruncated, diverged } from './start-check.ts';
+import { type NoData, settle } from './settle.ts';
 import { stopPartition } from './stopping.ts';
 import { PartitionTable } from './table.ts';
 import { TopicRefresh } from './topic-refresh.ts';
@@ -308,66 +309,32 @@ export class MirrorStage {
     if (plan.mirrored.length > 0) this.#deps.observe({ type: 'mirror_cycle', topics: plan.mirrored, seconds: (nowMs - startedMs) / 1000 });
   }
 
-  /** An answer that is not data: what it means for the partition. */
-  async #settle(partition: MirrorPartition, answer: Exclude<FetchedPartition, { kind: 'batches' }>, signal: AbortSignal): Promise<void> {
-    const { regional: topic, home } = partition.route;
-    const at = { topic, partition: partition.partition };
-    const place = `${topic}:${partition.partition}`;
-    const stop = (error: FarshoreError, lost?: { readonly from: bigint; readonly to: bigint }) =>
-      stopPartition(partition, error, lost, this.#deps, signal);
-    switch (answer.kind) {
-      case 'retry':
-        // The broker went away or another one leads now: what it holds is proved before it is read on (C6).
+  /** An answer that is not data. What it means is decided apart; here it is carried out. */
+  async #settle(partition: MirrorPartition, answer: NoData, signal: AbortSignal): Promise<void> {
+    const { home } = partition.route;
+    const place = topicPartitionKey(home, partition.partition);
+    const range =
+      answer.kind === 'out_of_range'
+        ? (await readEnds(this.#deps.home, [{ topic: home, partition: partition.partition }], signal)).get(place)
+        : undefined;
+    const settled = settle(answer, {
+      route: partition.route,
+      partition: partition.partition,
+      next: partition.read === undefined ? 0n : offsetValue(partition.read.next),
+      range,
+      onTruncated: this.#settings.onTruncated,
+    });
+    switch (settled.kind) {
+      case 'verify':
+        if (settled.forgetEpoch && partition.read !== undefined) partition.read = { ...partition.read, leaderEpoch: -1 };
         partition.setMode({ mode: 'verify' });
         return;
-      case 'diverging': {
-        const { error, lost } = diverged(at, `its leader epoch ${answer.epoch} ends at ${answer.endOffset}`, answer.endOffset);
-        await stop(error, lost);
-        return;
-      }
-      case 'out_of_range': {
-        const next = partition.read === undefined ? 0n : (partition.read.next as unknown as bigint);
-        const ends = (await readEnds(this.#deps.home, [{ topic: home, partition: partition.partition }], signal)).get(
-          `${home}:${partition.partition}`,
-        );
-        const range = ends ?? { start: answer.logStartOffset, end: answer.logEndOffset };
-        const truncated = checkTruncated(topic, partition.partition, next, range);
-        if (truncated !== undefined && this.#settings.onTruncated === 'earliest') {
-          partition.setMode({ mode: 'held', reason: 'retention at home overtook the mirror' });
-          this.#refreshDueMs = 0;
-          return;
-        }
-        if (truncated === undefined && next <= range.end && partition.read !== undefined) {
-          // The log holds the offset; the broker only lost its history of epochs. The checksum judges, and the next fetch names no epoch.
-          partition.read = { ...partition.read, leaderEpoch: -1 };
-          partition.setMode({ mode: 'verify' });
-          return;
-        }
-        const { error, lost } = truncated ?? diverged(at, `the log ends at ${range.end}, before the position ${next}`, range.end);
-        await stop(error, lost);
-        return;
-      }
-      case 'unknown_topic':
-        // Deleted, or deleted and created again: the next look at the topics tells which.
-        partition.setMode({ mode: 'held', reason: `${home} is not known at home under its topic id` });
+      case 'look':
+        partition.setMode({ mode: 'held', reason: settled.reason });
         this.#refreshDueMs = 0;
         return;
-      case 'denied':
-        await stop(
-          new FarshoreError('cluster_denied', `The primary refuses to let Farshore read ${home}`, {
-            place,
-            hint: `Grant READ and DESCRIBE on topic ${home}, then: farshore partition resume ${place} --stage mirror`,
-          }),
-        );
-        return;
-      case 'corrupt':
-        await stop(
-          new FarshoreError('batch_corrupt', `The batch at offset ${answer.offset} cannot be read: ${answer.reason}`, {
-            place: `${place}@${answer.offset}`,
-            hint: `If the log at home cannot be mended: farshore partition resume ${place} --stage mirror --from OFFSET --accept-loss, with the first offset behind the batch.`,
-          }),
-        );
-        return;
+      case 'stop':
+        await stopPartition(partition, settled.error, settled.lost, this.#deps, signal);
     }
   }
 

@@ -3,6 +3,7 @@ import { offsetValue, regionalOffset } from '../model/offsets.ts';
 import { topicPartitionKey } from '../model/partition.ts';
 import type { TopicDescription, TopicRecord } from './contracts.ts';
 import type { MirrorDependencies, MirrorSettings } from './dependencies.ts';
+import { type Look, lookAround } from './look.ts';
 import { MirrorPartition } from './partition.ts';
 import { readEnds, startPartitions } from './partition-start.ts';
 import { missingTopics, type Route, selectRoutes } from './routes.ts';
@@ -15,14 +16,6 @@ import { growthMayBeRecorded, homeUnknown, nextTopicStep } from './topic-plan.ts
 const MAX_STEPS = 8;
 const LEADER_LOOKS = 50;
 const LEADER_LOOK_MS = 100;
-
-interface Look {
-  readonly home: ReadonlyMap<string, TopicDescription>;
-  regional: ReadonlyMap<string, TopicDescription>;
-  records: Map<string, TopicRecord>;
-  readonly homeConfigs: ReadonlyMap<string, ReadonlyMap<string, string>>;
-  readonly publishedAtHome: ReadonlyMap<string, { readonly home: string; readonly epoch: number }>;
-}
 
 /**
  * Finds topics, creates and grows their mirrors, claims their home, keeps their configs, and starts
@@ -61,7 +54,7 @@ export class TopicRefresh {
   }
 
   async run(signal: AbortSignal): Promise<void> {
-    const look = await this.#look(signal);
+    const look = await lookAround(this.#deps, this.#settings.rules(), signal);
     const rules = this.#settings.rules();
     const routes = selectRoutes([...look.home.keys()], rules);
     this.#reportMissing(missingTopics([...look.home.keys()], rules));
@@ -84,7 +77,7 @@ export class TopicRefresh {
   /** A new generation for a rewind of one partition, recorded before the position goes back. */
   async raiseForRewind(partition: MirrorPartition, signal: AbortSignal): Promise<void> {
     const { route } = partition;
-    const look = await this.#look(signal);
+    const look = await lookAround(this.#deps, this.#settings.rules(), signal);
     const [home, regional, record] = [look.home.get(route.home), look.regional.get(route.regional), look.records.get(route.regional)];
     if (home === undefined || regional === undefined || record === undefined) {
       throw new FarshoreError('request_invalid', `${route.regional} is not mirrored now, so it cannot be rewound`, {
@@ -131,34 +124,6 @@ export class TopicRefresh {
     if (start === undefined)
       throw new FarshoreError('internal', `No generation is recorded for ${partition.route.regional}:${partition.partition}`);
     return offsetValue(start);
-  }
-
-  async #look(signal: AbortSignal): Promise<Look> {
-    const { home, regional, ledger, publishedAtHome } = this.#deps;
-    const byName = (topics: readonly TopicDescription[]) => new Map(topics.map((t) => [t.topic, t]));
-    const [homeTopics, regionalTopics, records, published] = await Promise.all([
-      home.listTopics(signal),
-      regional.listTopics(signal),
-      ledger.load(signal),
-      publishedAtHome.read(signal),
-    ]);
-    const wanted = selectRoutes(
-      homeTopics.map((t) => t.topic),
-      this.#settings.rules(),
-    );
-    return {
-      home: byName(homeTopics),
-      regional: byName(regionalTopics),
-      records: new Map(records.map((r) => [r.topic, r])),
-      homeConfigs:
-        wanted.length === 0
-          ? new Map()
-          : await home.topicConfigs(
-              wanted.map((r) => r.home),
-              signal,
-            ),
-      publishedAtHome: published,
-    };
   }
 
   async #advance(route: Route, look: Look, signal: AbortSignal): Promise<void> {
