@@ -144,6 +144,14 @@ const mirror = z
     exclude: z.array(topicPattern).default([]).describe('What of it not to mirror, written the same way.'),
     prefix: topicPrefix.default('').describe('Put in front of the name in the region; empty: the same names.'),
     refreshSeconds: z.int().min(1).default(30).describe('How often to look for new topics, partitions, configs and schemas.'),
+    recommitSeconds: z
+      .int()
+      .min(1)
+      .max(86_400)
+      .default(43_200)
+      .describe(
+        'How long a position may stand before it is committed again. Keep it well below the regional brokers’ offsets.retention.minutes: offsets expire one by one.',
+      ),
     standby: z.boolean().default(false).describe('Carry heartbeats only: the reverse path before a switch.'),
     onTruncated: z
       .enum(['stop', 'earliest'])

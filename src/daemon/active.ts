@@ -41,7 +41,6 @@ import { type StopSignals, superviseLoops } from './supervisor.ts';
 
 const LAG_INTERVAL_MS = 1_000;
 const LAG_READ_LIMIT_MS = 5_000;
-const RECOMMIT_MS = 12 * 3_600_000;
 /** A batch is decompressed whole; what a few bytes of input can become is bounded. */
 const MAX_DECOMPRESSED_BYTES = 256 * 1024 * 1024;
 
@@ -145,7 +144,7 @@ export class ActiveDaemon implements AsyncDisposable {
         fetchMaxWaitMs: config.mirror.fetchMaxWaitMs,
         maxCycleBytes: config.mirror.maxCycleBytes,
         maxPartitionFetchBytes: config.mirror.maxPartitionFetchBytes,
-        recommitMs: RECOMMIT_MS,
+        recommitMs: config.mirror.recommitSeconds * 1_000,
       },
     );
 

@@ -71,6 +71,7 @@ describe('a configuration', () => {
       exclude: ['billing.internal.*'],
       prefix: '',
       refreshSeconds: 30,
+      recommitSeconds: 43_200,
       standby: false,
       onTruncated: 'stop',
       onRecreated: 'stop',
