@@ -30,4 +30,4 @@ for (const entry of await readdir(sources, { recursive: true, withFileTypes: tru
   await mkdir(dirname(to), { recursive: true });
   await copyFile(from, to);
 }
-await chmod(join(output, 'main.js'), 0o755);
+for (const program of ['farshore', 'main.js']) await chmod(join(output, program), 0o755);

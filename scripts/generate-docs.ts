@@ -48,11 +48,21 @@ function configurationPage(root: SchemaPart): string {
     if (part.properties === undefined) continue;
     sections.push(section(`\`${key}\``, part.description, part));
     for (const [child, inner] of Object.entries(part.properties)) {
-      if (inner.properties !== undefined) sections.push(section(`\`${key}.${child}\``, inner.description, inner));
+      if (inner.properties !== undefined) sections.push(section(`\`${key}.${child}\``, inner.description, flattened(inner)));
     }
   }
   const shared = Object.entries(root.$defs ?? {}).map(([name, part]) => section(`Shared: ${name}`, part.description, part));
   return `${configurationIntro}\n${[...sections, ...shared].join('\n')}`;
+}
+
+/** What lies deeper than two keys is shown under the keys that lead to it: `lag.maxSeconds`. */
+function flattened(part: SchemaPart): SchemaPart {
+  const entries = Object.entries(part.properties ?? {}).flatMap(([key, child]): [string, SchemaPart][] =>
+    child.properties === undefined
+      ? [[key, child]]
+      : Object.entries(flattened(child).properties ?? {}).map(([name, inner]) => [`${key}.${name}`, inner]),
+  );
+  return { ...part, properties: Object.fromEntries(entries) };
 }
 
 function section(title: string, description: string | undefined, part: SchemaPart): string {
@@ -68,7 +78,7 @@ function section(title: string, description: string | undefined, part: SchemaPar
 function typeText(part: SchemaPart): string {
   if (part.$ref !== undefined) {
     const name = part.$ref.slice(part.$ref.lastIndexOf('/') + 1);
-    return `[${name}](#shared-${name})`;
+    return `[${name}](#shared-${name.toLowerCase()})`;
   }
   if (part.enum !== undefined) return part.enum.map((value) => `\`${value}\``).join(', ');
   if (part.anyOf !== undefined) return part.anyOf.map(typeText).join(' or ');
@@ -86,7 +96,7 @@ const cell = (text: string): string => text.replaceAll('|', '\\|');
 const actionMeaning: Readonly<Record<ErrorAction, string>> = {
   retry: 'The same work is tried again, with growing pauses, until it succeeds. Nothing is skipped.',
   reject: 'The request is refused and nothing is changed.',
-  stop: 'The partition or table concerned stands still until `farshore partition resume`; the others go on.',
+  stop: 'The partition or table concerned stands still until `farshore partition resume`; the others go on. Where the cause is mended outside it is tried again at each refresh.',
   halt: 'The daemon ends, because going on could lose or invent data; systemd or Kubernetes starts it again.',
 };
 
@@ -94,7 +104,10 @@ function errorsPage(): string {
   const parts = (Object.keys(actionMeaning) as ErrorAction[]).map((action) => {
     const rows = Object.entries(errorCodes)
       .filter(([, error]) => error.action === action)
-      .map(([code, error]) => `| \`${code}\` | ${cell(error.summary)} |`);
+      .map(
+        ([code, error]) =>
+          `| \`${code}\` | ${cell(error.summary)}${'triedAgain' in error ? ' Goes on by itself once that is mended.' : ''} |`,
+      );
     return `## ${action}\n${actionMeaning[action]}\n\n| code | meaning |\n|---|---|\n${rows.join('\n')}\n`;
   });
   return `# Errors

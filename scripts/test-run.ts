@@ -1,12 +1,13 @@
 /**
- * Format, lint, types and the tests of the given vitest arguments (none: all projects). Ends with the one line
- * `N passed, N failed[, N skipped]`, whose numbers are vitest's own plus one a static check; exits 1 when anything failed.
+ * Format, lint, types and the tests of the given vitest arguments (none: all projects, and the fault trials). Ends with the one line
+ * `N passed, N failed[, N skipped]`, whose numbers are vitest's own plus one a static check and one a trial; exits 1 when anything failed.
  */
-import { spawnSync } from 'node:child_process';
+import { spawn, spawnSync } from 'node:child_process';
+import { once } from 'node:events';
 import { mkdirSync, readFileSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { repositoryRoot, stateDirectory } from '../test/rig/paths.ts';
-import { closingLine, countTests, type Tally, type VitestReport } from '../test/rig/tally.ts';
+import { closingLine, countTests, countTrials, type Tally, type VitestReport } from '../test/rig/tally.ts';
 
 const say = (line: string): void => {
   process.stdout.write(`${line}\n`);
@@ -42,10 +43,30 @@ function vitest(args: readonly string[]): Tally {
   return countTests(report, status);
 }
 
+/** The fault trials in their short form; their lines go on to the output as they come. */
+async function trials(): Promise<Tally> {
+  const child = spawn(process.execPath, [join(repositoryRoot, 'test/faults/main.ts')], {
+    cwd: repositoryRoot,
+    stdio: ['ignore', 'pipe', 'pipe'],
+  });
+  const said = { stdout: '', stderr: '' };
+  for (const stream of ['stdout', 'stderr'] as const) {
+    child[stream].setEncoding('utf8').on('data', (text: string) => {
+      said[stream] += text;
+      process[stream].write(text);
+    });
+  }
+  const [status] = (await once(child, 'close')) as [number | null];
+  return countTrials(said.stdout, status ?? 1, said.stderr);
+}
+
+const chosen = process.argv.slice(2);
 const tallies = [
   staticCheck('format and lint', 'biome', ['ci', '.']),
   staticCheck('types', 'tsc', ['-p', '.']),
-  vitest(process.argv.slice(2)),
+  vitest(chosen),
+  // A choice of tests is one of vitest's: the trials are no part of it.
+  ...(chosen.length === 0 ? [await trials()] : []),
 ];
 for (const title of tallies.flatMap((tally) => tally.skipped)) say(`skipped: ${title}`);
 say(closingLine(tallies));

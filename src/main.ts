@@ -1,6 +1,7 @@
 #!/usr/bin/env node
 import { readFileSync } from 'node:fs';
 import { hostname, userInfo } from 'node:os';
+import { createInterface } from 'node:readline/promises';
 import { runCli } from './cli/cli.ts';
 import { daemonParts } from './cli/daemon-parts.ts';
 import { systemFiles } from './config/load.ts';
@@ -26,12 +27,22 @@ const exitCode = await runCli(process.argv.slice(2), {
   readFile: systemFiles,
   signal: stop.signal,
   send: sendRequest,
+  prompt: process.stdin.isTTY === true ? askAtTerminal : undefined,
   daemon: daemonParts,
   version,
   operator: `${userName()}@${hostname()}`,
 });
 // Ends also when something still holds the event loop; what was written must be out first.
 process.stdout.write('', () => process.exit(exitCode));
+
+async function askAtTerminal(question: string): Promise<string> {
+  const terminal = createInterface({ input: process.stdin, output: process.stderr });
+  try {
+    return await terminal.question(question, { signal: stop.signal });
+  } finally {
+    terminal.close();
+  }
+}
 
 /** A container may run under a uid that has no name. */
 function userName(): string {

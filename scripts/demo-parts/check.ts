@@ -67,7 +67,7 @@ export async function checkRun(demo: Demo, records: number, signal: AbortSignal)
   }
 }
 
-async function produce(demo: Demo, records: number, signal: AbortSignal): Promise<void> {
+export async function produce(demo: Demo, records: number, signal: AbortSignal): Promise<void> {
   for (let written = 0; written < records; written += BATCH) {
     signal.throwIfAborted();
     await demo.generator.write(Math.min(BATCH, records - written));
@@ -91,7 +91,7 @@ async function killOnTheWay(demo: Demo, records: number, signal: AbortSignal): P
 const caughtUp = (demo: Demo, records: number, signal: AbortSignal): Promise<Progress> =>
   until(demo, signal, (p) => p.mirrored >= records && p.applied >= records && p.lagSeconds !== undefined);
 
-async function until(demo: Demo, signal: AbortSignal, reached: (progress: Progress) => boolean): Promise<Progress> {
+export async function until(demo: Demo, signal: AbortSignal, reached: (progress: Progress) => boolean): Promise<Progress> {
   let lineAtMs = 0;
   let movedAtMs = performance.now();
   let seen = '';

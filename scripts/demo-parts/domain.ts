@@ -62,7 +62,7 @@ export const primaryDdl = `${tables.map((table) => `create table ${table} (${col
 create table outbox (
   id bigint generated always as identity primary key,
   topic text not null,
-  key text not null,
+  key text,
   value bytea,
   created_at timestamptz not null default clock_timestamp()
 );`;

@@ -1,10 +1,22 @@
 import pg from 'pg';
 import { decimalBytes, encoderOf, type Table, tables, topicOf, upsertSql } from './domain.ts';
+import { type PoisonKind, poisonKinds } from './poison.ts';
 import { Random } from './random.ts';
+
+/** What the application wants; `row` and `record` are undefined for a delete. */
+interface Draft {
+  readonly table: Table;
+  readonly key: string;
+  readonly known: boolean;
+  readonly row: Readonly<Record<string, unknown>> | undefined;
+  readonly record: Readonly<Record<string, unknown>> | undefined;
+}
 
 interface Change {
   readonly table: Table;
-  readonly key: string;
+  /** Of the row. */
+  readonly id: string;
+  readonly key: string | null;
   /** JSON for the primary's own row; undefined deletes it. */
   readonly row: Readonly<Record<string, unknown>> | undefined;
   readonly value: Buffer | null;
@@ -12,6 +24,8 @@ interface Change {
 
 const DAY_MS = 86_400_000;
 const EPOCH_MS = Date.UTC(2026, 0, 1);
+/** One change in so many is spoiled, when there is poison. */
+const POISON_EVERY = 100;
 
 /**
  * Writes a billing history to the primary database. Each change is a row and an outbox entry in one
@@ -24,6 +38,12 @@ export class Generator {
   readonly #live: Record<Table, string[]> = { accounts: [], plans: [], subscriptions: [], invoices: [] };
   #nextId = 1;
   #micros = BigInt(Date.now()) * 1000n;
+  /** Whether poison is mixed in. */
+  poison = false;
+  #changes = 0;
+  readonly #injected = new Map<PoisonKind, number>();
+  /** Whose records are broken in themselves: they are sent again. */
+  #spoiled: Draft[] = [];
 
   constructor(client: pg.Client, seed: number) {
     this.#client = client;
@@ -38,6 +58,18 @@ export class Generator {
     return new Generator(client, seed);
   }
 
+  /** Spoiled changes so far, by kind. */
+  get injected(): ReadonlyMap<PoisonKind, number> {
+    return this.#injected;
+  }
+
+  /** A row of the table that nothing writes from now on; answers its id. */
+  setAside(table: Table): string {
+    const [id] = this.#live[table].splice(this.#random.below(this.#live[table].length), 1);
+    if (id === undefined) throw new Error(`no row of ${table} is left`);
+    return id;
+  }
+
   async close(): Promise<void> {
     await this.#client.end();
   }
@@ -47,18 +79,32 @@ export class Generator {
     const changes: Change[] = [];
     const touched = new Set<string>();
     while (changes.length < count) {
-      const change = this.#change();
+      const kind = this.poison && this.#changes % POISON_EVERY === POISON_EVERY - 1 ? this.#nextKind() : undefined;
+      const draft = kind === undefined ? this.#draft() : this.#draftFor(kind);
       // One state of a row a statement: PostgreSQL refuses to touch a row twice in one upsert.
-      const id = `${change.table}/${change.key}`;
+      const id = `${draft.table}/${draft.key}`;
       if (touched.has(id)) continue;
       touched.add(id);
-      changes.push(change);
+      changes.push(kind === undefined ? this.#emit(draft) : this.#spoil(draft, kind));
+      this.#changes++;
     }
+    await this.#store(changes);
+  }
+
+  /** Writes the rows again whose records were broken, each with a good record; answers how many. */
+  async sendAgain(): Promise<number> {
+    const drafts = this.#spoiled;
+    this.#spoiled = [];
+    await this.#store(drafts.map((draft) => this.#emit({ ...draft, known: true })));
+    return drafts.length;
+  }
+
+  async #store(changes: readonly Change[]): Promise<void> {
     await this.#client.query('begin');
     for (const table of tables) {
       const rows = changes.filter((c) => c.table === table && c.row !== undefined).map((c) => c.row);
       if (rows.length > 0) await this.#client.query(upsertSql(table), [JSON.stringify(rows)]);
-      const gone = changes.filter((c) => c.table === table && c.row === undefined).map((c) => c.key);
+      const gone = changes.filter((c) => c.table === table && c.row === undefined).map((c) => c.id);
       if (gone.length > 0) await this.#client.query(`delete from ${table} where id::text = any($1)`, [gone]);
     }
     await this.#client.query('insert into outbox (topic, key, value) select * from unnest($1::text[], $2::text[], $3::bytea[])', [
@@ -69,7 +115,7 @@ export class Generator {
     await this.#client.query('commit');
   }
 
-  #change(): Change {
+  #draft(): Draft {
     const roll = this.#random.next();
     if (this.#live.plans.length < 5) return this.#plan(undefined);
     if (this.#live.accounts.length < 20 || roll < 0.1) return this.#account(undefined);
@@ -82,20 +128,55 @@ export class Generator {
     return this.#remove();
   }
 
-  #remove(): Change {
+  #remove(): Draft {
     const at = this.#random.below(this.#live.invoices.length);
     const [key] = this.#live.invoices.splice(at, 1);
     if (key === undefined) throw new Error('no invoice to delete');
-    return { table: 'invoices', key, row: undefined, value: null };
+    return { table: 'invoices', key, known: true, row: undefined, record: undefined };
   }
 
-  #emit(table: Table, key: string, known: boolean, row: Record<string, unknown>, record: Record<string, unknown>): Change {
+  #nextKind(): PoisonKind | undefined {
+    // Rows that can be referred to and deleted come first.
+    if (this.#live.invoices.length < 50) return undefined;
+    const injected = [...this.#injected.values()].reduce((sum, n) => sum + n, 0);
+    return poisonKinds[injected % poisonKinds.length];
+  }
+
+  /** A row that nothing else writes: new, or on its way out. */
+  #draftFor(kind: PoisonKind): Draft {
+    if (kind.delete) return this.#remove();
+    if (kind.table === 'accounts') return this.#account(undefined);
+    return kind.table === 'subscriptions' ? this.#subscription(undefined) : this.#invoice(undefined);
+  }
+
+  #spoil(draft: Draft, kind: PoisonKind): Change {
+    this.#injected.set(kind, (this.#injected.get(kind) ?? 0) + 1);
+    const { row, record } = draft;
+    const written = {
+      ...draft,
+      known: true,
+      row: row && { ...row, ...kind.both?.row },
+      record: record && { ...record, ...kind.both?.record },
+    };
+    if (kind.cause === 'record') this.#spoiled.push(written);
+    const change = this.#emit({ ...written, record: written.record && { ...written.record, ...kind.record } });
+    const { key, value } = change;
+    return {
+      ...change,
+      key: kind.key === undefined || key === null ? key : kind.key(key),
+      value: kind.value === undefined || value === null ? value : kind.value(value),
+    };
+  }
+
+  #emit({ table, key, known, row, record }: Draft): Change {
+    if (row === undefined || record === undefined) return { table, id: key, key, row: undefined, value: null };
     if (!known) this.#live[table].push(key);
     const micros = this.#micros++;
-    return { table, key, row: { ...row, updated_at: isoMicros(micros) }, value: this.#encode[table]({ ...record, updated_at: micros }) };
+    const value = this.#encode[table]({ ...record, updated_at: micros });
+    return { table, id: key, key, row: { ...row, updated_at: isoMicros(micros) }, value };
   }
 
-  #account(known: string | undefined): Change {
+  #account(known: string | undefined): Draft {
     const id = known ?? this.#uuid();
     const name = `Customer ${this.#random.pick(['Ångström', 'O’Neill', 'Müller', 'Nakamura', 'Okafor'])} ${this.#random.below(10_000)}`;
     const email = this.#random.next() < 0.2 ? null : `c${this.#random.below(1_000_000)}@example.com`;
@@ -103,16 +184,16 @@ export class Generator {
     const balance = BigInt(this.#random.below(2_000_000_000)) - 1_000_000_000n;
     const createdMs = EPOCH_MS + this.#random.below(300 * DAY_MS);
     const producer = this.#random.pick(['billing', 'crm', 'support']);
-    return this.#emit(
-      'accounts',
-      id,
-      known !== undefined,
-      { id, name, email, country, balance: decimalText(balance, 4), created_at: new Date(createdMs).toISOString(), producer },
-      { id, name, email, country, balance: decimalBytes(balance), created_at: BigInt(createdMs), producer },
-    );
+    return {
+      table: 'accounts',
+      key: id,
+      known: known !== undefined,
+      row: { id, name, email, country, balance: decimalText(balance, 4), created_at: new Date(createdMs).toISOString(), producer },
+      record: { id, name, email, country, balance: decimalBytes(balance), created_at: BigInt(createdMs), producer },
+    };
   }
 
-  #plan(known: string | undefined): Change {
+  #plan(known: string | undefined): Draft {
     const id = known === undefined ? this.#nextId++ : Number(known);
     const code = `plan-${id}`;
     const price = BigInt(this.#random.below(100_000));
@@ -120,16 +201,16 @@ export class Generator {
     const active = this.#random.next() < 0.9;
     const duration = Buffer.alloc(12);
     duration.writeUInt32LE(trialDays ?? 0, 4);
-    return this.#emit(
-      'plans',
-      String(id),
-      known !== undefined,
-      { id, code, price: decimalText(price, 2), trial: trialDays === null ? null : `P${trialDays}D`, active },
-      { id, code, price: decimalBytes(price), trial: trialDays === null ? null : duration, active },
-    );
+    return {
+      table: 'plans',
+      key: String(id),
+      known: known !== undefined,
+      row: { id, code, price: decimalText(price, 2), trial: trialDays === null ? null : `P${trialDays}D`, active },
+      record: { id, code, price: decimalBytes(price), trial: trialDays === null ? null : duration, active },
+    };
   }
 
-  #subscription(known: string | undefined): Change {
+  #subscription(known: string | undefined): Draft {
     const id = known ?? String(this.#nextId++);
     const accountId = this.#random.pick(this.#live.accounts);
     const planId = Number(this.#random.pick(this.#live.plans));
@@ -138,11 +219,11 @@ export class Generator {
     const started = 20_000 + this.#random.below(700);
     const ends = status === 'cancelled' ? started + this.#random.below(400) : null;
     const renewsMs = this.#random.next() < 0.5 ? null : this.#random.below(DAY_MS);
-    return this.#emit(
-      'subscriptions',
-      id,
-      known !== undefined,
-      {
+    return {
+      table: 'subscriptions',
+      key: id,
+      known: known !== undefined,
+      row: {
         id,
         account_id: accountId,
         plan_id: planId,
@@ -152,11 +233,20 @@ export class Generator {
         ends_on: ends === null ? null : dateText(ends),
         renews_at: renewsMs === null ? null : new Date(renewsMs).toISOString().slice(11, 23),
       },
-      { id: BigInt(id), account_id: accountId, plan_id: planId, status, seats, started_on: started, ends_on: ends, renews_at: renewsMs },
-    );
+      record: {
+        id: BigInt(id),
+        account_id: accountId,
+        plan_id: planId,
+        status,
+        seats,
+        started_on: started,
+        ends_on: ends,
+        renews_at: renewsMs,
+      },
+    };
   }
 
-  #invoice(known: string | undefined): Change {
+  #invoice(known: string | undefined): Draft {
     const id = known ?? String(this.#nextId++);
     const accountId = this.#random.pick(this.#live.accounts);
     const lines = Array.from({ length: 1 + this.#random.below(3) }, () => ({
@@ -175,11 +265,11 @@ export class Generator {
       currency: this.#random.pick(['EUR', 'USD', 'JPY']),
       status,
     };
-    return this.#emit(
-      'invoices',
-      id,
-      known !== undefined,
-      {
+    return {
+      table: 'invoices',
+      key: id,
+      known: known !== undefined,
+      row: {
         id,
         ...head,
         total: decimalText(total, 2),
@@ -187,7 +277,7 @@ export class Generator {
         paid_at: paid === null ? null : isoMicros(paid),
         lines: lines.map(({ sku, quantity, cents, note }) => ({ sku, quantity: Number(quantity), amount: decimalText(cents, 2), note })),
       },
-      {
+      record: {
         id: BigInt(id),
         ...head,
         total: decimalBytes(total),
@@ -195,7 +285,7 @@ export class Generator {
         paid_at: paid,
         lines: lines.map(({ sku, quantity, cents, note }) => ({ sku, quantity, amount: decimalBytes(cents), note })),
       },
-    );
+    };
   }
 
   #uuid(): string {

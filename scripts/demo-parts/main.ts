@@ -1,9 +1,10 @@
 import { randomBytes } from 'node:crypto';
-import { mkdir, readFile, rm, writeFile } from 'node:fs/promises';
+import { cp, mkdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { Kafka, logLevel } from 'kafkajs';
 import pg from 'pg';
+import { createTopic } from '../../test/rig/context.ts';
 import { repositoryRoot, stateDirectory } from '../../test/rig/paths.ts';
 import { freePorts } from '../../test/rig/ports.ts';
 import { type Rig, startRig } from '../../test/rig/rig.ts';
@@ -11,12 +12,17 @@ import { checkRun } from './check.ts';
 import { ledgerDdl, withClient } from './compare.ts';
 import { demoConfiguration } from './configuration.ts';
 import { DaemonProcess } from './daemon-process.ts';
+import { auditSection, divergenceRun } from './divergence-run.ts';
 import { primaryDdl, regionDdl, tables, topicOf } from './domain.ts';
 import { Generator } from './generator.ts';
 import { endKept, writePlaces } from './kept.ts';
-import { demoOptions, usage } from './options.ts';
+import { type DemoOptions, demoOptions, usage } from './options.ts';
+import { narrowDdl } from './poison.ts';
+import { enoughPoison, type Poisoned, poisonRun, tellOfPoison } from './poison-run.ts';
 import { type ProgressSources, progressLine, readProgress } from './progress.ts';
 import { Publisher } from './publisher.ts';
+import { liveShadow, type Shadowed, shadowRun, shadowSection } from './shadow-run.ts';
+import { BillingService } from './shadow-service.ts';
 
 const PARTITIONS = 4;
 const LIVE_CHANGES = 25;
@@ -24,7 +30,7 @@ const LIVE_PAUSE_MS = 100;
 const LINE_EVERY_MS = 1_000;
 
 /** What the check and the live view work with. */
-export interface Demo extends ProgressSources {
+export interface Demo extends ProgressSources, Poisoned {
   readonly generator: Generator;
   readonly publisher: Publisher;
   readonly daemon: DaemonProcess;
@@ -36,7 +42,13 @@ async function main(args: readonly string[]): Promise<number> {
     process.stdout.write(`${usage}\n`);
     return 0;
   }
-  const options = demoOptions(args);
+  let options: DemoOptions;
+  try {
+    options = demoOptions(args);
+  } catch (error) {
+    process.stderr.write(`demo: ${error instanceof Error ? error.message : String(error)}\n${usage}\n`);
+    return 2;
+  }
   const placesFile = join(stateDirectory, 'demo.json');
   if (options.stop) return await endKept(placesFile);
 
@@ -56,18 +68,29 @@ async function main(args: readonly string[]): Promise<number> {
     await (keep ? Promise.all(servers(rig).map((server) => server.release())) : rig[Symbol.asyncDispose]());
   });
 
-  const urls = await prepare(rig);
-  const [adminPort] = await freePorts(1);
+  const urls = await prepare(rig, options.broken === 'poison' ? narrowDdl : '');
+  // Poison brings a schema that is registered late; the repository's own folder stays as it is.
+  const schemas = options.broken === 'poison' ? join(folder, 'schemas') : join(repositoryRoot, 'schemas');
+  if (options.broken === 'poison') await cp(join(repositoryRoot, 'schemas'), schemas, { recursive: true });
+  const [adminPort, proxyPort = 0] = await freePorts(2);
+  const shadowed = options.broken === 'shadow' ? await startServices(urls, proxyPort, cleanup) : undefined;
   const tokenFile = join(folder, 'admin-token');
   await writeFile(tokenFile, `${randomBytes(16).toString('hex')}\n`, { mode: 0o600 });
   const configFile = join(folder, 'farshore.yaml');
   const configuration = demoConfiguration({
     primaryBrokers: rig.primary.bootstrap,
     regionalBrokers: rig.regional.bootstrap,
+    primaryDatabaseUrl: urls.primary,
     regionDatabaseUrl: urls.region,
     adminPort: adminPort ?? 0,
     tokenFile,
-    schemas: join(repositoryRoot, 'schemas'),
+    schemas,
+    more:
+      shadowed !== undefined
+        ? shadowSection(shadowed.primaryService.port, shadowed.regionService.port, proxyPort)
+        : options.broken === 'divergence'
+          ? auditSection
+          : '',
   });
   await writeFile(configFile, configuration);
   say(`\n# ${configFile}\n${configuration}`);
@@ -97,6 +120,8 @@ async function main(args: readonly string[]): Promise<number> {
     primary,
     region,
     adminUrl,
+    tokenFile,
+    schemas,
     generator,
     publisher,
     daemon,
@@ -114,21 +139,45 @@ async function main(args: readonly string[]): Promise<number> {
     servers: servers(rig).map(({ name, pid, temporaryDirectory }) => ({ name, pid, directory: temporaryDirectory })),
   };
   if (options.check) {
-    const result = await checkRun(demo, options.records, stop.signal);
+    const { passed, result } =
+      shadowed !== undefined
+        ? await shadowRun(demo, shadowed, stop.signal)
+        : options.broken === undefined
+          ? await checked(demo, options.records, stop.signal)
+          : options.broken === 'divergence'
+            ? await divergenceRun(demo, options.records, stop.signal)
+            : await poisonRun(demo, options.records, stop.signal);
     process.stdout.write(`${JSON.stringify(result)}\n`);
     if (options.keep && !stop.signal.aborted) {
       keep = true;
       await writePlaces(placesFile, { ...places, daemonPid: daemon.pid });
       say(`All is left running; ${placesFile} says where, ./scripts/demo --stop ends it.`);
     }
-    return result.verdict === 'pass' ? 0 : 1;
+    return passed ? 0 : 1;
   }
   keep = options.keep;
   if (keep) await writePlaces(placesFile, { ...places, daemonPid: daemon.pid });
   say('Live traffic. Ctrl-C stops everything.');
-  await live(demo, stop.signal);
+  if (shadowed === undefined) await live(demo, options.broken === 'poison', stop.signal);
+  else await liveShadow(demo, shadowed, stop.signal);
   if (keep) await writePlaces(placesFile, { ...places, daemonPid: daemon.pid });
   return 0;
+}
+
+async function checked(demo: Demo, records: number, signal: AbortSignal) {
+  const result = await checkRun(demo, records, signal);
+  return { passed: result.verdict === 'pass', result };
+}
+
+/** The same service on both databases; the region's has the bug. */
+async function startServices(
+  urls: { readonly primary: string; readonly region: string },
+  proxyPort: number,
+  cleanup: AsyncDisposableStack,
+): Promise<Shadowed> {
+  const primaryService = cleanup.use(await BillingService.start({ databaseUrl: urls.primary, bug: false }));
+  const regionService = cleanup.use(await BillingService.start({ databaseUrl: urls.region, bug: true }));
+  return { primaryService, regionService, proxyUrl: `http://127.0.0.1:${proxyPort}` };
 }
 
 const servers = (rig: Rig) => [rig.primary, rig.regional, rig.database] as const;
@@ -142,21 +191,20 @@ async function connected(url: string, cleanup: AsyncDisposableStack): Promise<pg
 }
 
 /** Databases, tables and topics. The region's tables are there before the daemon, as in a company that has them. */
-async function prepare(rig: Rig): Promise<{ readonly primary: string; readonly region: string }> {
+async function prepare(rig: Rig, narrowed: string): Promise<{ readonly primary: string; readonly region: string }> {
   const primary = await rig.database.createDatabase('primary_app');
   const region = await rig.database.createDatabase('region_app');
   await withClient(primary, (client) => client.query(primaryDdl));
-  await withClient(region, (client) => client.query(`${regionDdl}\n${ledgerDdl}`));
-  const admin = new Kafka({ clientId: 'demo', brokers: [rig.primary.bootstrap], logLevel: logLevel.NOTHING }).admin();
-  await admin.connect();
-  await admin.createTopics({ topics: tables.map((table) => ({ topic: topicOf(table), numPartitions: PARTITIONS, replicationFactor: 1 })) });
-  await admin.disconnect();
+  await withClient(region, (client) => client.query(`${regionDdl}\n${ledgerDdl}\n${narrowed}`));
+  await Promise.all(tables.map((table) => createTopic(rig.primary.bootstrap, { topic: topicOf(table), partitions: PARTITIONS })));
   return { primary, region };
 }
 
 /** Traffic until the signal, one line a second (in place on a terminal). */
-async function live(demo: Demo, signal: AbortSignal): Promise<void> {
+async function live(demo: Demo, poisoned: boolean, signal: AbortSignal): Promise<void> {
   let lineAtMs = 0;
+  demo.generator.poison = poisoned;
+  if (poisoned) demo.say('One record in a hundred cannot be applied, each under a key of its own. Watch the others go on …');
   while (!signal.aborted) {
     if (demo.daemon.failure !== undefined) throw demo.daemon.failure;
     await demo.generator.write(LIVE_CHANGES);
@@ -165,6 +213,11 @@ async function live(demo: Demo, signal: AbortSignal): Promise<void> {
       lineAtMs = performance.now();
       const line = progressLine(await readProgress(demo));
       process.stdout.write(process.stdout.isTTY ? `\r\u001b[2K${line}` : `${line}\n`);
+    }
+    if (demo.generator.poison && enoughPoison(demo)) {
+      demo.generator.poison = false;
+      await tellOfPoison(demo, signal);
+      demo.say('Traffic goes on, without poison. Ctrl-C stops everything.');
     }
     await delay(LIVE_PAUSE_MS, undefined, { signal }).catch(() => undefined);
   }

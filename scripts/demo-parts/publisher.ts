@@ -29,7 +29,7 @@ export class Publisher {
 
   /** Publishes one batch; answers how many entries it held. */
   async publish(limit: number): Promise<number> {
-    const { rows } = await this.#client.query<{ id: string; topic: string; key: string; value: Buffer | null }>(
+    const { rows } = await this.#client.query<{ id: string; topic: string; key: string | null; value: Buffer | null }>(
       'select id, topic, key, value from outbox order by id limit $1',
       [limit],
     );

@@ -1,4 +1,4 @@
-import type { PauseRequest, ResumeRequest } from './contracts.ts';
+import type { ActionsRequest, OffsetsRequest, PauseRequest, ResumeRequest } from './contracts.ts';
 
 /** Bodies as JSON Schema: what the server validates by. */
 const common = {
@@ -52,3 +52,56 @@ export const resumeRequest = (body: ResumeBody): ResumeRequest => ({
   acceptRecreated: body.acceptRecreated ?? false,
   acceptRewind: body.acceptRewind ?? false,
 });
+
+export const actionsSchema = {
+  type: 'object',
+  additionalProperties: false,
+  properties: {
+    topic: common.topic,
+    partition: { type: 'string', pattern: '^\\d{1,9}$' },
+    limit: { type: 'string', pattern: '^[1-9]\\d{0,3}$' },
+  },
+  dependencies: { partition: ['topic'] },
+} as const;
+
+export interface ActionsQuery {
+  readonly topic?: string;
+  readonly partition?: string;
+  readonly limit?: string;
+}
+
+const ACTIONS_AT_ONCE = 100;
+
+export const actionsRequest = ({ topic, partition, limit }: ActionsQuery): ActionsRequest => ({
+  topic,
+  partition: partition === undefined ? undefined : Number(partition),
+  limit: limit === undefined ? ACTIONS_AT_ONCE : Number(limit),
+});
+
+const offsetText = { type: 'string', pattern: '^\\d{1,18}$' } as const;
+
+export const offsetsSchema = {
+  type: 'object',
+  additionalProperties: false,
+  properties: { topic: common.topic, partition: { type: 'string', pattern: '^\\d{1,9}$' }, home: offsetText, regional: offsetText },
+  // An offset belongs to one partition of one log.
+  dependencies: { partition: ['topic'], home: ['topic', 'partition'], regional: ['topic', 'partition'] },
+  not: { required: ['home', 'regional'] },
+} as const;
+
+export interface OffsetsQuery {
+  readonly topic?: string;
+  readonly partition?: string;
+  readonly home?: string;
+  readonly regional?: string;
+}
+
+export const offsetsRequest = ({ topic, partition, home, regional }: OffsetsQuery): OffsetsRequest => {
+  const from = home === undefined ? 'regional' : 'home';
+  const offset = home ?? regional;
+  return {
+    topic,
+    partition: partition === undefined ? undefined : Number(partition),
+    asked: offset === undefined ? undefined : { from, offset: BigInt(offset) },
+  };
+};

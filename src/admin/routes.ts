@@ -1,12 +1,39 @@
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
+import { addAuditRoutes, addAuditStatusRoute } from './audit-routes.ts';
 import type { AdminSettings, AdminSource, Probe } from './contracts.ts';
+import { addCutoverChanging, addCutoverReading } from './cutover-routes.ts';
 import { Refusal } from './errors.ts';
-import { type PauseBody, pauseRequest, pauseSchema, type ResumeBody, resumeRequest, resumeSchema } from './partition-bodies.ts';
+import {
+  type ActionsQuery,
+  actionsRequest,
+  actionsSchema,
+  type OffsetsQuery,
+  offsetsRequest,
+  offsetsSchema,
+  type PauseBody,
+  pauseRequest,
+  pauseSchema,
+  type ResumeBody,
+  resumeRequest,
+  resumeSchema,
+} from './partition-bodies.ts';
 import { probeText } from './probe-text.ts';
+import {
+  type RejectedChangeBody,
+  type RejectedListQuery,
+  rejectedChangeSchema,
+  rejectedFilter,
+  rejectedIdSchema,
+  rejectedListRequest,
+  rejectedListSchema,
+} from './rejected-bodies.ts';
+import { type SchemaQuery, schemaQuerySchema, schemaRequest } from './schema-bodies.ts';
+import { addReplayRoute } from './shadow-replay-routes.ts';
+import { addShadowDiffsRoute, addShadowStatusRoute } from './shadow-routes.ts';
 import { judgeToken } from './token-check.ts';
 
 /** The routes that read: open to whoever reaches the listen address. */
-export function addReadingRoutes(app: FastifyInstance, source: AdminSource): void {
+export function addReadingRoutes(app: FastifyInstance, source: AdminSource, closing: AbortSignal): void {
   const probe = (path: string, ask: () => Probe): void => {
     app.get<{ Querystring: { verbose?: unknown } }>(path, (request, reply) => {
       const answer = ask();
@@ -33,6 +60,55 @@ export function addReadingRoutes(app: FastifyInstance, source: AdminSource): voi
     const { partitions } = source.status();
     return { partitions: partitions.map(({ topic, partition, mirror, apply }) => ({ topic, partition, mirror, apply })) };
   });
+  app.get<{ Querystring: ActionsQuery }>('/api/partitions/log', { schema: { querystring: actionsSchema } }, async ({ query }) => ({
+    actions: await source.actions(actionsRequest(query), closing),
+  }));
+  app.get<{ Querystring: OffsetsQuery }>('/api/offsets', { schema: { querystring: offsetsSchema } }, ({ query }) =>
+    source.offsets(offsetsRequest(query)),
+  );
+  app.get<{ Querystring: SchemaQuery }>('/api/schema', { schema: { querystring: schemaQuerySchema } }, ({ query }) =>
+    source.schema(schemaRequest(query), closing),
+  );
+  addShadowStatusRoute(app, source);
+  addAuditStatusRoute(app, source);
+  addCutoverReading(app, source.cutover, closing);
+}
+
+/** What was in kept records is data of the company: reading them needs the token too. */
+function addRejectedRoutes(
+  app: FastifyInstance,
+  source: AdminSource,
+  settings: AdminSettings,
+  onRequest: (request: FastifyRequest, reply: FastifyReply) => Promise<void>,
+  closing: AbortSignal,
+): void {
+  app.get<{ Querystring: RejectedListQuery }>(
+    '/api/rejected',
+    { onRequest, schema: { querystring: rejectedListSchema } },
+    async ({ query }) => ({ rejected: await source.rejected(rejectedListRequest(query), closing) }),
+  );
+  app.get<{ Params: { id: string } }>('/api/rejected/:id', { onRequest, schema: { params: rejectedIdSchema } }, async ({ params }) => {
+    const record = await source.rejectedRecord(params.id, closing);
+    if (record === undefined)
+      throw new Refusal(404, `No record with id ${params.id} is kept`, 'farshore rejected list shows those that are.');
+    return record;
+  });
+  app.post<{ Body: RejectedChangeBody }>(
+    '/api/rejected/retry',
+    { onRequest, schema: { body: rejectedChangeSchema } },
+    async ({ body }) => ({
+      done: 'retry',
+      ...(await withinLimit(source.retryRejected(rejectedFilter(body), body.by, closing), settings)),
+    }),
+  );
+  app.post<{ Body: RejectedChangeBody }>(
+    '/api/rejected/discard',
+    { onRequest, schema: { body: rejectedChangeSchema } },
+    async ({ body }) => ({
+      done: 'discard',
+      discarded: await withinLimit(source.discardRejected(rejectedFilter(body), body.by, closing), settings),
+    }),
+  );
 }
 
 /** The routes that change something: they need the token, and are refused where none is configured. */
@@ -49,6 +125,11 @@ export function addChangingRoutes(app: FastifyInstance, source: AdminSource, set
     await withinLimit(source.resume(resumeRequest(body), closing), settings);
     return { done: 'resume', topic: body.topic, partition: body.partition ?? null, stage: body.stage ?? null };
   });
+  addRejectedRoutes(app, source, settings, onRequest, closing);
+  addReplayRoute(app, source, onRequest);
+  addShadowDiffsRoute(app, source, onRequest, closing);
+  addAuditRoutes(app, source, onRequest, (change) => withinLimit(change, settings), closing);
+  addCutoverChanging(app, source.cutover, onRequest, (change) => withinLimit(change, settings), closing);
 }
 
 function checkToken(request: FastifyRequest, reply: FastifyReply, token: string | undefined): void {
@@ -71,7 +152,7 @@ function checkToken(request: FastifyRequest, reply: FastifyReply, token: string 
 }
 
 /** A change waits for the work in hand; when that takes long it is still carried out, and the answer says so. */
-async function withinLimit(change: Promise<void>, { limits, clock }: AdminSettings): Promise<void> {
+async function withinLimit<T>(change: Promise<T>, { limits, clock }: AdminSettings): Promise<T> {
   const done = new AbortController();
   const late = clock.sleep(limits.changeMs, done.signal).then(
     () => {
@@ -81,7 +162,7 @@ async function withinLimit(change: Promise<void>, { limits, clock }: AdminSettin
     () => change,
   );
   try {
-    await Promise.race([change, late]);
+    return await Promise.race([change, late]);
   } finally {
     done.abort();
     late.catch(() => undefined);

@@ -64,7 +64,7 @@ export async function createAdmin(source: AdminSource, settings: AdminSettings):
   // Only JSON: a form or text/plain body is what another site's page could send without asking first.
   app.removeContentTypeParser('text/plain');
 
-  addReadingRoutes(app, source);
+  addReadingRoutes(app, source, closing.signal);
   addChangingRoutes(app, source, settings, closing.signal);
   await addDashboard(app);
   return app;
@@ -88,8 +88,11 @@ function addHeaders(reply: FastifyReply): void {
   });
 }
 
-function checkAddressee({ method, headers, socket }: FastifyRequest, allowed: ReadonlySet<string>): void {
+function checkAddressee({ method, headers, socket, raw }: FastifyRequest, allowed: ReadonlySet<string>): void {
   const { host, origin } = headers;
+  // Node keeps the first: what a proxy in front took for the host may have been the second.
+  if (raw.rawHeaders.filter((name, index) => index % 2 === 0 && name.toLowerCase() === 'host').length > 1)
+    throw new Refusal(400, 'The request has more than one Host header');
   if (!isAllowedHost(host, allowed, socket.localAddress)) {
     throw new Refusal(403, 'The Host header does not name this server', 'Ask by the address of admin.listen, or by localhost.');
   }

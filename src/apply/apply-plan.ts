@@ -1,12 +1,15 @@
 import type { RecordView, VisitRecords } from '../model/batch.ts';
 import { FarshoreError, findFarshoreError } from '../model/errors.ts';
 import type { ValueWriters } from './column-values.ts';
-import type { RecordDecoder, RecordDecoders, SchemaRef } from './contracts.ts';
-import { Fold, type Folded } from './fold.ts';
+import type { DecodedRecord, RecordDecoder, RecordDecoders, SchemaRef } from './contracts.ts';
+import { Fold, type Folded, type RowFold } from './fold.ts';
 import { kafkaKey } from './kafka-key.ts';
 import type { LogPiece } from './log-queue.ts';
 import type { TableKey, TableMapping } from './mapping.ts';
 import type { OrderDecision } from './order-at.ts';
+import { isRejectable, type Refusal, type Reject, rejectOf } from './rejects.ts';
+import { UnitFold } from './unit-fold.ts';
+import { checkWholeNumbers } from './whole-number-key.ts';
 
 /** What one transaction applies: the records from `from` to before `next`. */
 export interface ApplyPlan {
@@ -14,6 +17,10 @@ export interface ApplyPlan {
   readonly next: bigint;
   readonly proof: LogPiece['proof'];
   readonly folds: readonly Folded[];
+  /** Records that are kept instead of applied. */
+  readonly rejects: readonly Reject[];
+  /** Records that no entry of the topic takes. */
+  readonly unrouted: number;
   /** Records in it, whatever became of them. */
   readonly records: number;
   /** Offset of its first and last record. */
@@ -22,7 +29,7 @@ export interface ApplyPlan {
   readonly bytes: number;
   readonly newestTimestampMs: number | undefined;
   readonly heartbeats: readonly { readonly key: Buffer | null; readonly value: Buffer | null }[];
-  /** The record at `next` cannot be applied: the partition stops once this plan is committed. */
+  /** Why nothing from `next` on can be applied: the partition stops once this plan is committed. */
   readonly failure: { readonly error: FarshoreError; readonly offset: bigint } | undefined;
 }
 
@@ -30,31 +37,40 @@ export type PlanResult =
   | { readonly kind: 'plan'; readonly plan: ApplyPlan }
   /** Needed by the record at `offset`: load it and plan again; nothing was kept. */
   | { readonly kind: 'schema'; readonly offset: bigint; readonly ref: SchemaRef }
-  | { readonly kind: 'mapping'; readonly offset: bigint; readonly decoder: RecordDecoder }
-  | { readonly kind: 'key'; readonly offset: bigint };
+  | { readonly kind: 'mapping'; readonly offset: bigint; readonly decoder: RecordDecoder; readonly route: number }
+  | { readonly kind: 'key'; readonly offset: bigint; readonly route: number }
+  /** A record of several rows failed after some of them were folded: plan again with it among the refused. */
+  | { readonly kind: 'refused'; readonly offset: bigint; readonly error: FarshoreError };
 
 export interface PlanLimits {
   readonly maxRecords: number;
   readonly maxBytes: number;
   /** Records from this offset on are left out (a half of a bisected range). */
   readonly upTo: bigint | undefined;
+  /** Records that are kept, by offset: those that the database refused, or an earlier plan. */
+  readonly refused?: ReadonlyMap<bigint, Refusal> | undefined;
 }
 
-/** What a topic's records become: rows of a table, heartbeats, or nothing. */
-export type Sink =
-  | {
-      readonly kind: 'table';
-      /** Undefined when it must be loaded first. */
-      readonly mappingOf: (decoder: RecordDecoder) => TableMapping | undefined;
-      /** Undefined when it must be loaded first, null when the table does not exist and may not yet. */
-      readonly keyOf: () => TableKey | null | undefined;
-    }
-  | { readonly kind: 'heartbeat' };
+/** One table of a topic. */
+export interface Route {
+  readonly table: string;
+  /** Undefined when it must be loaded first, null when the schema's records are not for this table. */
+  readonly mappingOf: (decoder: RecordDecoder) => TableMapping | null | undefined;
+  /** Undefined when it must be loaded first, null when the table does not exist and may not yet. */
+  readonly keyOf: () => TableKey | null | undefined;
+  /** Other topics write the table too: the order of one log says nothing about the others'. */
+  readonly shared: boolean;
+}
+
+/** What a topic's records become: rows of tables, heartbeats, or nothing. */
+export type Sink = { readonly kind: 'table'; readonly routes: readonly Route[] } | { readonly kind: 'heartbeat' };
 
 export interface PlanContext {
   readonly place: string;
   readonly sink: Sink;
   readonly decoders: RecordDecoders;
+  /** Why a schema cannot be had, when the registry said so a moment ago: not asked again for each record. */
+  readonly unknownSchema: (ref: SchemaRef) => FarshoreError | undefined;
   readonly visitRecords: VisitRecords;
   readonly writers: ValueWriters;
 }
@@ -83,9 +99,12 @@ class Planner {
   readonly #limits: PlanLimits;
   readonly #from: bigint;
   readonly #end: bigint | undefined;
-  readonly #folds: Fold[] = [];
+  readonly #folds: RowFold[] = [];
+  /** The fold that a route's records go to now. */
+  readonly #current: (RowFold | undefined)[] = [];
   readonly #ref = { ref: '', bodyStart: 0 };
   readonly #headers = { start: 0, end: 0, count: 0 };
+  readonly #rejects: Reject[] = [];
   readonly #heartbeats: { key: Buffer | null; value: Buffer | null }[] = [];
   #next: bigint;
   #proof: LogPiece['proof'];
@@ -93,14 +112,22 @@ class Planner {
   #first: bigint | undefined;
   #last: bigint | undefined;
   #bytes = 0;
+  /** Of its records as they are when decompressed: a few kilobytes can stand for all of the memory. */
+  #openBytes = 0;
   #newestTimestampMs = -1;
   /** Set when this plan takes no further record. */
   #done = false;
   #missing: Exclude<PlanResult, { kind: 'plan' }> | undefined;
   #failure: ApplyPlan['failure'];
+  #unrouted = 0;
   #lastRef: SchemaRef | undefined;
   #lastDecoder: RecordDecoder | undefined;
-  #lastMapping: TableMapping | undefined;
+  /** By route, for the last schema. */
+  readonly #lastMappings: (TableMapping | null)[] = [];
+  /** The route in hand: the first of the topic's tables until a record is decoded. */
+  #route = 0;
+  /** Rows that the record in hand has folded already. */
+  #taken = 0;
 
   constructor(from: bigint, decision: Exclude<OrderDecision, { kind: 'wait' }>, context: PlanContext, limits: PlanLimits) {
     this.#from = from;
@@ -150,20 +177,49 @@ class Planner {
       this.#cut(this.#end);
       return;
     }
-    if (this.#records >= this.#limits.maxRecords) {
+    const openBytes = this.#openBytes + record.valueEnd - record.valueStart;
+    if (this.#records >= this.#limits.maxRecords || (this.#records > 0 && openBytes > this.#limits.maxBytes)) {
       this.#cut(offset);
       return;
     }
+    this.#openBytes = openBytes;
     try {
-      if (!this.#consume(record)) return;
+      this.#taken = 0;
+      this.#route = 0;
+      const refused = this.#limits.refused?.get(offset);
+      if (refused !== undefined) this.#keep(record, refused);
+      else if (!this.#consume(record)) return;
     } catch (error) {
-      this.#fail(error, offset);
-      return;
+      if (!this.#reject(record, error)) {
+        this.#fail(error, offset);
+        return;
+      }
     }
     this.#records++;
     this.#first ??= offset;
     this.#last = offset;
     if (record.timestampMs > this.#newestTimestampMs) this.#newestTimestampMs = record.timestampMs;
+  }
+
+  /** Keeps a record whose own fault the error is; a fold that refused it has not changed. */
+  #reject(record: RecordView, error: unknown): boolean {
+    const known = findFarshoreError(error);
+    const decision = this.#decision;
+    if (known === undefined || decision.kind !== 'apply' || this.#context.sink.kind !== 'table' || !isRejectable(known)) return false;
+    if (this.#taken > 0) {
+      this.#missing = { kind: 'refused', offset: record.offset, error: known };
+      return true;
+    }
+    this.#keep(record, { error: known });
+    return true;
+  }
+
+  #keep(record: RecordView, refusal: Refusal): void {
+    const { sink } = this.#context;
+    if (sink.kind !== 'table' || this.#decision.kind !== 'apply') throw new FarshoreError('internal', 'A record of no table was refused.');
+    // The server names the table; else it is the one that was being filled.
+    const named = sink.routes.find(({ table }) => table === refusal.error.facts.table)?.table;
+    this.#rejects.push(rejectOf(record, named ?? sink.routes[this.#route]!.table, this.#decision, refusal));
   }
 
   #cut(next: bigint): void {
@@ -200,30 +256,72 @@ class Planner {
     this.#context.decoders.readRef(bytes, valueStart, valueEnd, headers, 'value', this.#ref);
     if (this.#ref.ref !== this.#lastRef) {
       const decoder = this.#context.decoders.get(this.#ref.ref);
-      if (decoder === undefined) return this.#need({ kind: 'schema', offset, ref: this.#ref.ref });
-      const mapping = sink.mappingOf(decoder);
-      if (mapping === undefined) return this.#need({ kind: 'mapping', offset, decoder });
+      if (decoder === undefined) return this.#needSchema(offset, this.#ref.ref);
+      for (const [route, { mappingOf }] of sink.routes.entries()) {
+        const mapping = mappingOf(decoder);
+        if (mapping === undefined) return this.#need({ kind: 'mapping', offset, decoder, route });
+        this.#lastMappings[route] = mapping;
+      }
       this.#lastRef = this.#ref.ref;
       this.#lastDecoder = decoder;
-      this.#lastMapping = mapping;
     }
-    const fold = this.#foldFor(this.#lastMapping!, this.#lastMapping, offset);
+    const [only] = this.#lastMappings;
+    if (this.#lastMappings.length > 1 || only === null || only?.reader === undefined) return this.#upsertRows(record);
+    const fold = this.#foldFor(0, only, only, offset);
     if (fold === undefined) return false;
-    fold.add(this.#lastDecoder!.decode(bytes, this.#ref.bodyStart, valueEnd), offset);
+    (fold as Fold).read(only.reader, bytes, this.#ref.bodyStart, valueEnd, offset);
+    return true;
+  }
+
+  /** A record that is decoded whole: it may say of several rows, or of none. */
+  #upsertRows({ bytes, valueEnd, offset, timestampMs }: RecordView): boolean {
+    let decoded: DecodedRecord | undefined;
+    let rows = 0;
+    for (const [route, mapping] of this.#lastMappings.entries()) {
+      if (mapping === null) continue;
+      this.#route = route;
+      decoded ??= this.#lastDecoder!.decode(bytes, this.#ref.bodyStart, valueEnd);
+      const events = mapping.events?.(decoded);
+      if (events?.length === 0) continue;
+      // A plan that is full ends before the record's first row, never between two.
+      const fold = this.#foldFor(route, mapping, mapping, offset, rows > 0);
+      if (fold === undefined) return false;
+      if (events === undefined) fold.add(decoded, offset);
+      for (const { kind, row, record } of events ?? []) {
+        if (kind === 'state') fold.add(row, offset, record);
+        else fold.deleteAt(row, record, offset, timestampMs);
+        this.#taken++;
+      }
+      this.#taken++;
+      rows++;
+    }
+    if (rows === 0) this.#unrouted++;
     return true;
   }
 
   #delete(record: RecordView, sink: Extract<Sink, { kind: 'table' }>): boolean {
-    const table = sink.keyOf();
-    if (table === undefined) return this.#need({ kind: 'key', offset: record.offset });
-    // The table will be created from the first record with a value; until then there is nothing to delete.
-    if (table === null) return true;
-    const key = kafkaKey(record, table, this.#context.decoders, this.#context.writers);
-    if (key.kind === 'schema') return this.#need({ ...key, offset: record.offset });
-    const fold = this.#folds.at(-1) ?? this.#foldFor(table, undefined, record.offset);
-    if (fold === undefined) return false;
-    fold.delete(key.parts, record.offset);
+    for (const [route, { keyOf, shared }] of sink.routes.entries()) {
+      this.#route = route;
+      const table = keyOf();
+      if (table === undefined) return this.#need({ kind: 'key', offset: record.offset, route });
+      // The table will be created from the first record with a value; until then there is nothing to delete.
+      if (table === null) continue;
+      if (shared) throw unorderedDelete(table.name);
+      const key = kafkaKey(record, table, this.#context.decoders, this.#context.writers);
+      if (key.kind === 'schema') return this.#needSchema(record.offset, key.ref);
+      checkWholeNumbers(key.parts, table);
+      const fold = this.#current[route] ?? this.#foldFor(route, table, undefined, record.offset, this.#taken > 0);
+      if (fold === undefined) return false;
+      fold.delete(key.parts, record.offset, record.timestampMs);
+      this.#taken++;
+    }
     return true;
+  }
+
+  #needSchema(offset: bigint, ref: SchemaRef): false {
+    const unknown = this.#context.unknownSchema(ref);
+    if (unknown !== undefined) throw unknown;
+    return this.#need({ kind: 'schema', offset, ref });
   }
 
   #need(missing: Exclude<PlanResult, { kind: 'plan' }>): false {
@@ -231,17 +329,23 @@ class Planner {
     return false;
   }
 
-  /** The fold for this column set; undefined when it must wait for the next transaction. */
-  #foldFor(table: TableKey, mapping: TableMapping | undefined, offset: bigint): Fold | undefined {
-    const current = this.#folds.at(-1);
+  /** The route's fold for this column set; undefined when it must wait for the next transaction. */
+  #foldFor(route: number, table: TableKey, mapping: TableMapping | undefined, offset: bigint, begun = false): RowFold | undefined {
+    const current = this.#current[route];
     if (current !== undefined && current.mapping === mapping) return current;
-    if (this.#folds.length >= MAX_FOLDS) {
+    if (this.#folds.length >= MAX_FOLDS && !begun) {
       this.#cut(offset);
       return undefined;
     }
     if (this.#decision.kind !== 'apply') throw new FarshoreError('internal', 'Records of the region itself were to be applied.');
-    const fold = new Fold(table, mapping, this.#decision, this.#context.writers);
+    const { writers } = this.#context;
+    const units = mapping?.units;
+    const fold =
+      mapping === undefined || units === undefined
+        ? new Fold(table, mapping, this.#decision, writers)
+        : new UnitFold(mapping, units, this.#decision, writers);
     this.#folds.push(fold);
+    this.#current[route] = fold;
     return fold;
   }
 
@@ -252,6 +356,8 @@ class Planner {
       next: this.#next,
       proof: this.#proof,
       folds: this.#folds.map((fold) => fold.finish()).filter(({ records }) => records > 0),
+      rejects: this.#rejects,
+      unrouted: this.#unrouted,
       records: this.#records,
       first: this.#first,
       last: this.#last,
@@ -262,6 +368,12 @@ class Planner {
     };
   }
 }
+
+const unorderedDelete = (table: string): FarshoreError =>
+  new FarshoreError('record_unmappable', 'A null value deletes by the order of its log, and the table takes several topics', {
+    place: `table ${table}`,
+    hint: 'Send deletes that carry a version (`deleteWhen`).',
+  });
 
 /** The same error with the record's place in front, the table's in its text. */
 function placed(error: FarshoreError, place: string): FarshoreError {

@@ -1,17 +1,23 @@
-import { type FarshoreError, findFarshoreError } from '../model/errors.ts';
+import { FarshoreError, findFarshoreError } from '../model/errors.ts';
 import type { RegionalOffset } from '../model/offsets.ts';
 import type { StageStatus } from '../model/status.ts';
 import { Assignment } from './assignment.ts';
 import { backOffMs } from './back-off.ts';
 import { type CommandContext, partitionsMeant, pausePartition, resumePartition } from './commands.ts';
+import type { RecordDecoder } from './contracts.ts';
 import type { ApplyDependencies, ApplySettings } from './dependencies.ts';
 import { FetchLoop } from './fetch-loop.ts';
+import { RejectFloods } from './flood.ts';
+import { ParkedRecords } from './parked-records.ts';
+import { ParkedCounts } from './parking.ts';
 import type { ApplyPartition } from './partition.ts';
 import { PartitionWorker } from './partition-worker.ts';
 import type { ResumeRequest } from './resume.ts';
+import { applyKept, type KeptRecord, keysOfKept } from './retry-kept.ts';
 import { Slots } from './slots.ts';
 import { PartitionTable } from './table.ts';
 import { TableCatalog } from './table-catalog.ts';
+import { UnknownSchemas } from './unknown-schemas.ts';
 import { Wakeup } from './wakeup.ts';
 
 /** How soon held, doubtful and waiting partitions are looked at again. */
@@ -29,6 +35,9 @@ export class ApplyStage {
   readonly #assignment: Assignment;
   readonly #fetch: FetchLoop;
   readonly #slots: Slots;
+  readonly #floods: RejectFloods;
+  readonly #parked: ParkedCounts;
+  readonly #unknownSchemas: UnknownSchemas;
   readonly #notice = new Wakeup();
   readonly #added: ApplyPartition[] = [];
   #commands: Promise<void> = Promise.resolve();
@@ -38,8 +47,16 @@ export class ApplyStage {
     this.#settings = settings;
     this.#catalog = new TableCatalog(deps, settings);
     this.#slots = new Slots(settings.connections);
+    this.#floods = new RejectFloods(settings.rejectBudget);
+    this.#parked = new ParkedCounts(settings.parkLimits);
+    this.#unknownSchemas = new UnknownSchemas(deps.clock);
     this.#fetch = new FetchLoop(deps, settings, this.#partitions, () => this.#notice.ring());
-    this.#assignment = new Assignment(deps, settings, this.#partitions, (partition) => this.#added.push(partition));
+    this.#assignment = new Assignment(deps, settings, this.#partitions, {
+      added: (partition) => this.#added.push(partition),
+      beforeRetry: (topic) => {
+        for (const table of this.#catalog.tablesOf(topic)) this.#catalog.forget(table);
+      },
+    });
   }
 
   /** Monotonic milliseconds of the fetch loop's last turn, for the liveness probe. */
@@ -47,11 +64,9 @@ export class ApplyStage {
     return this.#fetch.lastTurnMs;
   }
 
-  /** Committed positions. */
-  *positions(): Iterable<{ readonly topic: string; readonly partition: number; readonly next: RegionalOffset }> {
-    for (const { topic, partition, committed } of this.#partitions.all()) {
-      if (committed !== undefined) yield { topic, partition, next: committed.next };
-    }
+  /** Every partition with what is committed of it. */
+  *progress(): Iterable<{ readonly topic: string; readonly partition: number; readonly next: RegionalOffset | undefined }> {
+    for (const { topic, partition, committed } of this.#partitions.all()) yield { topic, partition, next: committed?.next };
   }
 
   *statuses(): Iterable<{ readonly topic: string; readonly partition: number; readonly status: StageStatus }> {
@@ -70,9 +85,15 @@ export class ApplyStage {
     readonly reason: string | null;
   }> {
     for (const { topic, table } of this.#catalog.topics()) {
-      const stopped = this.#partitions.ofTopic(topic).find(({ mode }) => mode.mode === 'stopped');
-      yield { table, topic, state: stopped === undefined ? 'applying' : 'stopped', reason: stopped?.status().message ?? null };
+      const statuses = this.#partitions.ofTopic(topic).map((partition) => partition.status());
+      const stopped = statuses.find(({ state }) => state === 'stopped');
+      yield { table, topic, state: stopped === undefined ? 'applying' : 'stopped', reason: stopped?.message ?? null };
     }
+  }
+
+  /** The writer schemas whose records came, the last one last. */
+  metSchemas(topic: string): readonly RecordDecoder[] {
+    return this.#catalog.met.of(topic);
   }
 
   /** Topics, partitions or the ledger changed: they are looked at now. */
@@ -96,6 +117,32 @@ export class ApplyStage {
   }
 
   /**
+   * Tries a kept record again. Rejects with `request_invalid` when its topic is not applied here, and with what is not the
+   * record's fault.
+   */
+  async applyKept(record: KeptRecord, signal: AbortSignal): Promise<'applied' | 'superseded' | 'rejected'> {
+    const { topic, id } = record;
+    if (this.#catalog.tablesOf(topic).length === 0) {
+      throw new FarshoreError('request_invalid', `Topic ${topic} has no table entry any more`, {
+        place: `rejected record ${id}`,
+        hint: 'Give the topic an entry in apply.tables, or discard its records.',
+      });
+    }
+    return await applyKept(record, { deps: this.#deps, settings: this.#settings, catalog: this.#catalog }, signal);
+  }
+
+  /** Keys of the rows of a table that a kept record is about. Rejects as `applyKept` does. */
+  async keysOfKept(record: KeptRecord, table: string, signal: AbortSignal): Promise<readonly (readonly string[])[]> {
+    if (!this.#catalog.tablesOf(record.topic).includes(table)) return [];
+    return await keysOfKept(record, table, { deps: this.#deps, settings: this.#settings, catalog: this.#catalog }, signal);
+  }
+
+  /** The table is looked at again before its next record: somebody may have mended it. */
+  lookAgainAt(table: string): void {
+    this.#catalog.forget(table);
+  }
+
+  /**
    * Runs until `stop`, then ends after the transactions in hand; `hard` gives those up. Rejects when the
    * daemon must not go on (`fenced`, `position_moved`, `internal`); everything else is retried or stops a partition.
    */
@@ -112,7 +159,7 @@ export class ApplyStage {
         failed.abort();
       }
     };
-    const tasks = [guarded(this.#fetch.run(ending))];
+    const tasks = [guarded(this.#fetch.run(ending)), guarded(this.#parkedRecords().run(ending))];
     await guarded(this.#look(tasks, guarded, ending, hard));
     await Promise.all(tasks);
     if (failure !== undefined) throw failure;
@@ -144,6 +191,13 @@ export class ApplyStage {
     }
   }
 
+  #parkedRecords(): ParkedRecords {
+    const { parked: store, observe, clock, random } = this.#deps;
+    const applyKept = (record: KeptRecord, signal: AbortSignal) => this.applyKept(record, signal);
+    const applies = (topic: string, partition: number) => this.#partitions.get(topic, partition)?.active === true;
+    return new ParkedRecords({ store, counts: this.#parked, applyKept, applies, observe, clock, random }, this.#settings.parkLimits);
+  }
+
   #worker() {
     return {
       deps: this.#deps,
@@ -151,6 +205,9 @@ export class ApplyStage {
       catalog: this.#catalog,
       partitions: this.#partitions,
       slots: this.#slots,
+      floods: this.#floods,
+      parked: this.#parked,
+      unknownSchemas: this.#unknownSchemas,
       wanted: () => this.#fetch.wanted(),
     };
   }
@@ -181,6 +238,7 @@ export class ApplyStage {
       partitions: this.#partitions,
       assignment: this.#assignment,
       catalog: this.#catalog,
+      floods: this.#floods,
     };
     const before = this.#commands;
     const done = before.then(() => work(context));

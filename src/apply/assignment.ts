@@ -1,3 +1,5 @@
+import { concurrently } from '../model/concurrently.ts';
+import { isTriedAgain } from '../model/errors.ts';
 import { offsetValue } from '../model/offsets.ts';
 import { topicPartitionKey } from '../model/partition.ts';
 import type { TopicOrder } from './contracts.ts';
@@ -8,6 +10,8 @@ import { stopPartition } from './stopping.ts';
 import type { PartitionTable } from './table.ts';
 
 const VERIFY_BYTES = 1_048_576;
+/** Each proof is a request of its own, as only the first batch of a fetch comes whole. */
+const PROOFS_AT_ONCE = 64;
 
 /** Which partitions there are, where they stand, and whether their logs are those the positions were taken in. */
 export class Assignment {
@@ -16,15 +20,28 @@ export class Assignment {
   readonly #partitions: PartitionTable;
   readonly #topics: readonly string[];
   readonly #added: (partition: ApplyPartition) => void;
+  readonly #beforeRetry: (topic: string) => void;
   #stopsLoaded = false;
+  #triedMs = Number.NEGATIVE_INFINITY;
 
-  constructor(deps: ApplyDependencies, settings: ApplySettings, partitions: PartitionTable, added: (partition: ApplyPartition) => void) {
+  constructor(
+    deps: ApplyDependencies,
+    settings: ApplySettings,
+    partitions: PartitionTable,
+    on: {
+      /** A partition was found: it needs a worker. */
+      readonly added: (partition: ApplyPartition) => void;
+      /** A stop is tried again: what is known of the topic's table may be out of date. */
+      readonly beforeRetry: (topic: string) => void;
+    },
+  ) {
     this.#deps = deps;
     this.#settings = settings;
     this.#partitions = partitions;
     const { entries, heartbeatTopic } = settings;
     this.#topics = [...entries.map(({ topic }) => topic), ...(heartbeatTopic === undefined ? [] : [heartbeatTopic])];
-    this.#added = added;
+    this.#added = on.added;
+    this.#beforeRetry = on.beforeRetry;
   }
 
   /** Looks at topics and ledger: new partitions are taken, held and doubtful ones proved, waiting ones told. */
@@ -40,6 +57,7 @@ export class Assignment {
     }
     if (fresh.length > 0) await this.#take(fresh, signal);
     await this.#readOrders(signal);
+    await this.#tryAgain(signal);
     await this.#prove(signal);
     for (const partition of this.#partitions.all()) {
       if (partition.mode.mode !== 'running' || partition.committed?.topicId === partition.topicId) continue;
@@ -60,6 +78,21 @@ export class Assignment {
     const { topic, partition: number, topicId } = partition;
     const [position] = await this.#deps.positions.take([{ topic, partition: number, topicId }], this.#settings.epoch, signal);
     if (position !== undefined) partition.standAt(position);
+  }
+
+  /** Stops whose cause may be mended by now: from the position that the database holds, with the table as it is now. */
+  async #tryAgain(signal: AbortSignal): Promise<void> {
+    const nowMs = this.#deps.clock.monotonicMs();
+    if (nowMs < this.#triedMs + this.#settings.refreshMs) return;
+    this.#triedMs = nowMs;
+    for (const partition of this.#partitions.all()) {
+      const { mode } = partition;
+      if (mode.mode !== 'stopped' || !isTriedAgain(mode.error.code)) continue;
+      await partition.idle();
+      await this.takeAgain(partition, signal);
+      this.#beforeRetry(partition.topic);
+      partition.tryAgain();
+    }
   }
 
   async #take(fresh: readonly ApplyPartition[], signal: AbortSignal): Promise<void> {
@@ -104,19 +137,19 @@ export class Assignment {
       signal,
     );
     const compacted = await this.#deps.compactedTopics([...new Set(doubtful.map(({ topic }) => topic))], signal);
-    for (const partition of doubtful) {
+    await concurrently(doubtful, PROOFS_AT_ONCE, async (partition) => {
       const log = ends.find((end) => end.topic === partition.topic && end.partition === partition.partition);
       const position = partition.committed;
-      if (log === undefined || position === undefined) continue;
+      if (log === undefined || position === undefined) return;
       const next = offsetValue(position.next);
       const proved = next > 0n && position.crc !== undefined && position.topicId === partition.topicId;
       // No epoch here: a fetch that carries one would be answered with the divergence instead of the batch.
       const batchBefore = proved ? await this.#deps.source.batchAt(partition.targetAt(next - 1n, -1, VERIFY_BYTES), signal) : undefined;
-      if (partition.mode.mode !== 'held' && partition.mode.mode !== 'verify') continue;
+      if (partition.mode.mode !== 'held' && partition.mode.mode !== 'verify') return;
       const { topicId } = partition;
       const reason = checkLog({ position, topicId, log, batchBefore, compacted: compacted.has(partition.topic) });
       if (reason === undefined) partition.setMode({ mode: 'running' });
       else await stopPartition(partition, reason.error, reason.lost, this.#deps, signal);
-    }
+    });
   }
 }

@@ -1,13 +1,16 @@
 import type { ValueForm } from './column-types.ts';
 import type { DecodedValue } from './contracts.ts';
-import type { ArrayElement, ArrayLiteral, ExactJson } from './dependencies.ts';
+import type { ArrayElement, ArrayLiteral, ArrayText, ExactJson } from './dependencies.ts';
 
 export interface ValueWriters {
+  readonly arrayText: () => ArrayText;
+  /** For an array inside an element. */
   readonly arrayLiteral: ArrayLiteral;
   readonly exactJson: ExactJson;
 }
 
-const bytesText = (bytes: Buffer): string => `\\x${bytes.toString('hex')}`;
+/** `bytea` in hex form. */
+export const bytesText = (bytes: Buffer): string => `\\x${bytes.toString('hex')}`;
 
 /** A decoded value as an element of its column's array parameter. Scalars go as they are. */
 export function columnValue(value: DecodedValue | undefined, form: ValueForm, writers: ValueWriters): ArrayElement {

@@ -2,6 +2,7 @@ import { FarshoreError } from '../model/errors.ts';
 import { regionalOffset } from '../model/offsets.ts';
 import type { Assignment } from './assignment.ts';
 import type { ApplyAction, ApplyDependencies, ApplySettings } from './dependencies.ts';
+import type { RejectFloods } from './flood.ts';
 import type { ApplyPartition } from './partition.ts';
 import { decideResume, type ResumeRequest } from './resume.ts';
 import type { PartitionTable } from './table.ts';
@@ -13,6 +14,7 @@ export interface CommandContext {
   readonly partitions: PartitionTable;
   readonly assignment: Assignment;
   readonly catalog: TableCatalog;
+  readonly floods: RejectFloods;
 }
 
 /** The partitions a command means. Throws `request_invalid` when there are none. */
@@ -43,8 +45,10 @@ export async function resumePartition(
   context: CommandContext,
   signal: AbortSignal,
 ): Promise<void> {
-  const { deps, settings, assignment, catalog } = context;
+  const { deps, settings, assignment, catalog, floods } = context;
   const { place, topic, partition: number, topicId } = partition;
+  // Being tried again is no running: the command decides instead.
+  if (partition.retrying !== undefined) partition.setMode(partition.retrying);
   if (partition.active) {
     if (request.from === undefined) return;
     throw new FarshoreError('request_invalid', `${place} is running`, {
@@ -69,8 +73,10 @@ export async function resumePartition(
     await deps.movePosition({ ...move, next: regionalOffset(decision.next), epoch: settings.epoch, action }, signal);
   }
   await deps.stops.clear('apply', topic, number, signal);
-  const table = catalog.tableOf(topic);
-  if (table !== undefined) catalog.forget(table);
+  for (const table of catalog.tablesOf(topic)) {
+    catalog.forget(table);
+    floods.forget(table);
+  }
   await assignment.takeAgain(partition, signal);
   partition.setMode({ mode: 'held', reason: 'resumed, its log is being proved' });
   deps.observe({ type: 'partition_resumed', stage: 'apply', topic, partition: number, by: request.by });

@@ -6,21 +6,26 @@ import { type BackOff, backOffMs, untilDone } from './back-off.ts';
 import type { StatementResult } from './contracts.ts';
 import type { ApplyDependencies } from './dependencies.ts';
 import type { Folded, RowSet } from './fold.ts';
+import { keepStatement } from './rejects.ts';
 import { type Rounds, transactionStatements } from './statements.ts';
 import type { TableCatalog } from './table-catalog.ts';
 
-/** What became of the records of a plan. */
+/** What became of the records of a plan in one of its tables. */
 export interface Counts {
+  readonly table: string;
+  readonly records: number;
   readonly upserts: number;
   readonly deletes: number;
   readonly folded: number;
   readonly stale: number;
   readonly duplicates: number;
   readonly ties: number;
+  /** Records that set a field the entry does not allow, by field. */
+  readonly notAllowed: ReadonlyMap<string, number>;
 }
 
 export interface CommitContext {
-  readonly deps: Pick<ApplyDependencies, 'database' | 'positions' | 'clock' | 'random' | 'onStep'>;
+  readonly deps: Pick<ApplyDependencies, 'database' | 'positions' | 'clock' | 'random' | 'onStep' | 'arrayText'>;
   readonly catalog: TableCatalog;
   readonly topicId: string;
   readonly epoch: bigint;
@@ -33,6 +38,8 @@ export interface Committed {
   readonly position: ApplyPosition;
   /** Undefined when the answers were lost and only the position told that it is in. */
   readonly answers: { readonly results: readonly StatementResult[]; readonly rounds: readonly Rounds[] } | undefined;
+  /** Rows of the plan that were not written. */
+  readonly refusedRows?: readonly { readonly table: string; readonly op: 'upserts' | 'deletes' }[] | undefined;
 }
 
 /**
@@ -55,19 +62,40 @@ export async function commitPlan(
 ): Promise<Committed> {
   const { deps, catalog, topic, partition, topicId, epoch } = context;
   const folds = plan.folds.map((folded) => ({ folded, statements: catalog.statements(folded) }));
-  const { from, next, proof, records } = plan;
-  const { statements, rounds } = transactionStatements({ topic, partition, topicId, from, next, proof, records, epoch }, folds);
-  const position: ApplyPosition = {
-    ...before,
-    next: regionalOffset(next),
-    leaderEpoch: proof?.leaderEpoch ?? before.leaderEpoch,
-    crc: proof?.crc ?? before.crc,
-  };
+  const { from, next, proof, records, rejects } = plan;
+  const keep = rejects.length === 0 ? undefined : keepStatement({ topic, partition, topicId }, rejects, deps);
+  const { statements, rounds } = transactionStatements({ topic, partition, topicId, from, next, proof, records, epoch }, folds, keep);
+  const position = positionAfter(plan, before);
+  const answers = await untilCommitted(
+    plan,
+    context,
+    async () => ({ results: await deps.database.transaction(statements, hard), rounds }),
+    stop,
+    hard,
+  );
+  return { position, answers };
+}
+
+export const positionAfter = ({ next, proof }: ApplyPlan, before: ApplyPosition): ApplyPosition => ({
+  ...before,
+  next: regionalOffset(next),
+  leaderEpoch: proof?.leaderEpoch ?? before.leaderEpoch,
+  crc: proof?.crc ?? before.crc,
+});
+
+/** Attempts until one is in; undefined when the answers of the one that is were lost. */
+export async function untilCommitted<T>(
+  plan: ApplyPlan,
+  context: CommitContext,
+  attempt: () => Promise<T>,
+  stop: AbortSignal,
+  hard: AbortSignal,
+): Promise<T | undefined> {
+  const { deps } = context;
   for (let failures = 0; ; failures++) {
     try {
       if (deps.onStep !== undefined) await deps.onStep('before_begin');
-      const results = await deps.database.transaction(statements, hard);
-      return { position, answers: { results, rounds } };
+      return await attempt();
     } catch (error) {
       hard.throwIfAborted();
       const known = findFarshoreError(error);
@@ -76,8 +104,7 @@ export async function commitPlan(
       context.retried(known, delayMs);
       await deps.clock.sleep(delayMs, stop);
       if (known.facts.outcome === 'not_applied') continue;
-      const standing = await standingAt(plan, context, stop, hard);
-      if (standing === 'committed') return { position, answers: undefined };
+      if ((await standingAt(plan, context, stop, hard)) === 'committed') return undefined;
     }
   }
 }
@@ -102,18 +129,44 @@ async function standingAt(
   );
 }
 
-const size = (rows: RowSet | undefined): number => rows?.versions.length ?? 0;
+const size = (rows: RowSet | undefined): number => rows?.versions.count ?? 0;
 
-const foldedAway = ({ folds }: ApplyPlan): Pick<Counts, 'folded' | 'ties'> => ({
-  folded: folds.reduce((total, fold) => total + fold.folded, 0),
-  ties: folds.reduce((total, fold) => total + fold.ties, 0),
-});
+interface Tally {
+  table: string;
+  records: number;
+  upserts: number;
+  deletes: number;
+  folded: number;
+  stale: number;
+  duplicates: number;
+  ties: number;
+  notAllowed: Map<string, number>;
+}
+
+/** One a table; the first counts the records that left no row at all. */
+function tallies(plan: ApplyPlan, tables: readonly string[]): Map<string, Tally> {
+  const nothing = { upserts: 0, deletes: 0, folded: 0, stale: 0, duplicates: 0, ties: 0 };
+  const found = new Map(tables.map((table): [string, Tally] => [table, { table, records: 0, ...nothing, notAllowed: new Map() }]));
+  for (const { table, records, folded, ties, notAllowed } of plan.folds) {
+    const tally = found.get(table.name)!;
+    tally.records += records;
+    tally.folded += folded;
+    tally.ties += ties;
+    for (const [field, times] of notAllowed) tally.notAllowed.set(field, (tally.notAllowed.get(field) ?? 0) + times);
+  }
+  const [first] = found.values();
+  if (first !== undefined && found.size === 1) first.records = plan.records;
+  return found;
+}
 
 /** Known to be in, but the answers that tell writes from stale records are lost: what was sent counts as written. */
-function uncounted(plan: ApplyPlan): Counts {
-  const upserts = plan.folds.reduce((total, { before, after }) => total + size(before) + size(after), 0);
-  const deletes = plan.folds.reduce((total, fold) => total + size(fold.deletes), 0);
-  return { upserts, deletes, stale: 0, duplicates: 0, ...foldedAway(plan) };
+function uncounted(plan: ApplyPlan, found: Map<string, Tally>, refused: Committed['refusedRows'] = []): void {
+  for (const { table, op } of refused) found.get(table)![op]--;
+  for (const { table, before, deletes, after } of plan.folds) {
+    const tally = found.get(table.name)!;
+    tally.upserts += size(before) + size(after);
+    tally.deletes += size(deletes);
+  }
 }
 
 /**
@@ -123,27 +176,29 @@ function uncounted(plan: ApplyPlan): Counts {
  */
 export async function countCommitted(
   plan: ApplyPlan,
-  { answers }: Committed,
+  tables: readonly string[],
+  { answers, refusedRows }: Committed,
   context: CommitContext,
   stop: AbortSignal,
   hard: AbortSignal,
-): Promise<Counts> {
-  if (answers === undefined) return uncounted(plan);
-  const { results, rounds } = answers;
-  const written = (at: number) => (at === -1 ? 0 : (results[at]?.rowCount ?? 0));
-  let [upserts, deletes, stale, duplicates] = [0, 0, 0, 0];
-  for (const [index, fold] of plan.folds.entries()) {
-    const round = rounds[index]!;
-    deletes += written(round.deletes);
-    upserts += written(round.before) + written(round.after);
+): Promise<readonly Counts[]> {
+  const found = tallies(plan, tables);
+  if (answers === undefined) uncounted(plan, found, refusedRows);
+  const { results, rounds } = answers ?? { results: [], rounds: [] };
+  const written = (at: readonly number[]) => at.reduce((total, index) => total + (results[index]?.rowCount ?? 0), 0);
+  for (const [index, round] of rounds.entries()) {
+    const fold = plan.folds[index]!;
+    const tally = found.get(fold.table.name)!;
+    tally.deletes += written(round.deletes);
+    tally.upserts += written(round.before) + written(round.after);
     // What the first round wrote is gone again after the second: it cannot be asked, and what it did not write was old.
-    stale += size(fold.deletes) - written(round.deletes) + size(fold.before) - written(round.before);
+    tally.stale += size(fold.deletes) - written(round.deletes) + size(fold.before) - written(round.before);
     const skipped = size(fold.after) - written(round.after);
     const same = skipped === 0 ? 0 : await duplicatesOf(fold, written(round.after), skipped, context, stop, hard);
-    duplicates += same;
-    stale += skipped - same;
+    tally.duplicates += same;
+    tally.stale += skipped - same;
   }
-  return { upserts, deletes, stale, duplicates, ...foldedAway(plan) };
+  return [...found.values()].filter(({ records }) => records > 0);
 }
 
 async function duplicatesOf(

@@ -50,12 +50,16 @@ export interface FieldShape {
   readonly scale: number | undefined;
   readonly nullable: boolean;
   readonly doc: string | undefined;
+  /** Of a record, or of the records in an array, as deep as the schema goes without repeating itself. */
+  readonly fields?: readonly FieldShape[] | undefined;
+  /** A branch of its union is the empty record `Absent`: such a value decodes to undefined, and means unchanged. */
+  readonly mayBeAbsent?: boolean | undefined;
 }
 
 /**
- * Decoded values are in the form PostgreSQL reads: null, boolean, number (int, float, double), bigint
- * (long), string (string, enum, and every logical type in PostgreSQL's text form), Buffer (bytes,
- * fixed); records, arrays, maps and unions of several branches are plain JSON values with exact longs (bigint).
+ * Decoded values are in the form PostgreSQL reads: null, boolean, number (int, float, double, and a long that a
+ * number holds exactly), bigint (any other long), string (string, enum, and every logical type in PostgreSQL's text form), Buffer (bytes,
+ * fixed); records, arrays, maps and unions of several branches are plain JSON values with exact longs.
  */
 export type DecodedValue =
   | null
@@ -71,8 +75,27 @@ export type DecodedRecord = { readonly [field: string]: DecodedValue };
 /** Names the schema of a record: the id in front of its bytes, or the GUID in its headers. */
 export type SchemaRef = string;
 
+/** Takes a column's elements as they are decoded. */
+export interface TextSink {
+  push(element: string | number | bigint | boolean | null): void;
+  /** Pushes text from its bytes if they are ASCII; otherwise pushes nothing and answers false. */
+  pushAscii(bytes: Buffer, start: number, end: number): boolean;
+}
+
+/** Decodes bodies field by field. */
+export interface FieldReader {
+  /** Writes field i into `sinks[i]` where it was asked for as text, else into `values[i]`. Throws `record_malformed`; what was written by then stays. */
+  read(bytes: Buffer, start: number, end: number, sinks: readonly (TextSink | undefined)[], values: DecodedValue[]): void;
+}
+
 export interface RecordDecoder {
+  /** The schema that it reads. */
+  readonly ref?: SchemaRef | undefined;
+  /** Full name of the record; undefined where the schema is none. */
+  readonly recordName?: string | undefined;
   readonly fields: readonly FieldShape[];
+  /** A reader that writes the fields marked in `asText`, which must be scalars, as text. Absent where the schema is no record. */
+  readonly fieldReader?: (asText: readonly boolean[]) => FieldReader;
   /** Decodes one body. Throws FarshoreError `record_malformed` for truncated, trailing or out-of-range bytes. */
   decode(bytes: Buffer, start: number, end: number): DecodedRecord;
 }
@@ -116,6 +139,14 @@ export interface ApplyDatabase {
    * re-reads the position before anything else.
    */
   transaction(statements: readonly Statement[], signal: AbortSignal): Promise<readonly StatementResult[]>;
+  /**
+   * One transaction in several round trips: each step is asked, with the answers of the one before, what to run next. What a step
+   * throws rolls it back and is thrown. Errors as of `transaction`.
+   */
+  conversation(
+    steps: readonly ((answers: readonly StatementResult[]) => readonly Statement[])[],
+    signal: AbortSignal,
+  ): Promise<readonly StatementResult[]>;
   query(statement: Statement, signal: AbortSignal): Promise<StatementResult>;
 }
 

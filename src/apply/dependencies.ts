@@ -1,9 +1,24 @@
 import type { VisitRecords } from '../model/batch.ts';
 import type { Clock } from '../model/clock.ts';
+import type { FarshoreError } from '../model/errors.ts';
 import type { Observe } from '../model/events.ts';
 import type { RegionalOffset } from '../model/offsets.ts';
-import type { ApplyDatabase, ApplyPositions, DecodedValue, RecordDecoders, RegionalSource, TopicOrders } from './contracts.ts';
-import type { TableEntry, TableName } from './table-entry.ts';
+import type { TableName } from '../model/sql-name.ts';
+import type {
+  ApplyDatabase,
+  ApplyPositions,
+  DecodedValue,
+  RecordDecoders,
+  RegionalSource,
+  StatementResult,
+  TextSink,
+  TopicOrders,
+} from './contracts.ts';
+import type { RejectBudget } from './flood.ts';
+import type { Folded } from './fold.ts';
+import type { ParkedStore } from './parked-records.ts';
+import type { ParkLimits } from './parking.ts';
+import type { TableEntry } from './table-entry.ts';
 
 /** A table as the database describes it now. Types are written as format_type writes them: `numeric(12,2)`, `text[]`. */
 export interface TableDescription extends TableName {
@@ -13,6 +28,8 @@ export interface TableDescription extends TableName {
     readonly type: string;
     readonly nullable: boolean;
     readonly hasDefault: boolean;
+    /** As SQL; null or undefined where there is none. */
+    readonly default?: string | null | undefined;
     readonly generated: 'no' | 'stored' | 'virtual';
     readonly identity: 'no' | 'always' | 'by default';
   }[];
@@ -87,6 +104,20 @@ export interface ByteBudget {
 
 /** A value of an array parameter. */
 export type ArrayElement = string | number | bigint | boolean | null;
+/**
+ * The elements of one array parameter in PostgreSQL's text form, written as they come: what a batch holds of a column. Bound to a statement as it is.
+ */
+export interface ArrayText extends TextSink {
+  readonly count: number;
+  /** Drops all elements from `count` on. */
+  truncate(count: number): void;
+  /** Whether two elements have the same text. */
+  same(a: number, b: number): boolean;
+  /** Some of the elements, in that order, as another array. */
+  pick(rows: readonly number[]): ArrayText;
+  /** The elements from `from` to before `to` as an array of their own, in PostgreSQL's text form. */
+  slice(from: number, to: number): string;
+}
 /** A PostgreSQL array in text form: `{"a",NULL,1}`. */
 export type ArrayLiteral = (elements: readonly ArrayElement[]) => string;
 /** Exact JSON: longs keep every digit, bytes are text. */
@@ -107,9 +138,13 @@ export interface ApplyDependencies {
   readonly decoders: RecordDecoders;
   readonly tables: ApplyTables;
   readonly stops: ApplyStops;
+  readonly parked: ParkedStore;
   readonly visitRecords: VisitRecords;
+  readonly arrayText: () => ArrayText;
   readonly arrayLiteral: ArrayLiteral;
   readonly exactJson: ExactJson;
+  /** What a row of farshore.try_calls says: the error that the driver would have thrown. */
+  readonly refusalOf: (row: StatementResult['rows'][number]) => FarshoreError;
   readonly budget: ByteBudget;
   readonly observe: Observe;
   readonly clock: Clock;
@@ -117,6 +152,8 @@ export interface ApplyDependencies {
   readonly random: () => number;
   /** Every record of the heartbeat topic, after its position was committed. */
   readonly onHeartbeat?: ((key: Buffer | null, value: Buffer | null) => void) | undefined;
+  /** What a transaction that is in has written, none of it refused. */
+  readonly onWritten?: ((folds: readonly Folded[]) => void) | undefined;
   /** Fault injection of tests; awaited. */
   readonly onStep?: ((step: ApplyStep) => void | Promise<void>) | undefined;
 }
@@ -127,9 +164,11 @@ export interface ApplySettings {
   /** Lease epoch: fences the daemon before. */
   readonly epoch: bigint;
   readonly entries: readonly TableEntry[];
-  readonly schema: 'validate' | 'create';
+  readonly schema: 'validate' | 'create' | 'evolve';
   /** Regional name of the heartbeat topic, undefined when heartbeats are off. */
   readonly heartbeatTopic: string | undefined;
+  readonly rejectBudget: RejectBudget;
+  readonly parkLimits: ParkLimits;
   /** Transactions at a time. */
   readonly connections: number;
   readonly maxBatchRecords: number;

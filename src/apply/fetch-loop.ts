@@ -6,7 +6,7 @@ import type { ApplyDependencies, ApplySettings } from './dependencies.ts';
 import { bytesOf, type LogPiece, piecesOf } from './log-queue.ts';
 import type { ApplyPartition } from './partition.ts';
 import { diverged, outOfRange, withResumeHint } from './start-check.ts';
-import { stopPartition } from './stopping.ts';
+import { noteWentOn, stopPartition } from './stopping.ts';
 import type { PartitionTable } from './table.ts';
 import { Wakeup } from './wakeup.ts';
 
@@ -161,10 +161,14 @@ export class FetchLoop {
         await this.#settle(partition, answer, stop);
         continue;
       }
+      // Anything else that was mended shows when its record is applied.
+      if (partition.retrying?.error.code === 'cluster_denied')
+        await this.#attempt(() => noteWentOn(partition, this.#deps, stop), partition, stop);
       partition.end = answer.lastStableOffset;
       const whole = answer.empty && answer.lastStableOffset > partition.fetchNext ? await this.#gapAtEnd(partition, stop) : answer;
       if (whole === undefined || reading !== partition.reading) continue;
       const pieces = whole.empty && whole.lastStableOffset > partition.fetchNext ? [gapTo(whole.lastStableOffset)] : piecesOf(whole);
+      whole.release?.();
       const tooLarge = pieces.find(({ bytes }) => bytes > this.#deps.budget.limit);
       if (tooLarge?.batch !== undefined) {
         await this.#stopTooLarge(partition, tooLarge.batch.baseOffset, tooLarge.bytes, stop);
@@ -187,9 +191,10 @@ export class FetchLoop {
    * proves that nothing lies before the last stable offset of that same answer. Anything else it says is looked at next time.
    */
   async #gapAtEnd(partition: ApplyPartition, stop: AbortSignal): Promise<Batches | undefined> {
-    const { maxPartitionFetchBytes } = this.#settings;
-    const target = partition.fetchTarget(maxPartitionFetchBytes);
-    const limits = { maxWaitMs: 0, maxBytes: maxPartitionFetchBytes };
+    // It may bring data after all, for as many partitions as a full answer left out: the budget holds for these too.
+    const maxBytes = Math.min(this.#settings.maxPartitionFetchBytes, Math.max(this.#deps.budget.free, LEAST_FETCH_BYTES));
+    const target = partition.fetchTarget(maxBytes);
+    const limits = { maxWaitMs: 0, maxBytes };
     const [alone] = await this.#attempt(() => this.#deps.source.fetch([target], limits, stop), partition, stop);
     return alone?.kind === 'batches' ? alone : undefined;
   }
@@ -265,7 +270,7 @@ export class FetchLoop {
       case 'denied': {
         const error = new FarshoreError('cluster_denied', `The regional cluster refuses to let Farshore read ${partition.topic}`, {
           place,
-          hint: `Grant READ and DESCRIBE on topic ${partition.topic}, then: farshore partition resume ${place} --stage apply`,
+          hint: `Grant READ and DESCRIBE on topic ${partition.topic}: it is tried again every mirror.refreshSeconds, or at once by farshore partition resume ${place} --stage apply`,
         });
         await stopPartition(partition, error, undefined, this.#deps, stop);
         return;

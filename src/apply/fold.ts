@@ -1,15 +1,27 @@
 import { FarshoreError } from '../model/errors.ts';
 import { columnValue, type ValueWriters } from './column-values.ts';
 import type { DecodedRecord } from './contracts.ts';
-import type { ArrayElement } from './dependencies.ts';
+import type { ArrayElement, ArrayText } from './dependencies.ts';
 import { keyText } from './key-text.ts';
+import { columnInput } from './map-columns.ts';
 import type { TableKey, TableMapping } from './mapping.ts';
+import type { RowReader } from './row-reader.ts';
 import { hex32, LOWEST_SOURCE, offsetHex, SourceReader } from './source-version.ts';
 
 /** Rows column by column, with their versions as hex. */
-export interface RowSet {
-  readonly columns: readonly (readonly ArrayElement[])[];
-  readonly versions: readonly string[];
+export interface RowSet<Column = ArrayText> {
+  readonly columns: readonly Column[];
+  readonly versions: Column;
+  /** Where records set parts of rows: the lowest version among them, and which part has which, as JSON; null where it is one for all. */
+  readonly units?: { readonly lowest: Column; readonly given: Column } | undefined;
+  /** Of deletes that a column remembers: when each was said. */
+  readonly moments?: Column | undefined;
+  /** Of the record that a row is of: the last of those that were folded into it. */
+  readonly offsetOf: (row: number) => bigint;
+  /** Whether other records were folded into the row, or away for it: without it they would count. */
+  readonly merged: (row: number) => boolean;
+  /** Of a delete: earlier ones of the same key, which are refused for what that is wherever it is. */
+  readonly alike?: (row: number) => readonly bigint[];
 }
 
 /** What is left of a run of records: at most one state a key on each side of its last delete. */
@@ -25,6 +37,20 @@ export interface Folded {
   readonly records: number;
   readonly folded: number;
   readonly ties: number;
+  /** Records that set a field the entry does not allow, by field. */
+  readonly notAllowed: ReadonlyMap<string, number>;
+}
+
+/** Takes the records of a run one by one; one that is refused leaves it as it was. */
+export interface RowFold {
+  readonly mapping: TableMapping | undefined;
+  /** A state; `record` is the whole record where the row is a part of it. */
+  add(row: DecodedRecord, offset: bigint, record?: DecodedRecord): void;
+  /** A delete that only the log orders. */
+  delete(key: readonly Exclude<ArrayElement, null>[], offset: bigint, timestampMs: number): void;
+  /** A delete that its version orders, if it has one. */
+  deleteAt(row: DecodedRecord, record: DecodedRecord, offset: bigint, timestampMs: number): void;
+  finish(): Folded;
 }
 
 /**
@@ -35,7 +61,7 @@ export interface Folded {
  * A null-value delete is ordered by the log only. It splits its key's states: the one before it is kept
  * for the first round, so that triggers see what the log says, the highest after it for the last round.
  */
-export class Fold {
+export class Fold implements RowFold {
   readonly #table: TableKey;
   readonly #mapping: TableMapping | undefined;
   readonly #writers: ValueWriters;
@@ -43,19 +69,27 @@ export class Fold {
   readonly #prefix: string;
   readonly #generation: string;
   readonly #keyTypes: readonly string[];
-  /** Key text → index of its current state in the arrays below. */
+  /** Key text → index of its current state in the arrays below. A state that was replaced stays in them until `finish` leaves it out. */
   readonly #latest = new Map<string, number>();
-  readonly #columns: ArrayElement[][];
+  readonly #columns: readonly ArrayText[];
   readonly #rowSources: string[] = [];
   readonly #rowOffsets: bigint[] = [];
   /** Key text → index of its last delete. */
   readonly #deleted = new Map<string, number>();
-  readonly #deleteColumns: ArrayElement[][];
+  readonly #deleteColumns: readonly ArrayText[];
   readonly #deleteOffsets: bigint[] = [];
+  /** Of a delete with a version; the lowest where only the log orders it. */
+  readonly #deleteSources: string[] = [];
+  readonly #deleteMoments: number[] = [];
   /** Row index that a delete moved to the first round, or -1; by delete index. */
   readonly #deleteBefore: number[] = [];
   readonly #keyValues: Exclude<ArrayElement, null>[] = [];
+  /** Rows, and deletes, that other records of their key were folded into. */
+  readonly #mergedRows = new Set<number>();
+  readonly #mergedDeletes = new Set<number>();
+  readonly #alikeDeletes = new Map<number, readonly bigint[]>();
   #records = 0;
+  #states = 0;
   #folded = 0;
   #ties = 0;
 
@@ -72,8 +106,8 @@ export class Fold {
     this.#prefix = hex32(order.homeEpoch);
     this.#generation = hex32(order.generation);
     this.#keyTypes = table.key.map(({ type }) => type);
-    this.#columns = (mapping?.columns ?? []).map(() => []);
-    this.#deleteColumns = table.key.map(() => []);
+    this.#columns = (mapping?.columns ?? []).map(() => writers.arrayText());
+    this.#deleteColumns = table.key.map(() => writers.arrayText());
   }
 
   get mapping(): TableMapping | undefined {
@@ -81,115 +115,234 @@ export class Fold {
   }
 
   /** Throws `record_unmappable` when a key column is null or a version has no order; nothing is changed then. */
-  add(record: DecodedRecord, offset: bigint): void {
-    const mapping = this.#mapping;
-    if (mapping === undefined) throw new FarshoreError('internal', 'A state was added to a fold of deletes.');
-    const { columns, keyIndexes } = mapping;
-    const keyValues = this.#keyValues;
-    keyValues.length = 0;
-    for (let i = 0; i < keyIndexes.length; i++) {
-      const column = columns[keyIndexes[i]!]!;
-      const value = columnValue(record[column.field], column.travel.form, this.#writers);
-      if (value === null) throw unmappable(this.#table.name, `Key column ${column.column} is null`);
-      keyValues.push(value);
+  add(row: DecodedRecord, offset: bigint, record: DecodedRecord = row): void {
+    const { columns } = this.#stateMapping();
+    const at = this.#rowOffsets.length;
+    try {
+      for (let c = 0; c < columns.length; c++) {
+        const column = columns[c]!;
+        this.#columns[c]!.push(columnValue(columnInput(column, row, this.#writers.exactJson), column.travel.form, this.#writers));
+      }
+      this.#keep(row, record, at, offset);
+    } catch (error) {
+      this.#forget(at);
+      throw error;
     }
-    const source = this.#sources.read(record);
-    if (source === undefined) {
-      throw unmappable(
-        this.#table.name,
-        `The version (${mapping.version.map(({ field }) => field).join(', ')}) is not a value that can be ordered`,
-      );
-    }
-    this.#records++;
-    const key = keyText(keyValues, this.#keyTypes);
-    const row = this.#latest.get(key);
-    if (row === undefined) this.#insert(key, record, source, offset);
-    else this.#replace(row, record, source, offset);
   }
 
-  /** A null value: `key` in the order of the key columns. */
-  delete(key: readonly Exclude<ArrayElement, null>[], offset: bigint): void {
+  /** As `add`, from the bytes of a body. Throws `record_malformed` too. */
+  read(reader: RowReader, bytes: Buffer, start: number, end: number, offset: bigint): void {
+    this.#stateMapping();
+    const row = this.#rowOffsets.length;
+    try {
+      const known = reader.read(bytes, start, end, this.#columns, this.#writers);
+      this.#keep(known, known, row, offset);
+    } catch (error) {
+      this.#forget(row);
+      throw error;
+    }
+  }
+
+  /** A null value: `key` in the order of the key columns. Throws `record_unmappable` for one that no row can have; nothing is changed then. */
+  delete(key: readonly Exclude<ArrayElement, null>[], offset: bigint, timestampMs = 0): void {
+    this.#checkKey(key);
     this.#records++;
     const text = keyText(key, this.#keyTypes);
     const row = this.#latest.get(text) ?? -1;
     this.#latest.delete(text);
     const earlier = this.#deleted.get(text);
     if (earlier === undefined) {
-      this.#deleted.set(text, this.#deleteOffsets.length);
-      for (let i = 0; i < key.length; i++) this.#deleteColumns[i]!.push(key[i]!);
-      this.#deleteOffsets.push(offset);
-      this.#deleteBefore.push(row);
+      this.#noteDelete(text, key, { offset, source: LOWEST_SOURCE, timestampMs, before: row });
       return;
     }
     this.#folded++;
+    if (row !== -1 || this.#deleteSources[earlier] !== LOWEST_SOURCE) this.#mergedDeletes.add(earlier);
+    else this.#alikeDeletes.set(earlier, [...(this.#alikeDeletes.get(earlier) ?? []), this.#deleteOffsets[earlier]!]);
+    // The source of one with a version stays; its place in the log rises.
     this.#deleteOffsets[earlier] = offset;
+    this.#deleteMoments[earlier] = timestampMs;
     if (row === -1) return;
     if (this.#deleteBefore[earlier] !== -1) this.#folded++;
     this.#deleteBefore[earlier] = row;
   }
 
+  /**
+   * A record that says its row is deleted. With a version it is ordered like a state: it takes away lower ones, and a higher one stays.
+   * Throws `record_unmappable`; nothing is changed then.
+   */
+  deleteAt(row: DecodedRecord, record: DecodedRecord, offset: bigint, timestampMs: number): void {
+    const text = this.#keyOf(row);
+    const key = [...this.#keyValues];
+    const source = this.#sourceOf(row, record);
+    if (source.startsWith(LOWEST_SOURCE)) {
+      this.delete(key, offset, timestampMs);
+      return;
+    }
+    this.#checkKey(key);
+    this.#records++;
+    const standing = this.#latest.get(text);
+    const earlier = this.#deleted.get(text);
+    const above = (other: string | undefined) => other !== undefined && other > source;
+    if (above(standing === undefined ? undefined : this.#rowSources[standing]) || above(this.#deleteSources[earlier ?? -1])) {
+      this.#folded++;
+      if (standing !== undefined) this.#mergedRows.add(standing);
+      if (earlier !== undefined) this.#mergedDeletes.add(earlier);
+      return;
+    }
+    if (standing !== undefined) {
+      this.#latest.delete(text);
+      this.#folded++;
+    }
+    if (standing !== undefined || earlier !== undefined) this.#mergedDeletes.add(earlier ?? this.#deleteOffsets.length);
+    if (earlier === undefined) {
+      this.#noteDelete(text, key, { offset, source, timestampMs, before: -1 });
+      return;
+    }
+    this.#folded++;
+    this.#deleteOffsets[earlier] = offset;
+    this.#deleteSources[earlier] = source;
+    this.#deleteMoments[earlier] = timestampMs;
+  }
+
+  /** Asked before anything is noted: the column it is pushed to would refuse it half-way. */
+  #checkKey(key: readonly Exclude<ArrayElement, null>[]): void {
+    if (key.some((part) => typeof part === 'string' && part.includes('\0'))) {
+      throw unmappable(this.#table.name, 'The key of a delete holds a NUL, which PostgreSQL cannot store');
+    }
+  }
+
+  #noteDelete(
+    text: string,
+    key: readonly Exclude<ArrayElement, null>[],
+    found: { readonly offset: bigint; readonly source: string; readonly timestampMs: number; readonly before: number },
+  ): void {
+    this.#deleted.set(text, this.#deleteOffsets.length);
+    for (let i = 0; i < key.length; i++) this.#deleteColumns[i]!.push(key[i]!);
+    this.#deleteOffsets.push(found.offset);
+    this.#deleteSources.push(found.source);
+    this.#deleteMoments.push(found.timestampMs);
+    this.#deleteBefore.push(found.before);
+  }
+
   finish(): Folded {
     const { before, after } = this.#split();
-    const suffix = (offset: bigint) => this.#generation + offsetHex(offset);
-    const deletes =
-      this.#deleteOffsets.length === 0
-        ? undefined
-        : { columns: this.#deleteColumns, versions: this.#deleteOffsets.map((offset) => this.#prefix + LOWEST_SOURCE + suffix(offset)) };
     return {
       table: this.#table,
       mapping: this.#mapping,
       before,
-      deletes,
+      deletes: this.#deletes(),
       after,
       records: this.#records,
       folded: this.#folded,
       ties: this.#ties,
+      // Each state has them all.
+      notAllowed: new Map(this.#states === 0 ? [] : this.#mapping?.notAllowed.map((field) => [field, this.#states])),
     };
   }
 
-  #insert(key: string, record: DecodedRecord, source: string, offset: bigint): void {
-    const { columns } = this.#mapping!;
-    this.#latest.set(key, this.#rowOffsets.length);
-    for (let c = 0; c < columns.length; c++) {
-      const { field, travel } = columns[c]!;
-      this.#columns[c]!.push(columnValue(record[field], travel.form, this.#writers));
+  #stateMapping(): TableMapping {
+    if (this.#mapping === undefined) throw new FarshoreError('internal', 'A state was added to a fold of deletes.');
+    return this.#mapping;
+  }
+
+  /** Decides about the row that was written last; `fields` holds those of its key and version. */
+  #keep(fields: DecodedRecord, record: DecodedRecord, row: number, offset: bigint): void {
+    const key = this.#keyOf(fields);
+    const source = this.#sourceOf(fields, record);
+    this.#records++;
+    this.#states++;
+    const gone = this.#deleted.size === 0 ? undefined : this.#deleted.get(key);
+    // A delete with a higher version came before it: nothing of it may be written, not even for a moment.
+    if (gone !== undefined && this.#deleteSources[gone]! > source) {
+      this.#folded++;
+      this.#mergedDeletes.add(gone);
+      this.#forget(row);
+      return;
     }
+    const before = this.#latest.get(key);
+    if (before !== undefined) {
+      this.#folded++;
+      const standing = this.#rowSources[before]!;
+      this.#mergedRows.add(source < standing ? before : row);
+      if (source < standing) {
+        this.#forget(row);
+        return;
+      }
+      // One source version for two contents: the later in the log wins, and is counted, not hidden.
+      const mayTie = source === standing && source !== this.#sources.lowest && this.#mapping!.version.length > 0;
+      if (mayTie && !this.#columns.every((column) => column.same(before, row))) this.#ties++;
+    }
+    this.#latest.set(key, row);
     this.#rowSources.push(source);
     this.#rowOffsets.push(offset);
   }
 
-  #replace(row: number, record: DecodedRecord, source: string, offset: bigint): void {
-    this.#folded++;
-    const standing = this.#rowSources[row]!;
-    if (source < standing) return;
-    const { columns, version } = this.#mapping!;
-    let changed = false;
-    for (let c = 0; c < columns.length; c++) {
-      const { field, travel } = columns[c]!;
-      const value = columnValue(record[field], travel.form, this.#writers);
-      const values = this.#columns[c]!;
-      if (!changed && !Object.is(values[row], value)) changed = true;
-      values[row] = value;
+  #keyOf(record: DecodedRecord): string {
+    const { columns, keyIndexes } = this.#mapping!;
+    const keyValues = this.#keyValues;
+    keyValues.length = 0;
+    for (let i = 0; i < keyIndexes.length; i++) {
+      const column = columns[keyIndexes[i]!]!;
+      const value = columnValue(columnInput(column, record, this.#writers.exactJson), column.travel.form, this.#writers);
+      if (value === null) throw unmappable(this.#table.name, `Key column ${column.column} is null`);
+      keyValues.push(value);
     }
-    // One source version for two contents: the later in the log wins, and is counted, not hidden.
-    if (changed && version.length > 0 && source === standing && source !== this.#sources.lowest) this.#ties++;
-    this.#rowSources[row] = source;
-    this.#rowOffsets[row] = offset;
+    return keyText(keyValues, this.#keyTypes);
+  }
+
+  #sourceOf(row: DecodedRecord, record: DecodedRecord): string {
+    const source = this.#sources.read(row, record);
+    if (source !== undefined) return source;
+    throw unmappable(this.#table.name, `The version (${this.#sources.names}) is not a value that can be ordered`);
+  }
+
+  /** Takes back what was written from this row on. */
+  #forget(row: number): void {
+    for (const column of this.#columns) column.truncate(row);
+  }
+
+  #deletes(): RowSet | undefined {
+    if (this.#deleteOffsets.length === 0) return undefined;
+    const versions = this.#writers.arrayText();
+    for (const [i, offset] of this.#deleteOffsets.entries()) {
+      versions.push(this.#prefix + this.#deleteSources[i]! + this.#generation + offsetHex(offset));
+    }
+    const named = {
+      columns: this.#deleteColumns,
+      versions,
+      offsetOf: (row: number) => this.#deleteOffsets[row]!,
+      merged: (row: number) => this.#mergedDeletes.has(row),
+      alike: (row: number) => this.#alikeDeletes.get(row) ?? [],
+    };
+    if (this.#table.softDelete === undefined) return named;
+    const moments = this.#writers.arrayText();
+    for (const timestampMs of this.#deleteMoments) moments.push(new Date(timestampMs).toISOString());
+    return { ...named, moments };
   }
 
   #split(): { readonly before: RowSet | undefined; readonly after: RowSet | undefined } {
-    const version = (row: number) => this.#prefix + this.#rowSources[row]! + this.#generation + offsetHex(this.#rowOffsets[row]!);
-    const take = (rows: readonly number[]): RowSet | undefined =>
-      rows.length === 0
-        ? undefined
-        : { columns: this.#columns.map((values) => rows.map((row) => values[row]!)), versions: rows.map(version) };
-    if (this.#deleteOffsets.length === 0) {
-      const count = this.#rowOffsets.length;
-      const versions = new Array<string>(count);
-      for (let row = 0; row < count; row++) versions[row] = version(row);
-      return { before: undefined, after: count === 0 ? undefined : { columns: this.#columns, versions } };
+    const count = this.#rowOffsets.length;
+    // Nothing was replaced or deleted: the columns are sent as they were written.
+    if (this.#latest.size === count) return { before: undefined, after: this.#take(undefined) };
+    return { before: this.#take(this.#deleteBefore.filter((row) => row !== -1)), after: this.#take([...this.#latest.values()]) };
+  }
+
+  /** The rows asked for, or all there are. */
+  #take(rows: readonly number[] | undefined): RowSet | undefined {
+    const count = rows?.length ?? this.#rowOffsets.length;
+    if (count === 0) return undefined;
+    const versions = this.#writers.arrayText();
+    for (let i = 0; i < count; i++) {
+      const row = rows === undefined ? i : rows[i]!;
+      versions.push(this.#prefix + this.#rowSources[row]! + this.#generation + offsetHex(this.#rowOffsets[row]!));
     }
-    return { before: take(this.#deleteBefore.filter((row) => row !== -1)), after: take([...this.#latest.values()]) };
+    const rowOf = (index: number) => (rows === undefined ? index : rows[index]!);
+    return {
+      columns: rows === undefined ? this.#columns : this.#columns.map((column) => column.pick(rows)),
+      versions,
+      offsetOf: (index) => this.#rowOffsets[rowOf(index)]!,
+      merged: (index) => this.#mergedRows.has(rowOf(index)),
+    };
   }
 }
 

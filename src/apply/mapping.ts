@@ -1,21 +1,20 @@
-import { FarshoreError } from '../model/errors.ts';
-import { misfit, type Travel, travelOf } from './column-types.ts';
-import type { FieldShape } from './contracts.ts';
-import { alterTableText } from './create-table.ts';
+import type { FarshoreError } from '../model/errors.ts';
+import { quoteName, quoteTable, type TableName, tableText } from '../model/sql-name.ts';
+import { travelOf } from './column-types.ts';
 import type { TableDescription } from './dependencies.ts';
-import { type VersionKind, versionKindOf } from './source-version.ts';
-import { quoteName, quoteTable, type TableEntry, type TableName, tableNameOf, tableText } from './table-entry.ts';
+import { type EntryView, entryView, keyField, presetEntry, type SchemaShape } from './entry-view.ts';
+import { keyOf, type MappedColumn, mapColumns } from './map-columns.ts';
+import { mapVersion, type VersionField } from './map-version.ts';
+import { problem } from './mapping-problems.ts';
+import type { RowReader } from './row-reader.ts';
+import { restoringColumn, type SoftDelete, softDeleteOf } from './soft-delete.ts';
+import { type TableEntry, tableNameOf } from './table-entry.ts';
+import { mapUnits, UNITS_COLUMN, type Units } from './units.ts';
 
 /** Column that carries a row's version (CORRECTNESS C1). */
 export const VERSION_COLUMN = 'farshore_version';
 
-export interface KeyColumn {
-  readonly column: string;
-  readonly field: string;
-  /** As the database describes it. */
-  readonly type: string;
-  readonly travel: Travel;
-}
+export type KeyColumn = MappedColumn;
 
 /** What a table's rows are found by; all that a delete needs. */
 export interface TableKey {
@@ -25,6 +24,7 @@ export interface TableKey {
   readonly key: readonly KeyColumn[];
   /** Whether the entry orders by source fields: then tombstones of null values compare by log order only. */
   readonly hasSource: boolean;
+  readonly softDelete?: SoftDelete | undefined;
 }
 
 /** How records of one writer schema become rows of a table. */
@@ -32,24 +32,26 @@ export interface TableMapping extends TableKey {
   readonly columns: readonly KeyColumn[];
   /** Indexes into `columns`, in key order. */
   readonly keyIndexes: readonly number[];
-  readonly version: readonly { readonly field: string; readonly kind: VersionKind }[];
+  readonly version: readonly VersionField[];
   /** Version fields of the entry that this schema does not have: the lowest for its records (C2). */
   readonly absentVersion: readonly string[];
+  /** What a record says of which rows; undefined: each is a state of one row, itself. */
+  readonly events?: EntryView['events'];
+  /** Set where a record may set a part of a row only. */
+  readonly units?: Units | undefined;
+  /** Fields that the entry does not allow, with their values left out. */
+  readonly notAllowed: readonly string[];
+  /** Reads records of the schema straight into columns; undefined where whole records are needed. */
+  readonly reader?: RowReader | undefined;
 }
 
 export type Mapped<T> =
   | { readonly kind: 'mapped'; readonly mapping: T }
   | { readonly kind: 'problems'; readonly problems: readonly FarshoreError[] };
 
-const problem = (
-  code: 'table_missing' | 'table_mismatch' | 'table_unmappable' | 'database_denied',
-  table: string,
-  message: string,
-  hint: string,
-) => new FarshoreError(code, message, { place: `table ${table}`, hint });
-
 /** The key of a topic's table, without any schema. */
-export function mapKey(entry: TableEntry, table: TableDescription | undefined): Mapped<TableKey> {
+export function mapKey(written: TableEntry, table: TableDescription | undefined): Mapped<TableKey> {
+  const entry = presetEntry(written);
   const name = tableNameOf(entry);
   const text = tableText(name);
   if (table === undefined) {
@@ -57,7 +59,7 @@ export function mapKey(entry: TableEntry, table: TableDescription | undefined): 
     return { kind: 'problems', problems: [problem('table_missing', text, `Table ${text} does not exist`, hint)] };
   }
   const problems: FarshoreError[] = [];
-  const columns = entry.key === undefined || entry.key.length === 0 ? table.primaryKey : entry.key;
+  const columns = keyOf({ entry }, table);
   if (columns.length === 0) {
     problems.push(
       problem('table_unmappable', text, 'The table has no primary key', 'Name the key columns in `key`, and give them a unique index.'),
@@ -81,9 +83,13 @@ export function mapKey(entry: TableEntry, table: TableDescription | undefined): 
   if (problems.length > 0) return { kind: 'problems', problems };
   const key = found.map(({ column, description }) => {
     const type = description!.type;
-    return { column, field: entry.columns?.[column] ?? column, type, travel: travelOf(type, { avro: 'string', logical: undefined }) };
+    return { column, field: keyField(entry, column), type, travel: travelOf(type, { avro: 'string', logical: undefined }) };
   });
-  return { kind: 'mapped', mapping: { table: name, name: text, key, hasSource: (entry.version?.length ?? 0) > 0 } };
+  const softDelete = softDeleteOf({ entry }, table);
+  if (softDelete !== undefined && 'why' in softDelete) {
+    return { kind: 'problems', problems: [problem('table_unmappable', text, softDelete.why, 'Mend `softDelete` of the entry.')] };
+  }
+  return { kind: 'mapped', mapping: { table: name, name: text, key, hasSource: (entry.version?.length ?? 0) > 0, softDelete } };
 }
 
 const isUnique = (table: TableDescription, columns: readonly string[]): boolean => {
@@ -92,8 +98,9 @@ const isUnique = (table: TableDescription, columns: readonly string[]): boolean 
 };
 
 /** The mapping of one writer schema onto a table, or everything that is wrong with it. */
-export function mapTable(entry: TableEntry, fields: readonly FieldShape[], table: TableDescription | undefined): Mapped<TableMapping> {
-  const keyed = mapKey(entry, table);
+export function mapTable(written: TableEntry, shape: SchemaShape, table: TableDescription | undefined): Mapped<TableMapping> {
+  const view = entryView(written, shape);
+  const keyed = mapKey(written, table);
   if (table === undefined) return keyed as Mapped<TableMapping>;
   const text = tableText(table);
   const problems: FarshoreError[] = keyed.kind === 'problems' ? [...keyed.problems] : [];
@@ -121,65 +128,39 @@ export function mapTable(entry: TableEntry, fields: readonly FieldShape[], table
       ),
     );
   }
-  const columns = mapColumns(entry, fields, table, problems);
-  const key = entry.key === undefined || entry.key.length === 0 ? table.primaryKey : entry.key;
+  if (view.problem !== undefined) problems.push(problem('table_unmappable', text, view.problem, 'Mend `preset` of the entry.'));
+  const mapped = view.problem === undefined ? mapColumns(view, table, problems) : { columns: [], notAllowed: [] };
+  const softDelete = keyed.kind === 'mapped' ? keyed.mapping.softDelete : undefined;
+  const restores = softDelete !== undefined && !mapped.columns.some(({ column }) => column === softDelete.column);
+  const columns = restores ? [...mapped.columns, restoringColumn(softDelete, view.entry.preset)] : mapped.columns;
+  checkUnfilled(table, columns, problems);
+  const key = keyOf(view, table);
   for (const column of key) {
-    if (columns.some((c) => c.column === column) || keyed.kind === 'problems') continue;
-    const field = entry.columns?.[column] ?? column;
+    if (columns.some((c) => c.column === column) || keyed.kind === 'problems' || view.problem !== undefined) continue;
     problems.push(
       problem(
         'table_unmappable',
         text,
-        `Key column ${column} has no field ${field} in the schema`,
+        `Key column ${column} has no field ${keyField(view.entry, column)} in the schema`,
         'Mend `key` or `columns` of the entry.',
       ),
     );
   }
-  const { version, absent } = mapVersion(entry, fields, text, problems);
-  if (problems.length > 0 || keyed.kind === 'problems') return { kind: 'problems', problems };
+  const { version, absent } = mapVersion(view.entry.version ?? [], view, text, problems);
   const keyIndexes = key.map((column) => columns.findIndex((c) => c.column === column));
-  return { kind: 'mapped', mapping: { ...keyed.mapping, columns, keyIndexes, version, absentVersion: absent } };
+  const units = mapUnits(view, columns, keyIndexes, text, problems);
+  checkStateColumn(table, VERSION_COLUMN, 'bytea', problems);
+  if (units !== undefined) checkStateColumn(table, UNITS_COLUMN, 'jsonb', problems);
+  if (problems.length > 0 || keyed.kind === 'problems') return { kind: 'problems', problems };
+  const { notAllowed } = mapped;
+  return {
+    kind: 'mapped',
+    mapping: { ...keyed.mapping, columns, keyIndexes, version, absentVersion: absent, events: view.events, units, notAllowed },
+  };
 }
 
-function mapColumns(
-  entry: TableEntry,
-  fields: readonly FieldShape[],
-  table: TableDescription,
-  problems: FarshoreError[],
-): readonly KeyColumn[] {
+function checkUnfilled(table: TableDescription, columns: readonly MappedColumn[], problems: FarshoreError[]): void {
   const text = tableText(table);
-  const renamed = new Map(Object.entries(entry.columns ?? {}).map(([column, field]) => [field, column]));
-  const columns: KeyColumn[] = [];
-  const absent: { readonly field: FieldShape; readonly column: string }[] = [];
-  for (const [column] of Object.entries(entry.columns ?? {})) {
-    if (table.columns.some((c) => c.name === column)) continue;
-    problems.push(
-      problem('table_unmappable', text, `Column ${column} named in \`columns\` is not in the table`, 'Mend `columns` of the entry.'),
-    );
-  }
-  for (const field of fields) {
-    const column = renamed.get(field.name) ?? field.name;
-    const description = table.columns.find((c) => c.name === column);
-    if (description === undefined) {
-      if (!renamed.has(field.name)) absent.push({ field, column });
-      continue;
-    }
-    if (description.generated !== 'no' || description.identity === 'always') {
-      const hint = `alter table ${quoteTable(table)} alter column ${quoteName(column)} ${description.identity === 'always' ? 'drop identity' : 'drop expression'};`;
-      problems.push(problem('table_mismatch', text, `Column ${column} is generated by the database and cannot be written`, hint));
-      continue;
-    }
-    const why = misfit(description.type, field);
-    if (why !== undefined)
-      problems.push(problem('table_mismatch', text, `Column ${column}: ${why}`, alterTableText(table, 'type', column, field)));
-    columns.push({ column, field: field.name, type: description.type, travel: travelOf(description.type, field) });
-  }
-  // A field without a column would be lost without a word.
-  for (const { field, column } of absent) {
-    problems.push(
-      problem('table_mismatch', text, `Field ${field.name} has no column in the table`, alterTableText(table, 'add', column, field)),
-    );
-  }
   for (const { name, nullable, hasDefault, generated } of table.columns) {
     if (nullable || hasDefault || generated !== 'no' || columns.some((c) => c.column === name)) continue;
     problems.push(
@@ -188,38 +169,16 @@ function mapColumns(
         text,
         `Column ${name} is NOT NULL without a default, and no field fills it`,
         `alter table ${quoteTable(table)} alter column ${quoteName(name)} drop not null;`,
+        { column: name },
       ),
     );
   }
-  const version = table.columns.find((c) => c.name === VERSION_COLUMN);
-  if (version?.type !== 'bytea') {
-    const hint =
-      version === undefined
-        ? `alter table ${quoteTable(table)} add column ${VERSION_COLUMN} bytea;`
-        : `alter table ${quoteTable(table)} drop column ${VERSION_COLUMN}, add column ${VERSION_COLUMN} bytea;`;
-    problems.push(problem('table_mismatch', text, `The table has no column ${VERSION_COLUMN} of type bytea`, hint));
-  }
-  return columns;
 }
 
-function mapVersion(entry: TableEntry, fields: readonly FieldShape[], text: string, problems: FarshoreError[]) {
-  const version: { readonly field: string; readonly kind: VersionKind }[] = [];
-  const absent: string[] = [];
-  for (const name of entry.version ?? []) {
-    const field = fields.find((f) => f.name === name);
-    if (field === undefined) {
-      // Older writers may not have it. Its records are the lowest, and `check` names it against the newest schema.
-      absent.push(name);
-      version.push({ field: name, kind: 'integer' });
-      continue;
-    }
-    const kind = versionKindOf(field);
-    if (kind === undefined) {
-      const message = `Field ${name} cannot be a version: ${field.logical ?? field.avro} has no order that a version keeps`;
-      problems.push(problem('table_unmappable', text, message, 'Use a long, an int, a timestamp, a date or a string.'));
-    } else {
-      version.push({ field: name, kind });
-    }
-  }
-  return { version, absent };
+function checkStateColumn(table: TableDescription, name: string, type: string, problems: FarshoreError[]): void {
+  const found = table.columns.find((column) => column.name === name);
+  if (found?.type === type) return;
+  const add = `add column ${name} ${type}`;
+  const hint = `alter table ${quoteTable(table)} ${found === undefined ? add : `drop column ${name}, ${add}`};`;
+  problems.push(problem('table_mismatch', tableText(table), `The table has no column ${name} of type ${type}`, hint, { column: name }));
 }

@@ -16,7 +16,7 @@ import { Wakeup } from './wakeup.ts';
  *   waiting   running, but its next record must wait (C1); nothing is fetched until it may go on
  *   verify    the leader changed or the connection broke: the log is proved before the next fetch (C6)
  *   paused    by an operator
- *   stopped   by an error; only an operator's resume leaves it
+ *   stopped   by an error; left by an operator's resume, and for a while where the cause may be mended outside (`retrying`)
  */
 export type PartitionMode =
   | { readonly mode: 'held'; readonly reason: string }
@@ -24,7 +24,14 @@ export type PartitionMode =
   | { readonly mode: 'waiting'; readonly reason: string }
   | { readonly mode: 'verify' }
   | { readonly mode: 'paused'; readonly by: string; readonly since: string }
-  | { readonly mode: 'stopped'; readonly error: FarshoreError; readonly since: string };
+  | {
+      readonly mode: 'stopped';
+      readonly error: FarshoreError;
+      readonly since: string;
+      readonly lost?: { readonly from: bigint; readonly to: bigint } | undefined;
+    };
+
+type Stopped = Extract<PartitionMode, { mode: 'stopped' }>;
 
 /** One regional partition: what is committed, what is read ahead of it, and its mode. */
 export class ApplyPartition {
@@ -47,6 +54,8 @@ export class ApplyPartition {
   arriving = 0;
   /** Changes whenever what was read is dropped: an answer of before is not for this reading any more. */
   reading = 0;
+  /** The stop that is being tried again. It is still shown and recorded: what came of the trial is known when records are in. */
+  #retrying: Stopped | undefined;
   readonly #budget: ByteBudget;
   #committed: ApplyPosition | undefined;
   #turn: PromiseWithResolvers<void> | undefined;
@@ -71,11 +80,29 @@ export class ApplyPartition {
     return this.#mode;
   }
 
+  get retrying(): Stopped | undefined {
+    return this.#retrying;
+  }
+
   /** A stop or pause is left only on purpose. */
   setMode(mode: PartitionMode): void {
     this.#mode = mode;
+    if (mode.mode === 'stopped' || mode.mode === 'paused') this.#retrying = undefined;
     if (mode.mode !== 'running' && mode.mode !== 'verify') this.forgetRead();
     this.work.ring();
+  }
+
+  /** From a stop whose cause may be mended by now to `held`, as if it had just been found. */
+  tryAgain(): void {
+    const mode = this.#mode;
+    if (mode.mode !== 'stopped') return;
+    this.setMode({ mode: 'held', reason: 'tried again' });
+    this.#retrying = mode;
+  }
+
+  /** The trial is over, and well. */
+  wentOn(): void {
+    this.#retrying = undefined;
   }
 
   get active(): boolean {
@@ -126,7 +153,7 @@ export class ApplyPartition {
   }
 
   status(): StageStatus {
-    const mode = this.#mode;
+    const mode = this.#retrying ?? this.#mode;
     const next: RegionalOffset | undefined = this.#committed?.next;
     const base = {
       next: next === undefined ? null : String(offsetValue(next)),
@@ -159,6 +186,7 @@ export class ApplyPartition {
           code: mode.error.code,
           message: mode.error.message,
           hint: mode.error.hint ?? null,
+          ...(mode.lost === undefined ? {} : { lost: { from: String(mode.lost.from), to: String(mode.lost.to) } }),
           since: mode.since,
         };
     }

@@ -1,5 +1,5 @@
 import { type SourceVersion, versionHex } from '../model/version.ts';
-import type { DecodedValue, FieldShape } from './contracts.ts';
+import type { DecodedRecord, DecodedValue, FieldShape } from './contracts.ts';
 import { TimestampReader } from './timestamp-micros.ts';
 
 /** How a field orders states: as a whole number, as a moment in microseconds, or as text by code point. */
@@ -15,9 +15,11 @@ export function versionKindOf({ avro, logical }: Pick<FieldShape, 'avro' | 'logi
 
 const TWO_32 = 4_294_967_296;
 const SIGN_32 = 0x8000_0000;
+/** Four hex digits of each number of 16 bits: toString(16) of a number above 2^31 takes ten times as long. */
+const hex16 = Array.from({ length: 65_536 }, (_, value) => value.toString(16).padStart(4, '0'));
 
 /** Eight hex digits of the low 32 bits. */
-export const hex32 = (value: number): string => ((value >>> 0) + TWO_32).toString(16).slice(1);
+export const hex32 = (value: number): string => hex16[(value >>> 16) & 0xffff]! + hex16[value & 0xffff]!;
 
 /** Sixteen hex digits of a whole number from 0 to 2^53. */
 const hex64 = (value: number): string => hex32(Math.floor(value / TWO_32)) + hex32(value % TWO_32);
@@ -33,6 +35,13 @@ function integerHex(value: number): string {
   return `01${hex32(high ^ SIGN_32)}${hex32(value - high * TWO_32)}`;
 }
 
+interface SourceField {
+  readonly field: string;
+  readonly kind: VersionKind;
+  /** Undefined: the row's field of that name. */
+  readonly read?: ((row: DecodedRecord, record: DecodedRecord) => DecodedValue | undefined) | undefined;
+}
+
 /** The lowest source: no field, an absent one, or null (C2). */
 export const LOWEST_SOURCE = '00';
 
@@ -41,11 +50,11 @@ export const LOWEST_SOURCE = '00';
  * the codes of several fields put one after the other sort like the fields do.
  */
 export class SourceReader {
-  readonly #fields: readonly { readonly field: string; readonly kind: VersionKind }[];
+  readonly #fields: readonly SourceField[];
   readonly #timestamps = new TimestampReader();
   readonly #lowest: string;
 
-  constructor(fields: readonly { readonly field: string; readonly kind: VersionKind }[]) {
+  constructor(fields: readonly SourceField[]) {
     this.#fields = fields;
     this.#lowest = LOWEST_SOURCE.repeat(Math.max(1, fields.length));
   }
@@ -55,14 +64,19 @@ export class SourceReader {
     return this.#lowest;
   }
 
+  /** For a message. */
+  get names(): string {
+    return this.#fields.map(({ field }) => field).join(', ');
+  }
+
   /** Hex of the source part, or undefined when a value has no order (not what the schema promised). */
-  read(record: { readonly [field: string]: DecodedValue }): string | undefined {
+  read(row: DecodedRecord, record: DecodedRecord = row): string | undefined {
     const fields = this.#fields;
     if (fields.length === 0) return LOWEST_SOURCE;
     let hex = '';
     for (let i = 0; i < fields.length; i++) {
-      const { field, kind } = fields[i]!;
-      const part = this.#part(kind, record[field]);
+      const { field, kind, read } = fields[i]!;
+      const part = this.#part(kind, read === undefined ? row[field] : read(row, record));
       if (part === undefined) return undefined;
       hex += part;
     }
@@ -73,7 +87,8 @@ export class SourceReader {
     if (value === null || value === undefined) return LOWEST_SOURCE;
     if (kind === 'text') return typeof value === 'string' ? modelHex(value) : undefined;
     const whole = kind === 'timestamp' && typeof value === 'string' ? this.#timestamps.micros(value) : value;
-    if (typeof whole === 'number') return Number.isSafeInteger(whole) ? integerHex(whole) : undefined;
+    if (typeof whole === 'number' && Number.isSafeInteger(whole)) return integerHex(whole);
+    if (typeof whole === 'number') return Number.isInteger(whole) ? modelHex(BigInt(whole)) : undefined;
     if (typeof whole !== 'bigint') return undefined;
     const small = Number(whole);
     return Number.isSafeInteger(small) ? integerHex(small) : modelHex(whole);

@@ -100,7 +100,10 @@ export function diverged(place: string, why: string, commonEnd: bigint | undefin
 
 /** A record that cannot be applied: again as it is once the cause is mended, or without it. */
 export function withResumeHint(error: FarshoreError, place: string, offset: bigint): FarshoreError {
-  const commands = `Once that is mended: ${resume(place, '')}. To skip this record: ${resume(place, `--from ${offset + 1n} --accept-loss`)}`;
+  // A batch that cannot be read is skipped whole: the next offset would meet it again.
+  const { nextOffset } = error.facts;
+  const [what, next] = typeof nextOffset === 'string' ? ['batch', nextOffset] : ['record', offset + 1n];
+  const commands = `Once that is mended: ${resume(place, '')}. To skip this ${what}: ${resume(place, `--from ${next} --accept-loss`)}`;
   return new FarshoreError(error.code, error.message, {
     cause: error,
     place: `${place}@${offset}`,

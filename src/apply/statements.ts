@@ -1,10 +1,11 @@
-import { createHash } from 'node:crypto';
 import { FarshoreError } from '../model/errors.ts';
+import { quoteName, quoteTable } from '../model/sql-name.ts';
 import type { Statement } from './contracts.ts';
-import type { ArrayLiteral } from './dependencies.ts';
 import type { Folded, RowSet } from './fold.ts';
 import { type KeyColumn, type TableKey, type TableMapping, VERSION_COLUMN } from './mapping.ts';
-import { quoteName, quoteTable } from './table-entry.ts';
+import type { SoftDelete } from './soft-delete.ts';
+import { castOf, hexLogOrder, jsonPart, logOrder, nameOf, notDeleted, unnested } from './statement-parts.ts';
+import { resetText, unitStatements } from './unit-statements.ts';
 
 /**
  * The SQL of one table. Two orders are at work.
@@ -21,47 +22,37 @@ import { quoteName, quoteTable } from './table-entry.ts';
  *     and o=5 read again                                             → blocked by the tombstone of o=6
  */
 export interface TableStatements {
-  readonly upsert: ((rows: RowSet) => Statement) | undefined;
-  readonly deleteRows: (rows: RowSet) => Statement;
-  readonly tombstones: (rows: RowSet) => Statement;
+  /** In order; the rows they wrote together are the rows written. */
+  readonly upsert: (<C>(rows: RowSet<C>) => readonly Statement[]) | undefined;
+  /** In order; none of their answers is counted, the tombstones' are. */
+  readonly deleteRows: <C>(rows: RowSet<C>) => readonly Statement[];
+  readonly tombstones: <C>(rows: RowSet<C>) => Statement;
   /** How many of `rows` have their own version in the table; rows written a moment ago among them. */
   readonly standing: ((rows: RowSet) => Statement) | undefined;
 }
 
-const logOrder = (version: string): string => `substr(${version}, 1, 4) || substr(${version}, octet_length(${version}) - 11)`;
-const hexLogOrder = (hex: string): string => `decode(left(${hex}, 8) || right(${hex}, 24), 'hex')`;
-
-// Prepared once a connection; the name follows from the text, so that two texts never meet under one name.
 const named = (text: string, values: readonly unknown[]): Statement => ({ name: nameOf(text), text, values });
-const nameOf = (text: string): string => `farshore_${createHash('sha256').update(text).digest('hex').slice(0, 32)}`;
 
-const castOf = (column: KeyColumn, index: number): string =>
-  column.travel.cast === undefined ? `i.c${index}` : `i.c${index}::${column.travel.cast}`;
-
-// A moment in JSON would be written in the session's time zone.
-const jsonPart = (column: KeyColumn, index: number): string =>
-  column.type.endsWith('with time zone') ? `(i.c${index} at time zone 'UTC')` : castOf(column, index);
-
-/** `unnest($1::bigint[], …, $n::text[]) as i (c0, …, v)` */
-function unnested(columns: readonly KeyColumn[]): string {
-  const parameters = columns.map(({ travel }, index) => `$${index + 1}::${travel.array}[]`);
-  const names = columns.map((_, index) => `c${index}`);
-  return `unnest(${[...parameters, `$${columns.length + 1}::text[]`].join(', ')}) as i (${[...names, 'v'].join(', ')})`;
-}
-
-export function tableStatements(table: TableKey, mapping: TableMapping | undefined, arrayLiteral: ArrayLiteral): TableStatements {
-  const values = (rows: RowSet) => [...rows.columns.map((column) => arrayLiteral(column)), arrayLiteral(rows.versions)];
+export function tableStatements(table: TableKey, mapping: TableMapping | undefined): TableStatements {
+  const values = <C>(rows: Pick<RowSet<C>, 'columns' | 'versions'>) => [...rows.columns, rows.versions];
   const withTable = (text: string) => {
     const name = nameOf(text);
-    return (rows: RowSet): Statement => ({ name, text, values: [...values(rows), table.name] });
+    return <C>(rows: RowSet<C>): Statement => ({ name, text, values: [...values(rows), table.name] });
   };
   const plain = (text: string) => {
     const name = nameOf(text);
-    return (rows: RowSet): Statement => ({ name, text, values: values(rows) });
+    return <C>(rows: Pick<RowSet<C>, 'columns' | 'versions'>): Statement => ({ name, text, values: values(rows) });
   };
+  const upsert = mapping === undefined || mapping.units !== undefined ? undefined : withTable(upsertText(mapping));
+  const units = mapping?.units === undefined ? undefined : unitStatements(mapping);
+  const resets = mapping?.units === undefined || !mapping.hasSource ? undefined : plain(resetText(mapping));
+  const deletes = plain(table.softDelete === undefined ? deleteText(table) : softDeleteText(table, table.softDelete));
   return {
-    upsert: mapping === undefined ? undefined : withTable(upsertText(mapping)),
-    deleteRows: plain(deleteText(table)),
+    upsert: upsert === undefined ? units : <C>(rows: RowSet<C>) => [upsert(rows)],
+    deleteRows: ({ moments, ...rows }) => [
+      table.softDelete === undefined ? deletes(rows) : { ...deletes(rows), values: [...values(rows), moments] },
+      ...(resets === undefined ? [] : [resets(rows)]),
+    ],
     tombstones: withTable(tombstoneText(table)),
     standing: mapping === undefined ? undefined : plain(standingText(mapping)),
   };
@@ -71,9 +62,6 @@ function upsertText(mapping: TableMapping): string {
   const { columns, keyIndexes, table, hasSource } = mapping;
   const version = quoteName(VERSION_COLUMN);
   const given = `decode(i.v, 'hex')`;
-  const blocks = hasSource
-    ? `case when get_byte(d.version, 4) = 0 then ${logOrder('d.version')} >= ${hexLogOrder('i.v')} else d.version >= ${given} end`
-    : `d.version >= ${given}`;
   const key = keyIndexes.map((index) => quoteName(columns[index]!.column));
   const set = columns
     .filter((_, index) => !keyIndexes.includes(index))
@@ -81,9 +69,7 @@ function upsertText(mapping: TableMapping): string {
   return `insert into ${quoteTable(table)} as t (${[...columns.map(({ column }) => quoteName(column)), version].join(', ')})
 select ${[...columns.map(castOf), given].join(', ')}
   from ${unnested(columns)}
- where not exists (select 1 from farshore.tombstones d
-                    where d.table_name = $${columns.length + 2} and d.key = jsonb_build_array(${keyIndexes.map((index) => jsonPart(columns[index]!, index)).join(', ')})
-                      and ${blocks})
+ where ${notDeleted(columns, keyIndexes, hasSource)}
  order by ${keyIndexes.map((index) => castOf(columns[index]!, index)).join(', ')}
 on conflict (${key.join(', ')}) do update set ${[...set, `${version} = excluded.${version}`].join(', ')}
  where t.${version} is null or t.${version} < excluded.${version}`;
@@ -92,21 +78,53 @@ on conflict (${key.join(', ')}) do update set ${[...set, `${version} = excluded.
 const matches = (columns: readonly { readonly column: KeyColumn; readonly index: number }[]): string =>
   columns.map(({ column, index }) => `t.${quoteName(column.column)} = ${castOf(column, index)}`).join(' and ');
 
-function deleteText({ table, key }: TableKey): string {
-  const version = `t.${quoteName(VERSION_COLUMN)}`;
+/** Whether a delete, given as hex in `i.v`, takes away what has this version: by its own version if it has one, else by the log. */
+const takesAway = (version: string, hasSource: boolean): string => {
+  const byLog = `${logOrder(version)} < ${hexLogOrder('i.v')}`;
+  return hasSource ? `case when substr(i.v, 9, 2) = '00' then ${byLog} else ${version} < decode(i.v, 'hex') end` : byLog;
+};
+
+const rowVersion = `t.${quoteName(VERSION_COLUMN)}`;
+
+function deleteText({ table, key, hasSource }: TableKey): string {
   return `delete from ${quoteTable(table)} as t using ${unnested(key)}
  where ${matches(key.map((column, index) => ({ column, index })))}
-   and (${version} is null or ${logOrder(version)} < ${hexLogOrder('i.v')})`;
+   and (${rowVersion} is null or ${takesAway(rowVersion, hasSource)})`;
 }
 
-// Also for a key that has no row: an earlier state that comes again must not make one.
-function tombstoneText({ key }: TableKey): string {
+// The row takes the version of its delete, as a row that is gone leaves it in its tombstone: a later state restores it.
+function softDeleteText({ table, key, hasSource }: TableKey, { column, type, sets }: SoftDelete): string {
+  const n = key.length;
+  const parameters = [...key.map(({ travel }, index) => `$${index + 1}::${travel.array}[]`), `$${n + 1}::text[]`, `$${n + 2}::text[]`];
+  const names = [...key.map((_, index) => `c${index}`), 'v', 'at'];
+  const moment = type.endsWith('with time zone') ? `i.at::timestamptz` : `(i.at::timestamptz at time zone 'UTC')`;
+  return `update ${quoteTable(table)} as t set ${quoteName(column)} = ${sets === 'true' ? 'true' : moment}, ${quoteName(VERSION_COLUMN)} = decode(i.v, 'hex')
+  from unnest(${parameters.join(', ')}) as i (${names.join(', ')})
+ where ${matches(key.map((one, index) => ({ column: one, index })))}
+   and (${rowVersion} is null or ${takesAway(rowVersion, hasSource)})`;
+}
+
+/**
+ * Also for a key that has no row: an earlier state that comes again must not make one. A null value after a delete with a version (as
+ * Debezium sends both) keeps the version, and takes the later place in the log.
+ */
+function tombstoneText({ key, hasSource }: TableKey): string {
+  const byLog = `${logOrder('d.version')} < ${logOrder('excluded.version')}`;
+  const isPlain = (version: string) => `get_byte(${version}, 4) = 0`;
+  const [set, guard] = hasSource
+    ? [
+        `case when ${isPlain('excluded.version')} and not ${isPlain('d.version')} and substr(d.version, 1, 4) = substr(excluded.version, 1, 4)
+        then substr(d.version, 1, octet_length(d.version) - 12) || substr(excluded.version, octet_length(excluded.version) - 11)
+        else excluded.version end`,
+        `case when ${isPlain('excluded.version')} or ${isPlain('d.version')} then ${byLog} else d.version < excluded.version end`,
+      ]
+    : ['excluded.version', byLog];
   return `insert into farshore.tombstones as d (table_name, key, version)
 select $${key.length + 2}, jsonb_build_array(${key.map(jsonPart).join(', ')}), decode(i.v, 'hex')
   from ${unnested(key)}
  order by 2
-on conflict (table_name, key) do update set version = excluded.version, deleted_at = clock_timestamp()
- where ${logOrder('d.version')} < ${logOrder('excluded.version')}`;
+on conflict (table_name, key) do update set version = ${set}, deleted_at = clock_timestamp()
+ where ${guard}`;
 }
 
 function standingText({ columns, keyIndexes, table }: TableMapping): string {
@@ -144,16 +162,9 @@ const genericPlans = "set_config('plan_cache_mode', 'force_generic_plan', true)"
  * So transactions with deletes take the lock alone, those with upserts only share it; the loser waits here, before
  * it holds any row, and its later statements see what the winner committed.
  */
-export function fenceStatement(
-  transition: Transition,
-  tables: readonly { readonly name: string; readonly exclusive: boolean }[],
-): Statement {
+export function fenceStatement(transition: Transition, tables: readonly TableLock[]): Statement {
   const { topic, partition, topicId, from, epoch } = transition;
-  const locks = tables.map(
-    ({ exclusive }, index) =>
-      `pg_advisory_xact_lock${exclusive ? '' : '_shared'}(hashtextextended('farshore apply ' || $${index + 6}::text, 0))`,
-  );
-  return named(`select ${['farshore.check_fence($1, $2, $3, $4, $5)', ...locks, genericPlans].join(', ')}`, [
+  return named(`select ${['farshore.check_fence($1, $2, $3, $4, $5)', ...lockCalls(tables, 6), genericPlans].join(', ')}`, [
     topic,
     partition,
     topicId,
@@ -163,10 +174,17 @@ export function fenceStatement(
   ]);
 }
 
-/** Deferred constraints speak up here, not at COMMIT, and so before the position moves (C16). */
-const setConstraints: Statement = named('set constraints all immediate', []);
+/** `first` is the number of the first table's parameter. */
+const lockCalls = (tables: readonly TableLock[], first: number): readonly string[] =>
+  tables.map(
+    ({ exclusive }, index) =>
+      `pg_advisory_xact_lock${exclusive ? '' : '_shared'}(hashtextextended('farshore apply ' || $${index + first}::text, 0))`,
+  );
 
-function moveStatement({ topic, partition, from, next, proof, records, epoch }: Transition): Statement {
+/** Deferred constraints speak up here, not at COMMIT, and so before the position moves (C16). */
+export const setConstraints: Statement = named('set constraints all immediate', []);
+
+export function moveStatement({ topic, partition, from, next, proof, records, epoch }: Transition): Statement {
   return named('select farshore.move_position($1, $2, $3, $4, $5, $6, $7, $8)', [
     topic,
     partition,
@@ -184,39 +202,70 @@ export interface FoldedStatements {
   readonly statements: TableStatements;
 }
 
-/** Index of a statement's answer in the transaction; -1 when the round was empty. */
+/** Indexes of the statements whose answers count the rows of a round; none when it was empty. */
 export interface Rounds {
-  readonly before: number;
-  readonly deletes: number;
-  readonly after: number;
+  readonly before: readonly number[];
+  readonly deletes: readonly number[];
+  readonly after: readonly number[];
 }
 
-/** The statements of one transaction in order: fence, each fold's rounds in log order, constraints, position. */
+/** The statements of one transaction in order: fence, each fold's rounds in log order, constraints, records that are kept, position. */
 export function transactionStatements(
   transition: Transition,
   folds: readonly FoldedStatements[],
+  keep?: Statement | undefined,
 ): { readonly statements: readonly Statement[]; readonly rounds: readonly Rounds[] } {
+  const list: Statement[] = [fenceStatement(transition, tableLocks(folds))];
+  const rounds = addRounds(list, folds);
+  if (keep !== undefined) list.push(keep);
+  list.push(moveStatement(transition));
+  return { statements: list, rounds };
+}
+
+/** The statements that apply one kept record after all: nothing moves, and the record leaves the ledger by `done`. */
+export function retryStatements(
+  holder: { readonly topic: string; readonly partition: number; readonly epoch: bigint },
+  folds: readonly FoldedStatements[],
+  done: Statement,
+): { readonly statements: readonly Statement[]; readonly rounds: readonly Rounds[] } {
+  const { topic, partition, epoch } = holder;
+  const tables = tableLocks(folds);
+  const checks = ['farshore.check_holder($1, $2, $3)', ...lockCalls(tables, 4), genericPlans];
+  const list: Statement[] = [named(`select ${checks.join(', ')}`, [topic, partition, epoch, ...tables.map(({ name }) => name)])];
+  const rounds = addRounds(list, folds);
+  list.push(done);
+  return { statements: list, rounds };
+}
+
+interface TableLock {
+  readonly name: string;
+  readonly exclusive: boolean;
+}
+
+export function tableLocks(folds: readonly FoldedStatements[]): readonly TableLock[] {
   const names = new Set(folds.map(({ folded }) => folded.table.name));
-  const locks = [...names].sort().map((name) => ({
+  return [...names].sort().map((name) => ({
     name,
     exclusive: folds.some(({ folded }) => folded.table.name === name && folded.deletes !== undefined),
   }));
-  const list: Statement[] = [fenceStatement(transition, locks)];
+}
+
+function addRounds(list: Statement[], folds: readonly FoldedStatements[]): readonly Rounds[] {
   const add = (statement: Statement): number => list.push(statement) - 1;
   const rounds = folds.map(({ folded, statements }): Rounds => {
-    const upsert = (rows: RowSet): number => {
+    const upsert = (rows: RowSet | undefined): readonly number[] => {
+      if (rows === undefined) return [];
       // States without a statement would be left out while the position moves over them.
       if (statements.upsert === undefined)
         throw new FarshoreError('internal', `States of ${folded.table.name} have no statement that writes them`);
-      return add(statements.upsert(rows));
+      return statements.upsert(rows).map(add);
     };
-    const before = folded.before === undefined ? -1 : upsert(folded.before);
-    if (folded.deletes !== undefined) add(statements.deleteRows(folded.deletes));
-    const deletes = folded.deletes === undefined ? -1 : add(statements.tombstones(folded.deletes));
-    const after = folded.after === undefined ? -1 : upsert(folded.after);
+    const before = upsert(folded.before);
+    if (folded.deletes !== undefined) for (const statement of statements.deleteRows(folded.deletes)) add(statement);
+    const deletes = folded.deletes === undefined ? [] : [add(statements.tombstones(folded.deletes))];
+    const after = upsert(folded.after);
     return { before, deletes, after };
   });
   if (folds.length > 0) list.push(setConstraints);
-  list.push(moveStatement(transition));
-  return { statements: list, rounds };
+  return rounds;
 }

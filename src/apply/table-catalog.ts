@@ -1,17 +1,23 @@
 import { FarshoreError } from '../model/errors.ts';
+import { tableText } from '../model/sql-name.ts';
 import type { Sink } from './apply-plan.ts';
 import type { RecordDecoder } from './contracts.ts';
 import { createTableText } from './create-table.ts';
-import type { ApplyDependencies, ApplySettings, ArrayLiteral, TableDescription } from './dependencies.ts';
+import type { ApplyDependencies, ApplySettings, TableDescription } from './dependencies.ts';
+import { takesSchema } from './entry-view.ts';
+import { evolveTableText } from './evolve-table.ts';
 import type { Folded } from './fold.ts';
-import { type Mapped, mapKey, mapTable, type TableKey, type TableMapping } from './mapping.ts';
+import { type Mapped, mapKey, mapTable, type TableKey, type TableMapping, VERSION_COLUMN } from './mapping.ts';
+import { MetSchemas } from './met-schemas.ts';
+import { RowReader } from './row-reader.ts';
 import { type TableStatements, tableStatements } from './statements.ts';
-import { type TableEntry, tableNameOf, tableText } from './table-entry.ts';
+import { type TableEntry, tableNameOf } from './table-entry.ts';
 
 interface Known {
   readonly entry: TableEntry;
   readonly table: string;
-  readonly mappings: Map<RecordDecoder, TableMapping>;
+  /** Null: records of the schema are not for this table. */
+  readonly mappings: Map<RecordDecoder, TableMapping | null>;
   /** Null: the table does not exist yet and is created with the first schema. */
   key: TableKey | null | undefined;
 }
@@ -20,66 +26,93 @@ interface Known {
 export class TableCatalog {
   readonly #tables: ApplyDependencies['tables'];
   readonly #schema: ApplySettings['schema'];
-  readonly #arrayLiteral: ArrayLiteral;
-  readonly #topics = new Map<string, Known>();
+  readonly #topics = new Map<string, Known[]>();
+  readonly met = new MetSchemas();
   /** By mapping, and apart from those by key alone: a mapping serves as the key of its table too, and its upsert would be lost. */
   readonly #statements = new WeakMap<TableMapping, TableStatements>();
   readonly #keyStatements = new WeakMap<TableKey, TableStatements>();
 
-  constructor(deps: Pick<ApplyDependencies, 'tables' | 'arrayLiteral'>, settings: Pick<ApplySettings, 'entries' | 'schema'>) {
+  constructor(deps: Pick<ApplyDependencies, 'tables'>, settings: Pick<ApplySettings, 'entries' | 'schema'>) {
     this.#tables = deps.tables;
     this.#schema = settings.schema;
-    this.#arrayLiteral = deps.arrayLiteral;
     for (const entry of settings.entries) {
-      this.#topics.set(entry.topic, { entry, table: tableText(tableNameOf(entry)), mappings: new Map(), key: undefined });
+      const known = { entry, table: tableText(tableNameOf(entry)), mappings: new Map(), key: undefined };
+      this.#topics.set(entry.topic, [...(this.#topics.get(entry.topic) ?? []), known]);
     }
   }
 
+  /** Each topic with each of its tables. */
   *topics(): Iterable<{ readonly topic: string; readonly table: string }> {
-    for (const [topic, { table }] of this.#topics) yield { topic, table };
+    for (const [topic, entries] of this.#topics) for (const { table } of entries) yield { topic, table };
   }
 
-  tableOf(topic: string): string | undefined {
-    return this.#topics.get(topic)?.table;
+  tablesOf(topic: string): readonly string[] {
+    return this.#topics.get(topic)?.map(({ table }) => table) ?? [];
   }
 
   sink(topic: string): Sink {
-    const known = this.#known(topic);
-    return { kind: 'table', mappingOf: (decoder) => known.mappings.get(decoder), keyOf: () => known.key };
+    const topicsOf = (table: string) => new Set([...this.topics()].flatMap((one) => (one.table === table ? [one.topic] : [])));
+    return {
+      kind: 'table',
+      routes: this.#entries(topic).map((known) => ({
+        table: known.table,
+        mappingOf: (decoder) => known.mappings.get(decoder),
+        keyOf: () => known.key,
+        shared: topicsOf(known.table).size > 1,
+      })),
+    };
   }
 
   statements(folded: Folded): TableStatements {
     const { mapping, table } = folded;
     const known = mapping === undefined ? this.#keyStatements.get(table) : this.#statements.get(mapping);
     if (known !== undefined) return known;
-    const statements = tableStatements(table, mapping, this.#arrayLiteral);
+    const statements = tableStatements(table, mapping);
     if (mapping === undefined) this.#keyStatements.set(table, statements);
     else this.#statements.set(mapping, statements);
     return statements;
   }
 
   /** Maps a schema, creating the table when it may. Throws `table_missing`, `table_mismatch` or `table_unmappable` with all problems in its text. */
-  async loadMapping(topic: string, decoder: RecordDecoder, signal: AbortSignal): Promise<void> {
-    const known = this.#known(topic);
+  async loadMapping(topic: string, route: number, decoder: RecordDecoder, signal: AbortSignal): Promise<void> {
+    const known = this.#entries(topic)[route]!;
+    this.met.note(topic, decoder);
+    if (!takesSchema(known.entry, decoder)) {
+      known.mappings.set(decoder, null);
+      return;
+    }
     let table = await this.#describe(known.entry, signal);
     if (table === undefined && this.#schema === 'create') {
-      await this.#tables.execute(createTableText(known.entry, decoder.fields), signal);
+      await this.#tables.execute(createTableText(known.entry, decoder), signal);
       table = await this.#describe(known.entry, signal);
     }
-    const mapping = mappedOrThrow(mapTable(known.entry, decoder.fields, table));
-    known.mappings.set(decoder, mapping);
+    let mapped = mapTable(known.entry, decoder, table);
+    if (mapped.kind === 'problems' && table !== undefined && this.#schema === 'evolve') {
+      const statements = evolveTableText(known.entry, decoder, table);
+      if (statements.length > 0) {
+        await this.#tables.execute(statements, signal);
+        mapped = mapTable(known.entry, decoder, await this.#describe(known.entry, signal));
+      }
+    }
+    const mapping = mappedOrThrow(mapped);
+    known.mappings.set(decoder, { ...mapping, reader: RowReader.of(decoder, mapping) });
     known.key = mapping;
   }
 
-  async loadKey(topic: string, signal: AbortSignal): Promise<void> {
-    const known = this.#known(topic);
-    const table = await this.#describe(known.entry, signal);
+  async loadKey(topic: string, route: number, signal: AbortSignal): Promise<void> {
+    const known = this.#entries(topic)[route]!;
+    let table = await this.#describe(known.entry, signal);
+    // A delete compares versions: also before the first record with a value the table must have the column.
+    if (table !== undefined && this.#schema === 'evolve' && !table.columns.some(({ name }) => name === VERSION_COLUMN)) {
+      await this.#tables.execute(evolveTableText(known.entry, { fields: [] }, table), signal);
+      table = await this.#describe(known.entry, signal);
+    }
     known.key = table === undefined && this.#schema === 'create' ? null : mappedOrThrow(mapKey(known.entry, table));
   }
 
   /** The table is looked at again before its next record: it may have been altered. */
   forget(table: string): void {
-    for (const known of this.#topics.values()) {
+    for (const known of [...this.#topics.values()].flat()) {
       if (known.table !== table) continue;
       known.mappings.clear();
       known.key = undefined;
@@ -91,10 +124,10 @@ export class TableCatalog {
     return table;
   }
 
-  #known(topic: string): Known {
-    const known = this.#topics.get(topic);
-    if (known === undefined) throw new FarshoreError('internal', `Topic ${topic} has no table entry.`);
-    return known;
+  #entries(topic: string): readonly Known[] {
+    const entries = this.#topics.get(topic);
+    if (entries === undefined) throw new FarshoreError('internal', `Topic ${topic} has no table entry.`);
+    return entries;
   }
 }
 

@@ -1,4 +1,5 @@
 const DAY_MICROS = 86_400_000_000;
+const MAX_DAYS = 4_096;
 
 const shape =
   /^(?<year>\d{4,7})-(?<month>\d\d)-(?<day>\d\d)(?:[ T](?<hour>\d\d):(?<minute>\d\d):(?<second>\d\d)(?:\.(?<fraction>\d{1,9}))?)?(?<zone>Z|[+-]\d\d(?::?\d\d)?)?(?<bc> BC)?$/;
@@ -15,8 +16,8 @@ function days(year: number, month: number, day: number): number {
  * the column cuts them, so two states in one microsecond are a tie.
  */
 export class TimestampReader {
-  #dayText = '';
-  #dayMicros = 0;
+  /** By the day's text: the days of one batch are few. */
+  readonly #days = new Map<string, number>();
 
   /** A number where it is exact, else a bigint; undefined for a text of another form. */
   micros(text: string): number | bigint | undefined {
@@ -42,14 +43,18 @@ export class TimestampReader {
       if (zone !== '+00' && zone !== 'Z' && zone !== '+00:00') return undefined;
     }
     const day = text.slice(0, 10);
-    if (day !== this.#dayText) {
-      const micros = general(day);
-      if (typeof micros !== 'number') return undefined;
-      this.#dayText = day;
-      this.#dayMicros = micros;
-    }
+    const dayMicros = this.#days.get(day) ?? this.#read(day);
+    if (dayMicros === undefined) return undefined;
     const seconds = two(text, 11) * 3600 + two(text, 14) * 60 + two(text, 17);
-    return this.#dayMicros + seconds * 1_000_000 + fraction;
+    return dayMicros + seconds * 1_000_000 + fraction;
+  }
+
+  #read(day: string): number | undefined {
+    const micros = general(day);
+    if (typeof micros !== 'number') return undefined;
+    if (this.#days.size >= MAX_DAYS) this.#days.clear();
+    this.#days.set(day, micros);
+    return micros;
   }
 }
 

@@ -1,8 +1,9 @@
-import type { DecodedRecord, DecodedValue } from '../apply/contracts.ts';
+import type { DecodedRecord, DecodedValue, TextSink } from '../apply/contracts.ts';
 import { DayTexts } from './calendar.ts';
 import { type Cursor, MalformedValue } from './cursor.ts';
+import { decodeLimits } from './limits.ts';
 import { type Read, scalarReader } from './scalars.ts';
-import type { AvroField, AvroSchema, NamedSchemas, ParsedSchema } from './schema.ts';
+import { type AvroField, type AvroSchema, isAbsentBranch, type NamedSchemas, type ParsedSchema } from './schema.ts';
 
 /**
  * Schemas become closures that read straight from the record's bytes into the values PostgreSQL takes.
@@ -19,16 +20,44 @@ export function compile({ root, named }: ParsedSchema): Read {
   return new Compiler(named).reader(root);
 }
 
+/**
+ * Reads the fields of a record one by one, those in `asText` into sinks. Undefined for a schema that is no record. Generated code, for
+ * the reason that `recordBuilder` gives; nothing of the schema goes into it.
+ */
+export function compileFields({ root, named }: ParsedSchema, asText: readonly boolean[]): ReadFields | undefined {
+  const record = root.kind === 'ref' ? named.get(root.name) : root;
+  if (record?.kind !== 'record') return undefined;
+  const compiler = new Compiler(named);
+  const readers = record.fields.map(({ schema }, i) => (asText[i] === true ? compiler.writer(schema) : compiler.reader(schema)));
+  const steps = readers.map((_, i) => (asText[i] === true ? `readers[${i}](c, sinks[${i}]);` : `values[${i}] = readers[${i}](c);`));
+  return new Function('readers', `return (c, sinks, values) => { ${steps.join(' ')} };`)(readers) as ReadFields;
+}
+
+/** No bytes, and no value: what a record does not say is not null. */
+const absent: Read = () => undefined as unknown as DecodedValue;
+
+export type ReadFields = (c: Cursor, sinks: readonly (TextSink | undefined)[], values: DecodedValue[]) => void;
+type Write = (c: Cursor, sink: TextSink) => void;
+
 class Compiler {
   readonly #named: NamedSchemas;
   readonly #records = new Map<string, { read: Read | undefined }>();
   readonly #days = new DayTexts();
+  #depth = 0;
 
   constructor(named: NamedSchemas) {
     this.#named = named;
   }
 
   reader(schema: AvroSchema): Read {
+    // Types that name one another lie deeper than the text nests; no value of a deeper one would be read.
+    if (++this.#depth > decodeLimits.maxDepth) throw new Error(`its types are nested deeper than ${decodeLimits.maxDepth}`);
+    const read = this.#reader(schema);
+    this.#depth--;
+    return read;
+  }
+
+  #reader(schema: AvroSchema): Read {
     switch (schema.kind) {
       case 'array':
         return this.#array(schema.items);
@@ -43,6 +72,21 @@ class Compiler {
       default:
         return scalarReader(schema, this.#days);
     }
+  }
+
+  /** Of a scalar or a nullable one: the value goes into a sink. */
+  writer(schema: AvroSchema): Write {
+    if (schema.kind === 'string') return (c, sink) => c.textTo(sink);
+    if (schema.kind === 'union') {
+      const writers = schema.branches.map((branch) => this.writer(branch));
+      return (c, sink) => {
+        const branch = writers[c.int()];
+        if (branch === undefined) throw new MalformedValue('a union has no such branch');
+        branch(c, sink);
+      };
+    }
+    const read = this.reader(schema);
+    return (c, sink) => sink.push(read(c) as Parameters<TextSink['push']>[0]);
   }
 
   #array(items: AvroSchema): Read {
@@ -65,12 +109,16 @@ class Compiler {
   }
 
   #union(branches: readonly AvroSchema[]): Read {
-    const readers = branches.map((branch) => this.reader(branch));
+    const readers = branches.map((branch) => (this.#isAbsent(branch) ? absent : this.reader(branch)));
     return (c) => {
       const branch = readers[c.int()];
       if (branch === undefined) throw new MalformedValue('a union has no such branch');
       return branch(c);
     };
+  }
+
+  #isAbsent(branch: AvroSchema): boolean {
+    return isAbsentBranch(branch.kind === 'ref' ? (this.#named.get(branch.name) ?? branch) : branch);
   }
 
   #record(name: string, fields: readonly AvroField[]): Read {
@@ -82,9 +130,10 @@ class Compiler {
       fields.map((field) => this.reader(field.schema)),
     );
     const read: Read = (c) => {
-      c.enterRecord();
+      const before = c.pos;
+      c.enter(fields.length);
       const record = build(c);
-      c.leaveRecord();
+      c.leave(before, fields.length);
       return record;
     };
     self.read = read;
@@ -112,11 +161,14 @@ function recordBuilder(names: readonly string[], readers: readonly Read[]): (c: 
 }
 
 function eachItem(c: Cursor, item: () => void): void {
+  const start = c.pos;
+  c.enter();
   for (let count = c.blockCount(); count > 0; count = c.blockCount()) {
     for (; count > 0; count--) {
       const before = c.pos;
       item();
-      if (c.pos === before) c.emptyItem();
+      if (c.pos === before) c.empty(1);
     }
   }
+  c.leave(start);
 }

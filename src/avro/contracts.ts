@@ -19,4 +19,8 @@ export interface SchemaRegistry {
   byRef(ref: string, signal: AbortSignal): Promise<string | 'missing'>;
   /** Every id it has now, for carrying schemas ahead of their records. */
   refs(signal: AbortSignal): Promise<readonly string[]>;
+  /** The newest schema of a subject. */
+  newest(subject: string, signal: AbortSignal): Promise<string | 'missing'>;
+  /** Compatibility mode of a subject, or of the registry as a whole; undefined where it has none of its own. */
+  compatibility(subject: string | undefined, signal: AbortSignal): Promise<string | undefined>;
 }

@@ -1,4 +1,6 @@
 import { isUtf8 } from 'node:buffer';
+import type { TextSink } from '../apply/contracts.ts';
+import { decodeLimits } from './limits.ts';
 
 /** Why bytes are no Avro value; the decoder puts place and schema to it. */
 export class MalformedValue extends Error {
@@ -9,10 +11,7 @@ const REPLACEMENT = '\uFFFD';
 /** Strings up to this length are cut out of the body's text, when the body is small too. */
 const MAX_CUT_BYTES = 256;
 const MAX_CUT_BODY_BYTES = 4_096;
-/** Items that have no bytes could claim any count for nothing: this many a record. */
-const MAX_EMPTY_ITEMS = 100_000;
-/** Only a record that names itself nests deeper than its schema; each level takes a byte and a stack frame. */
-const MAX_DEPTH = 128;
+const { maxBodyBytes, maxValues, maxEmptyValues, maxDepth } = decodeLimits;
 
 /**
  * A reading position over one record's body. `end` is exclusive and lies inside a larger buffer, so
@@ -26,7 +25,8 @@ export class Cursor {
   /** The body as Latin-1, made for its first short string. */
   #body: string | undefined;
   #depth = 0;
-  #emptyItems = 0;
+  #values = 0;
+  #emptyValues = 0;
 
   constructor(bytes: Buffer, pos: number, end: number) {
     this.bytes = bytes;
@@ -35,15 +35,17 @@ export class Cursor {
     this.end = end;
   }
 
-  /** Starts over at another body. */
+  /** Starts over at another body. Throws when it is too large. */
   reset(bytes: Buffer, pos: number, end: number): void {
+    if (end - pos > maxBodyBytes) throw new MalformedValue(`it has ${end - pos} bytes, more than ${maxBodyBytes}`);
     this.bytes = bytes;
     this.#start = pos;
     this.pos = pos;
     this.end = end;
     this.#body = undefined;
     this.#depth = 0;
-    this.#emptyItems = 0;
+    this.#values = 0;
+    this.#emptyValues = 0;
   }
 
   #truncated(): never {
@@ -121,24 +123,36 @@ export class Cursor {
 
   /** Items in the next block of an array or map; 0 ends it. */
   blockCount(): number {
-    const count = Number(this.long());
-    if (count >= 0) return count;
+    let count = Number(this.long());
     // A negative count comes with the block's size, for readers that skip it.
-    this.length();
-    return -count;
+    if (count < 0) {
+      this.length();
+      count = -count;
+    }
+    this.#count(count);
+    return count;
   }
 
-  /** Counts an item that took no byte. */
-  emptyItem(): void {
-    if (++this.#emptyItems > MAX_EMPTY_ITEMS) throw new MalformedValue(`it has more than ${MAX_EMPTY_ITEMS} items without a byte`);
+  /** A record, array or map begins, or a record of so many fields. Those of the outermost are as many as its schema says. */
+  enter(fields = 0): void {
+    if (++this.#depth > maxDepth) throw new MalformedValue(`its values are nested deeper than ${maxDepth}`);
+    if (this.#depth > 1) this.#count(fields);
   }
 
-  enterRecord(): void {
-    if (++this.#depth > MAX_DEPTH) throw new MalformedValue(`records are nested deeper than ${MAX_DEPTH}`);
+  /** What began at `start` ends. */
+  leave(start: number, fields = 0): void {
+    if (--this.#depth > 0 && this.pos === start) this.empty(fields);
   }
 
-  leaveRecord(): void {
-    this.#depth--;
+  /** These took no byte: only their number bounds them. */
+  empty(values: number): void {
+    this.#emptyValues += values;
+    if (this.#emptyValues > maxEmptyValues) throw new MalformedValue(`it has more than ${maxEmptyValues} values without a byte`);
+  }
+
+  #count(values: number): void {
+    this.#values += values;
+    if (this.#values > maxValues) throw new MalformedValue(`it has more than ${maxValues} items and fields of nested records`);
   }
 
   /** Moves over `count` bytes and answers where they start. */
@@ -164,6 +178,19 @@ export class Cursor {
     // Node replaces what is not UTF-8. A replacement that was sent as such is valid; only then are the bytes looked at.
     if (text.includes(REPLACEMENT) && !isUtf8(this.bytes.subarray(start, end))) throw new MalformedValue('a string is not valid UTF-8');
     return text;
+  }
+
+  /** As `text`, into a sink, and mostly without a string in between. */
+  textTo(sink: TextSink): void {
+    const before = this.pos;
+    const length = this.length();
+    const start = this.pos;
+    if (sink.pushAscii(this.bytes, start, start + length)) {
+      this.pos = start + length;
+      return;
+    }
+    this.pos = before;
+    sink.push(this.text());
   }
 
   boolean(): boolean {

@@ -77,7 +77,7 @@ export class AvroDecoders implements RecordDecoders {
 
   async #load(ref: SchemaRef, signal: AbortSignal): Promise<RecordDecoder> {
     const text = await this.#text(ref, signal);
-    const decoder = recordDecoder(text, `schema ${ref} of ${this.#options.registry.name}`);
+    const decoder = recordDecoder(text, `schema ${ref} of ${this.#options.registry.name}`, ref);
     // Asked last: the conflict may be found while this is under way.
     const refused = this.#refused.get(ref);
     if (refused !== undefined) throw refused;
@@ -113,7 +113,7 @@ export class AvroDecoders implements RecordDecoders {
   #unknown(ref: SchemaRef): FarshoreError {
     return new FarshoreError('schema_unknown', `${this.#options.registry.name} does not know schema ${ref}`, {
       place: `schema ${ref}`,
-      hint: 'Register the schema under this id, then resume the partition.',
+      hint: 'Register the schema under this id, then retry its records: farshore rejected retry --reason schema_unknown',
     });
   }
 }

@@ -17,8 +17,10 @@ export function toExactJson(value: DecodedValue): string {
     default:
       if (value === null) return 'null';
       if (Buffer.isBuffer(value)) return `"${value.toString('base64')}"`;
-      if (Array.isArray(value)) return `[${value.map(toExactJson).join(',')}]`;
+      if (Array.isArray(value)) return `[${value.map((item) => toExactJson(item ?? null)).join(',')}]`;
       return `{${Object.entries(value)
+        // An absent field (the branch `Absent`) is not in the document.
+        .filter(([, field]) => field !== undefined)
         .map(([name, field]) => `${JSON.stringify(name)}:${toExactJson(field as DecodedValue)}`)
         .join(',')}}`;
   }

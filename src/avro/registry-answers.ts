@@ -44,5 +44,8 @@ export const subjectsAnswer = (json: unknown): readonly string[] | undefined =>
 export const versionsAnswer = (json: unknown): readonly number[] | undefined =>
   Array.isArray(json) && json.every(isVersion) ? json : undefined;
 
+export const compatibilityAnswer = (json: unknown): string | undefined =>
+  isFields(json) && typeof json.compatibilityLevel === 'string' ? json.compatibilityLevel : undefined;
+
 /** A registry says itself that it has no such thing; a 404 of a proxy or of another server says nothing. */
 export const saysMissing = (json: unknown): boolean => isFields(json) && typeof json.error_code === 'number';

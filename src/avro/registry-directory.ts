@@ -28,6 +28,9 @@ export function directoryRegistry(folder: string): SchemaRegistry {
       known = await schemaFiles(folder);
       return [...known.keys()];
     },
+    newest: (subject) => newestIn(folder, subject),
+    // A folder accepts whatever is put into it.
+    compatibility: async () => undefined,
   };
 }
 
@@ -55,6 +58,18 @@ async function schemaFiles(folder: string): Promise<ReadonlyMap<string, string>>
     }
   }
   return files;
+}
+
+/** Plain `{id}.avsc` files belong to no subject. */
+async function newestIn(folder: string, subject: string): Promise<string | 'missing'> {
+  const found = (await entriesOf(folder)).some((entry) => entry.isDirectory() && entry.name === subject);
+  if (!found) return 'missing';
+  const versions = (await entriesOf(join(folder, subject))).flatMap(({ name }) => /^(\d+)\.avsc$/.exec(name)?.[1] ?? []);
+  const newest = versions.toSorted((a, b) => Number(b) - Number(a))[0];
+  if (newest === undefined) return 'missing';
+  const id = (await readIds(folder))[`${subject}/${newest}`];
+  if (!isId(id)) throw unusable(`ids.json has no id for ${subject}/${newest}.avsc`, join(folder, subject, `${newest}.avsc`));
+  return String(id);
 }
 
 // As wide as the four bytes in front of a record.

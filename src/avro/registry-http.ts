@@ -1,6 +1,7 @@
 import { FarshoreError } from '../model/errors.ts';
 import type { HttpGet, SchemaRegistry } from './contracts.ts';
 import {
+  compatibilityAnswer,
   jsonOf,
   type Reference,
   type SchemaAnswer,
@@ -61,6 +62,20 @@ class HttpRegistry implements SchemaRegistry {
       }
     }
     return [...ids];
+  }
+
+  async newest(subject: string, signal: AbortSignal): Promise<string | 'missing'> {
+    const answer = await this.#ask(`/subjects/${encodeURIComponent(subject)}/versions/latest`, schemaAnswer, signal);
+    if (answer === 'missing' || answer.id === undefined) return 'missing';
+    if (answer.type !== 'AVRO')
+      throw new FarshoreError('schema_unusable', `The newest schema of ${subject} is ${answer.type}, not Avro`, { place: subject });
+    return String(answer.id);
+  }
+
+  async compatibility(subject: string | undefined, signal: AbortSignal): Promise<string | undefined> {
+    const path = subject === undefined ? '/config' : `/config/${encodeURIComponent(subject)}`;
+    const mode = await this.#ask(path, compatibilityAnswer, signal);
+    return mode === 'missing' ? undefined : mode;
   }
 
   /** Undefined for a schema that is not Avro, or gone. */

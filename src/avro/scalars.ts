@@ -2,6 +2,7 @@ import type { DecodedValue } from '../apply/contracts.ts';
 import { clockText, type DayTexts, fractionText, momentText } from './calendar.ts';
 import { type Cursor, MalformedValue } from './cursor.ts';
 import { decimalText } from './decimal.ts';
+import { decodeLimits } from './limits.ts';
 import type { AvroSchema } from './schema.ts';
 
 export type Read = (cursor: Cursor) => DecodedValue;
@@ -64,7 +65,7 @@ function longReader(logical: string | undefined, days: DayTexts): Read {
     case 'time-micros':
       return (c) => timeOfDay(c.long(), 1_000_000, 6);
     default:
-      return (c) => BigInt(c.long());
+      return (c) => c.long();
   }
 }
 
@@ -104,6 +105,7 @@ function fixedReader(size: number, logical: string | undefined, scale: number): 
 function decimalAt(c: Cursor, size: number, scale: number): string {
   // No bytes are no number: Java's reader refuses them too.
   if (size === 0) throw new MalformedValue('a decimal has no bytes');
+  if (size > decodeLimits.maxDecimalBytes) throw new MalformedValue(`a decimal has more than ${decodeLimits.maxDecimalBytes} bytes`);
   const start = c.take(size);
   return decimalText(c.bytes, start, start + size, scale);
 }

@@ -1,6 +1,7 @@
 import avro from 'avsc';
 import type { FieldShape } from '../apply/contracts.ts';
 import { FarshoreError } from '../model/errors.ts';
+import { decodeLimits } from './limits.ts';
 
 /** A schema as a closed union, names in full, logical types that Farshore knows beside their base type. */
 export type AvroSchema =
@@ -66,11 +67,15 @@ const LOGICAL: Readonly<Record<string, readonly string[]>> = {
 /** Reads a schema text, with its references in front of it when there are any. Throws `schema_unusable`. */
 export function parseSchema(text: string, references: readonly string[], place: string): ParsedSchema {
   try {
+    withinLength(text, references);
+    let fields = 0;
     const registry: Record<string, avro.Type> = {};
     const named = new Map<string, AvroSchema>();
     let root: AvroSchema | undefined;
     for (const one of [...references, text]) {
-      const json = withoutDefaults(JSON.parse(one) as Json);
+      const json = withoutDefaults(JSON.parse(one) as Json, 0);
+      fields += fieldsIn(json);
+      if (fields > maxSchemaFields) throw new Error(`it has more than ${maxSchemaFields} fields`);
       // avsc knows the rules of names and unions; what it takes is a schema.
       avro.Type.forSchema(json as avro.Schema, { registry, wrapUnions: 'always' });
       root = read(json, '', named);
@@ -80,6 +85,21 @@ export function parseSchema(text: string, references: readonly string[], place: 
   } catch (error) {
     throw unusableSchema(error, place);
   }
+}
+
+const { maxSchemaLength, maxSchemaFields, maxSchemaDepth, maxScale } = decodeLimits;
+
+function withinLength(text: string, references: readonly string[]): void {
+  const length = references.reduce((sum, one) => sum + one.length, text.length);
+  if (length > maxSchemaLength) throw new Error(`it has ${length} characters, more than ${maxSchemaLength}`);
+}
+
+/** Of all records in it. Its depth was looked at before. */
+function fieldsIn(json: Json): number {
+  if (typeof json !== 'object' || json === null) return 0;
+  if (Array.isArray(json)) return json.reduce((sum: number, one) => sum + fieldsIn(one as Json), 0);
+  const { type = null, fields = null, items = null, values = null } = json as JsonObject;
+  return (Array.isArray(fields) ? fields.length : 0) + fieldsIn(type) + fieldsIn(fields) + fieldsIn(items) + fieldsIn(values);
 }
 
 export const unusableSchema = (error: unknown, place: string): FarshoreError =>
@@ -94,12 +114,17 @@ export const unusableSchema = (error: unknown, place: string): FarshoreError =>
  * with defaults that are not valid (`"null"` for null), and JSON's numbers lose those of wide longs: neither is a
  * reason to stop.
  */
-function withoutDefaults(json: Json): Json {
-  if (Array.isArray(json)) return json.map((item) => withoutDefaults(item as Json));
+function withoutDefaults(json: Json, depth: number): Json {
+  // A type inside another is at most three deeper: `fields`, the field, its `type`.
+  if (depth > 3 * maxSchemaDepth) throw new Error(`its types are nested deeper than ${maxSchemaDepth}`);
+  if (Array.isArray(json)) return json.map((item) => withoutDefaults(item as Json, depth + 1));
   if (typeof json !== 'object' || json === null) return json;
   const { default: _default, ...rest } = json as JsonObject;
   return Object.fromEntries(
-    Object.entries(rest).map(([key, value]) => [key, ['type', 'fields', 'items', 'values'].includes(key) ? withoutDefaults(value) : value]),
+    Object.entries(rest).map(([key, value]) => [
+      key,
+      ['type', 'fields', 'items', 'values'].includes(key) ? withoutDefaults(value, depth + 1) : value,
+    ]),
   );
 }
 
@@ -161,6 +186,8 @@ function logicalOf(kind: string, object: JsonObject, size = Number.POSITIVE_INFI
   if (logical !== 'decimal') return { logical };
   const { precision, scale = 0 } = object;
   const valid = isCount(precision) && precision > 0 && isCount(scale) && scale <= precision && precision <= digitsOf(size);
+  // The specification allows any scale; to read the bytes as a type of their own instead would be a guess.
+  if (valid && scale > maxScale) throw new Error(`a decimal has a scale of ${scale}, more than ${maxScale}`);
   return valid ? { logical, precision, scale } : { logical: undefined };
 }
 
@@ -196,22 +223,65 @@ function fullName(name: string, own: string | undefined, enclosing: string, name
 
 export const isRecordSchema = ({ root, named }: ParsedSchema): boolean => resolved(root, named).kind === 'record';
 
+/** Full name of a record schema, undefined for any other. */
+export function recordName({ root, named }: ParsedSchema): string | undefined {
+  const schema = resolved(root, named);
+  return schema.kind === 'record' ? schema.name : undefined;
+}
+
+/** The branch that says a field is not in this record: an empty record of that name. */
+export const isAbsentBranch = (schema: AvroSchema): boolean =>
+  schema.kind === 'record' && schema.fields.length === 0 && /(^|\.)Absent$/.test(schema.name);
+
 /** Fields of a record schema as a table sees them; any other schema is one field without a name. */
 export function fieldShapes({ root, named }: ParsedSchema): readonly FieldShape[] {
   const record = resolved(root, named);
   const fields = record.kind === 'record' ? record.fields : [{ name: '', schema: record, doc: undefined }];
+  return shapesOf(fields, named, record.kind === 'record' ? [record.name] : []);
+}
+
+/** `inside` names the records around: one that holds itself is described once. */
+function shapesOf(fields: readonly AvroField[], named: NamedSchemas, inside: readonly string[]): readonly FieldShape[] {
   return fields.map(({ name, schema, doc }) => {
-    const branches = schema.kind === 'union' ? schema.branches : [schema];
-    const values = branches.filter((branch) => branch.kind !== 'null');
-    const nullable = values.length < branches.length;
+    const branches = (schema.kind === 'union' ? schema.branches : [schema]).map((branch) => resolved(branch, named));
+    const isUnion = schema.kind === 'union';
+    const values = branches.filter((branch) => branch.kind !== 'null' && !(isUnion && isAbsentBranch(branch)));
+    const nullable = branches.some(({ kind }) => kind === 'null');
+    const mayBeAbsent = isUnion && branches.some(isAbsentBranch);
     const [only, ...others] = values;
-    const shape = { name, logical: undefined, precision: undefined, scale: undefined, nullable, doc };
+    const shape = {
+      name,
+      logical: undefined,
+      precision: undefined,
+      scale: undefined,
+      nullable,
+      doc,
+      ...(mayBeAbsent ? { mayBeAbsent } : {}),
+    };
     if (only === undefined) return { ...shape, avro: 'null' };
     if (others.length > 0) return { ...shape, avro: 'union' };
-    const value = resolved(only, named);
-    const { logical, precision, scale } = value as { logical?: string; precision?: number; scale?: number };
-    return { ...shape, avro: value.kind, logical, precision, scale };
+    const { logical, precision, scale } = only as { logical?: string; precision?: number; scale?: number };
+    const found: FieldShape = { ...shape, avro: only.kind, logical, precision, scale };
+    const inner = only.kind === 'array' ? recordIn(only.items, named) : only;
+    if (inner?.kind !== 'record' || inside.includes(inner.name)) return found;
+    return withFields(found, () => shapesOf(inner.fields, named, [...inside, inner.name]));
   });
+}
+
+/** Looked at only when it is asked for: records that name each other could be written out without end. */
+function withFields(shape: FieldShape, fields: () => readonly FieldShape[]): FieldShape {
+  let known: readonly FieldShape[] | undefined;
+  const get = (): readonly FieldShape[] => {
+    known ??= fields();
+    return known;
+  };
+  return Object.defineProperty(shape, 'fields', { get, enumerable: true });
+}
+
+/** The record that an item is, also as the only branch beside null. */
+function recordIn(items: AvroSchema, named: NamedSchemas): AvroSchema | undefined {
+  const branches = items.kind === 'union' ? items.branches.filter(({ kind }) => kind !== 'null') : [items];
+  return branches.length === 1 ? resolved(branches[0]!, named) : undefined;
 }
 
 const resolved = (schema: AvroSchema, named: NamedSchemas): AvroSchema =>

@@ -1,14 +1,19 @@
 import { Command, CommanderError } from 'commander';
+import { auditVerb } from './audit.ts';
 import { checkVerb } from './check.ts';
 import { completionVerb } from './completion.ts';
 import { configVerb } from './config.ts';
+import { cutoverVerb } from './cutover.ts';
 import { reportError } from './error-text.ts';
 import { initVerb } from './init.ts';
 import { type CliIo, exitCodes } from './io.ts';
 import { lagVerb } from './lag.ts';
 import { migrateVerb } from './migrate.ts';
 import { partitionVerb } from './partition.ts';
+import { rejectedVerb } from './rejected.ts';
 import { runVerb } from './run.ts';
+import { schemaVerb } from './schema.ts';
+import { shadowVerb } from './shadow.ts';
 import { statusVerb } from './status.ts';
 
 /** Runs one command line (without node and script) and answers the exit code; never rejects. */
@@ -39,6 +44,11 @@ function farshoreProgram(io: CliIo, finish: (code: number) => void): Command {
     statusVerb(io),
     lagVerb(io),
     partitionVerb(io),
+    rejectedVerb(io),
+    schemaVerb(io, finish),
+    auditVerb(io),
+    shadowVerb(io),
+    cutoverVerb(io),
     migrateVerb(io),
     configVerb(io),
     initVerb(io),

@@ -14,6 +14,8 @@ interface Completion {
   /** Verbs before the word to complete, such as `partition resume`; empty at the top. */
   readonly verb: string;
   readonly words: readonly string[];
+  /** What --output takes. */
+  readonly outputs: readonly string[];
 }
 
 function completions(command: Command, verb: readonly string[] = []): readonly Completion[] {
@@ -23,15 +25,15 @@ function completions(command: Command, verb: readonly string[] = []): readonly C
     ...command.options.flatMap(({ long }) => (long === undefined || long === null ? [] : [long])),
     '--help',
   ];
-  return [{ verb: verb.join(' '), words }, ...command.commands.flatMap((child) => completions(child, [...verb, child.name()]))];
+  const outputs = command.options.find(({ long }) => long === '--output')?.argChoices ?? [];
+  return [{ verb: verb.join(' '), words, outputs }, ...command.commands.flatMap((child) => completions(child, [...verb, child.name()]))];
 }
 
 // Written so that zsh runs it too, through its bashcompinit.
 const bash = (verbs: string, cases: string): string => `_farshore() {
-  local current="\${COMP_WORDS[COMP_CWORD]}" previous="\${COMP_WORDS[COMP_CWORD-1]}" verb="" next word words=""
+  local current="\${COMP_WORDS[COMP_CWORD]}" previous="\${COMP_WORDS[COMP_CWORD-1]}" verb="" next word words="" outputs=""
   case "$previous" in
     --config|--token-file) COMPREPLY=($(compgen -f -- "$current")); return ;;
-    -o|--output) COMPREPLY=($(compgen -W "human json" -- "$current")); return ;;
     --stage) COMPREPLY=($(compgen -W "mirror apply" -- "$current")); return ;;
   esac
   for word in "\${COMP_WORDS[@]:1:COMP_CWORD-1}"; do
@@ -41,6 +43,7 @@ const bash = (verbs: string, cases: string): string => `_farshore() {
   case "$verb" in
 ${cases}
   esac
+  case "$previous" in -o|--output) words="$outputs" ;; esac
   COMPREPLY=($(compgen -W "$words" -- "$current"))
 }
 complete -o default -F _farshore farshore
@@ -48,7 +51,7 @@ complete -o default -F _farshore farshore
 
 function completionScript(shell: 'bash' | 'zsh', program: Command): string {
   const all = completions(program);
-  const cases = all.map(({ verb, words }) => `    "${verb}") words="${words.join(' ')}" ;;`);
+  const cases = all.map(({ verb, words, outputs }) => `    "${verb}") words="${words.join(' ')}" outputs="${outputs.join(' ')}" ;;`);
   const script = bash(all.map(({ verb }) => verb).join('|'), cases.join('\n'));
   return shell === 'bash' ? script : `#compdef farshore\nautoload -U +X bashcompinit && bashcompinit\n${script}`;
 }

@@ -3,7 +3,7 @@ import { withoutFinalLineBreak } from '../config/interpolate.ts';
 import { parseListen } from '../config/listen.ts';
 import { loadAdmin } from '../config/load.ts';
 import { Secret } from '../config/secret.ts';
-import type { DaemonStatus } from '../model/status.ts';
+import type { DaemonStatus, OffsetsView, RecordedAction } from '../model/status.ts';
 import { CliError, type CliIo, UsageError } from './io.ts';
 
 export interface DaemonOptions {
@@ -37,6 +37,20 @@ export class DaemonClient {
 
   async status(): Promise<DaemonStatus> {
     return (await this.#exchange('GET', '/api/status')) as DaemonStatus;
+  }
+
+  async actions(query: Readonly<Record<string, string>>): Promise<{ readonly actions: readonly RecordedAction[] }> {
+    return (await this.#exchange('GET', `/api/partitions/log?${new URLSearchParams(query)}`)) as {
+      readonly actions: readonly RecordedAction[];
+    };
+  }
+
+  async get(path: string, query: Readonly<Record<string, string>> = {}): Promise<unknown> {
+    return await this.#exchange('GET', `${path}?${new URLSearchParams(query)}`);
+  }
+
+  async offsets(query: Readonly<Record<string, string>>): Promise<OffsetsView> {
+    return (await this.#exchange('GET', `/api/offsets?${new URLSearchParams(query)}`)) as OffsetsView;
   }
 
   async post(path: string, body: unknown): Promise<unknown> {

@@ -48,7 +48,7 @@ apply:
     - topic: billing.accounts
 
 limits:
-  bufferBytes: 134217728
+  bufferBytes: 67108864
 
 admin:
   # Health, metrics, API and status page. Other addresses than loopback need a token.

@@ -19,6 +19,8 @@ export interface CliIo {
   /** Aborted by the first SIGTERM or SIGINT. */
   readonly signal: AbortSignal;
   readonly send: (url: string, request: HttpRequest) => Promise<HttpAnswer>;
+  /** Asks the person at the terminal; undefined where nobody is there to answer. */
+  readonly prompt: ((question: string) => Promise<string>) | undefined;
   readonly daemon: DaemonParts;
   /** Farshore's version. */
   readonly version: string;

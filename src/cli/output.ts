@@ -20,6 +20,9 @@ const codes = { red: 31, green: 32, yellow: 33, dim: 2, bold: 1 } as const;
 export const painter = (color: boolean): Paint =>
   color ? (style, text) => `\u001b[${codes[style]}m${text}\u001b[0m` : (_style, text) => text;
 
+/** Data of strangers: nothing of it reaches the terminal as a control sequence. */
+export const printable = (text: string): string => text.replaceAll(/\p{Cc}/gu, '·');
+
 /** Left-aligned columns, two blanks apart; the last one is not padded. */
 export function textTable(rows: readonly (readonly string[])[]): string {
   const widths: number[] = [];

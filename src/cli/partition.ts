@@ -3,7 +3,7 @@ import { parseTopicPartition } from '../model/partition.ts';
 import { type DaemonOptions, daemonClient, withDaemon } from './daemon-client.ts';
 import type { CliIo } from './io.ts';
 import { type OutputOptions, painter, withOutput, writeValue } from './output.ts';
-import { partitionTable, stageRows } from './status-text.ts';
+import { actionsTable, partitionTable, stageRows } from './status-text.ts';
 
 interface Target {
   readonly topic: string;
@@ -26,6 +26,7 @@ export function partitionVerb(io: CliIo): Command {
   return new Command('partition')
     .description('see, pause and resume partitions')
     .addCommand(listVerb(io))
+    .addCommand(logVerb(io))
     .addCommand(pauseVerb(io))
     .addCommand(resumeVerb(io));
 }
@@ -36,6 +37,23 @@ const listVerb = (io: CliIo): Command =>
   ).action(async (options: OutputOptions & DaemonOptions) => {
     const { partitions } = await daemonClient(io, options).status();
     writeValue(io, options, stageRows(partitions), (rows) => partitionTable(rows, painter(io.color)));
+  });
+
+const logVerb = (io: CliIo): Command =>
+  withOutput(
+    withDaemon(
+      new Command('log')
+        .description('who paused and resumed what, and which offsets were given up by it; the newest first')
+        .addArgument(new Argument('[TOPIC[:N]]', 'only this topic, as named in the region, or one partition of it').argParser(parseTarget))
+        .option('--limit <number>', 'how many at most', parseLimit, '100'),
+    ),
+  ).action(async (target: Target | undefined, options: OutputOptions & DaemonOptions & { readonly limit: string }) => {
+    const { actions } = await daemonClient(io, options).actions({
+      ...(target === undefined ? {} : { topic: target.topic }),
+      ...(target?.partition === undefined ? {} : { partition: String(target.partition) }),
+      limit: options.limit,
+    });
+    writeValue(io, options, actions, actionsTable);
   });
 
 const pauseVerb = (io: CliIo): Command =>
@@ -89,6 +107,11 @@ function parseFrom(text: string): string {
   if (text === 'earliest') return text;
   if (!/^\d{1,18}$/.test(text)) throw new InvalidArgumentError('Write earliest or an offset.');
   return BigInt(text).toString();
+}
+
+function parseLimit(text: string): string {
+  if (!/^[1-9]\d{0,3}$/.test(text)) throw new InvalidArgumentError('Write a number from 1 to 9999.');
+  return text;
 }
 
 const targetText = ({ topic, partition }: Target): string => (partition === undefined ? topic : `${topic}:${partition}`);

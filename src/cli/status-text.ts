@@ -1,4 +1,4 @@
-import type { DaemonStatus, LagValue, PartitionStatus, StageStatus } from '../model/status.ts';
+import type { DaemonStatus, LagValue, LostRange, PartitionStatus, RecordedAction, StageStatus } from '../model/status.ts';
 import { type Paint, textTable } from './output.ts';
 
 /** Seconds as a person reads them; unknown is a word of its own and never 0. */
@@ -45,14 +45,30 @@ export function statusText(status: DaemonStatus, paint: Paint): string {
       ]),
       ['heartbeat', heartbeatText(status.heartbeat)],
       ['records', `${status.counters.mirroredRecords} mirrored, ${status.counters.appliedRecords} applied since the start`],
+      ['rejected', rejectedText(status.rejected)],
       ['partitions', countsText(rows)],
       ['lag', worstLagText(status.partitions)],
     ]),
     ...held.map(heldText(paint)),
+    ...status.tables
+      .filter(({ needsFullAudit }) => needsFullAudit)
+      .map(({ table, topic }) => `\n${paint('yellow', 'needs full audit')} table ${table} of ${topic}: deletes may have been missed\n`),
     ...tables.map(
       ({ table, topic, reason }) => `\n${paint('red', 'stopped')} table ${table} of ${topic}${reason === null ? '' : `: ${reason}`}\n`,
     ),
   ].join('');
+}
+
+function rejectedText(rejected: DaemonStatus['rejected']): string {
+  if (rejected === null) return 'unknown';
+  const listed = (count: 'records' | 'parked') =>
+    rejected.flatMap((one) => (one[count] === 0 ? [] : [`${one[count]} of ${one.table}`])).join(', ');
+  const [kept, parked] = [listed('records'), listed('parked')];
+  const lines = [
+    ...(kept === '' ? [] : [`${kept} kept · farshore rejected list`]),
+    ...(parked === '' ? [] : [`${parked} parked · farshore rejected list --parked`]),
+  ];
+  return lines.length === 0 ? 'none kept' : lines.join('; ');
 }
 
 function heartbeatText({ latencySeconds, ageSeconds }: DaemonStatus['heartbeat']): string {
@@ -101,8 +117,9 @@ const heldText =
     const code = status.code === null ? '' : ` [${status.code}]`;
     const since = status.since === null ? '' : ` since ${status.since}`;
     const message = status.message === null ? '' : `  ${status.message}\n`;
+    const lost = status.lost === undefined ? '' : `  lost: ${lostText(status.lost)}\n`;
     const next = status.hint === null ? '' : `  next: ${status.hint}\n`;
-    return `\n${state} ${topic}:${partition} ${stage}${code}${since}\n${message}${next}`;
+    return `\n${state} ${topic}:${partition} ${stage}${code}${since}\n${message}${lost}${next}`;
   };
 
 export const lagTable = (partitions: readonly Pick<PartitionStatus, 'topic' | 'partition' | 'lag'>[]): string =>
@@ -131,3 +148,25 @@ export function partitionTable(rows: readonly StageRow[], paint: Paint): string 
   const held = rows.filter(({ status }) => status.state === 'stopped' || status.state === 'paused');
   return table + held.map(heldText(paint)).join('');
 }
+
+const lostText = ({ from, to }: LostRange): string => `offsets ${from} to ${BigInt(to) - 1n}, ${BigInt(to) - BigInt(from)} records at most`;
+
+export const actionsTable = (actions: readonly RecordedAction[]): string =>
+  actions.length === 0
+    ? 'nothing was paused or resumed yet\n'
+    : textTable([
+        ['AT', 'BY', 'ACTION', 'PARTITION', 'STAGE', 'CODE', 'GIVEN UP', 'OPTIONS'],
+        ...actions.map(({ at, by, action, topic, partition, stage, code, lost, options }) => [
+          at,
+          by,
+          action,
+          `${topic}:${partition}`,
+          stage,
+          code ?? '',
+          lost === null ? '' : lostText(lost),
+          Object.entries(options)
+            .filter(([, value]) => value !== false)
+            .map(([name, value]) => (value === true ? name : `${name}=${value}`))
+            .join(' '),
+        ]),
+      ]);

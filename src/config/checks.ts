@@ -1,6 +1,7 @@
 import { reservedTopicReason } from '../model/topic-patterns.ts';
 import { isLoopback, parseListen } from './listen.ts';
 import type { Problem } from './problems.ts';
+import { shadowChecks } from './shadow-checks.ts';
 import { tableChecks } from './table-checks.ts';
 import type { Path, YamlSource } from './yaml-source.ts';
 
@@ -71,6 +72,7 @@ export function crossChecks(source: YamlSource): readonly Problem[] {
   sizeChecks(written);
   adminChecks(written, ['admin']);
   tableChecks(written);
+  shadowChecks(written);
   return written.problems;
 }
 
@@ -85,9 +87,16 @@ function exactlyOne(written: Written, parent: Path, key: string, keyFile: string
 
 function saslChecks(written: Written, path: Path): void {
   if (!written.isMap(path)) return;
-  exactlyOne(written, path, 'password', 'passwordFile');
   const mechanism = written.text([...path, 'mechanism']);
-  if (mechanism !== undefined && mechanism !== 'oauthbearer' && !written.source.has([...path, 'username'])) {
+  const oauth = mechanism === 'oauthbearer';
+  if (oauth) exactlyOne(written, path, 'tokenCommand', 'tokenFile');
+  else exactlyOne(written, path, 'password', 'passwordFile');
+  for (const key of oauth ? ['username', 'password', 'passwordFile'] : ['tokenFile', 'tokenCommand']) {
+    if (mechanism !== undefined && written.source.has([...path, key])) {
+      written.reportKey([...path, key], `${key} is not for ${mechanism}`, 'remove it');
+    }
+  }
+  if (mechanism !== undefined && !oauth && !written.source.has([...path, 'username'])) {
     written.reportKey(path, `${path.join('.')}.username is missing`);
   }
 }
@@ -137,9 +146,9 @@ function nameChecks(written: Written): void {
 }
 
 function sizeChecks(written: Written): void {
-  const cycle = written.number(['mirror', 'maxCycleBytes'], 33_554_432);
-  const partition = written.number(['mirror', 'maxPartitionFetchBytes'], 4_194_304);
-  const buffer = written.number(['limits', 'bufferBytes'], 134_217_728);
+  const cycle = written.number(['mirror', 'maxCycleBytes'], 16_777_216);
+  const partition = written.number(['mirror', 'maxPartitionFetchBytes'], 8_388_608);
+  const buffer = written.number(['limits', 'bufferBytes'], 67_108_864);
   const place = (a: Path, b: Path): Path => (written.source.has(a) ? a : b);
   if (cycle !== undefined && partition !== undefined && partition > cycle) {
     const at = place(['mirror', 'maxPartitionFetchBytes'], ['mirror', 'maxCycleBytes']);

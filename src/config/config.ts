@@ -1,5 +1,7 @@
+import type { TableEntry } from '../apply/table-entry.ts';
 import type { ConfigDocument } from './schema.ts';
 import type { Secret } from './secret.ts';
+import type { ShadowDocument } from './shadow-schema.ts';
 
 type DeepReadonly<T> = T extends Secret
   ? T
@@ -28,7 +30,17 @@ export interface FarshoreConfig {
     readonly database: DatabaseConfig;
   };
   readonly mirror: DeepReadonly<ConfigDocument['mirror']>;
-  readonly apply: Omit<DeepReadonly<ConfigDocument['apply']>, 'tables'> & { readonly tables: readonly TableEntry[] };
+  readonly apply: Omit<DeepReadonly<ConfigDocument['apply']>, 'tables'> & {
+    readonly tables: readonly (TableEntry & { readonly table: string })[];
+  };
+  readonly rejected: DeepReadonly<ConfigDocument['rejected']>;
+  readonly parked: DeepReadonly<ConfigDocument['parked']>;
+  readonly audit: DeepReadonly<ConfigDocument['audit']>;
+  readonly shadow: ShadowConfig | undefined;
+  readonly cutover: Omit<DeepReadonly<ConfigDocument['cutover']>, 'holdFile'> & {
+    /** Absolute. */
+    readonly holdFile: string | undefined;
+  };
   readonly limits: DeepReadonly<ConfigDocument['limits']>;
   readonly admin: AdminConfig;
   readonly lease: DeepReadonly<ConfigDocument['lease']>;
@@ -40,6 +52,7 @@ export interface KafkaConfig {
   readonly tls: TlsConfig | undefined;
   readonly sasl: SaslConfig | undefined;
   readonly clientId: string;
+  readonly rack: string | undefined;
   readonly requestTimeoutMs: number;
 }
 
@@ -51,12 +64,15 @@ export interface TlsConfig {
   readonly serverName: string | undefined;
 }
 
-interface SaslConfig {
+export interface SaslConfig {
   readonly mechanism: 'plain' | 'scram-sha-256' | 'scram-sha-512' | 'oauthbearer';
   /** Given for every mechanism but oauthbearer. */
   readonly username: string | undefined;
-  /** The password, or the token of oauthbearer. */
-  readonly password: Secret;
+  /** Given for every mechanism but oauthbearer. */
+  readonly password: Secret | undefined;
+  /** For oauthbearer one of the two; the token is a Secret with a file. */
+  readonly token: Secret | undefined;
+  readonly tokenCommand: readonly string[] | undefined;
 }
 
 export type RegistryConfig =
@@ -77,20 +93,21 @@ export interface DatabaseConfig {
   readonly lockTimeoutMs: number;
 }
 
-interface TableEntry {
-  readonly topic: string;
-  /** `schema.table` */
-  readonly table: string;
-  /** Undefined: the primary key of the table. */
-  readonly key: readonly string[] | undefined;
-  /** Fields that order two states of a row; undefined: the order of the log. */
-  readonly version: readonly string[] | undefined;
-  /** Column to field; undefined: the same names. */
-  readonly columns: Readonly<Record<string, string>> | undefined;
-}
-
 export interface AdminConfig {
   /** `host:port`; parseListen splits it. */
   readonly listen: string;
   readonly token: Secret | undefined;
+}
+
+export interface ShadowConfig extends Omit<DeepReadonly<ShadowDocument>, 'targets'> {
+  readonly targets: { readonly primary: ShadowTargetConfig; readonly region: ShadowTargetConfig };
+}
+
+export interface ShadowTargetConfig {
+  readonly url: string;
+  readonly host: string | undefined;
+  readonly allowPrivate: boolean;
+  readonly authorization: Secret | undefined;
+  readonly cookie: Secret | undefined;
+  readonly ca: Secret | undefined;
 }

@@ -1,4 +1,13 @@
-import type { AdminConfig, DatabaseConfig, FarshoreConfig, KafkaConfig, RegistryConfig, TlsConfig } from './config.ts';
+import type {
+  AdminConfig,
+  DatabaseConfig,
+  FarshoreConfig,
+  KafkaConfig,
+  RegistryConfig,
+  ShadowConfig,
+  ShadowTargetConfig,
+  TlsConfig,
+} from './config.ts';
 import type { AdminDocument, ConfigDocument } from './schema.ts';
 import type { Secret } from './secret.ts';
 import type { SecretFiles } from './secret-files.ts';
@@ -31,19 +40,41 @@ export function resolveConfig(document: ConfigDocument, { files, absolute }: Res
     mirror: document.mirror,
     apply: {
       ...document.apply,
-      tables: document.apply.tables.map((entry) => ({
-        topic: entry.topic,
-        table: entry.table === undefined ? defaultTable(entry.topic) : qualifiedTable(entry.table),
-        key: entry.key,
-        version: entry.version,
-        columns: entry.columns,
-      })),
+      tables: document.apply.tables.map(tableEntry),
     },
+    rejected: document.rejected,
+    parked: document.parked,
+    audit: document.audit,
+    shadow: document.shadow && shadowConfig(document.shadow, files),
+    cutover: { ...document.cutover, holdFile: document.cutover.holdFile === undefined ? undefined : absolute(document.cutover.holdFile) },
     limits: document.limits,
     admin: adminConfig(document.admin, files),
     lease: document.lease,
     log: document.log,
   };
+}
+
+/** The checks have seen that each choice was made once. */
+const tableEntry = (entry: ConfigDocument['apply']['tables'][number]): FarshoreConfig['apply']['tables'][number] =>
+  ({
+    ...entry,
+    table: entry.table === undefined ? defaultTable(entry.topic) : qualifiedTable(entry.table),
+  }) as FarshoreConfig['apply']['tables'][number];
+
+function shadowConfig(shadow: NonNullable<ConfigDocument['shadow']>, files: SecretFiles): ShadowConfig {
+  const target = (side: 'primary' | 'region'): ShadowTargetConfig => {
+    const { url, host, allowPrivate, authorization, cookie } = shadow.targets[side];
+    const fromFile = (key: string): Secret | undefined => files.get(['shadow', 'targets', side, key]);
+    return {
+      url,
+      host,
+      allowPrivate,
+      authorization: authorization ?? fromFile('authorizationFile'),
+      cookie: cookie ?? fromFile('cookieFile'),
+      ca: fromFile('caFile'),
+    };
+  };
+  return { ...shadow, targets: { primary: target('primary'), region: target('region') } };
 }
 
 export const adminConfig = (admin: AdminDocument, files: SecretFiles): AdminConfig => ({
@@ -59,9 +90,12 @@ function kafkaConfig(kafka: ConfigDocument['primary']['kafka'], files: SecretFil
     sasl: sasl && {
       mechanism: sasl.mechanism,
       username: sasl.username,
-      password: either(sasl.password, files.get([...path, 'sasl', 'passwordFile'])),
+      password: sasl.password ?? files.get([...path, 'sasl', 'passwordFile']),
+      token: files.get([...path, 'sasl', 'tokenFile']),
+      tokenCommand: sasl.tokenCommand,
     },
     clientId: kafka.clientId,
+    rack: kafka.rack,
     requestTimeoutMs: kafka.requestTimeoutMs,
   };
 }

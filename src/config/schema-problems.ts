@@ -83,7 +83,7 @@ function wrongValue(issue: Issue, path: Path, value: unknown): { readonly messag
     case 'invalid_value':
       return { message: `${what} must be one of ${issue.values.join(', ')}`, suggestion: meantWord(value, issue.values.map(String)) };
     case 'invalid_union':
-      return { message: `${what} must be a text or a list of texts` };
+      return { message: `${what} must be ${issue.message === 'Invalid input' ? 'a text or a list of texts' : issue.message}` };
     case 'too_small':
       if (issue.origin === 'string') return { message: `${what} is empty` };
       if (issue.origin === 'array') return { message: `${what} needs at least one entry` };

@@ -1,7 +1,12 @@
 import { z } from 'zod';
 import { isTopicName, isTopicPattern, reservedPatternReason, reservedTopicReason } from '../model/topic-patterns.ts';
+import { cronProblem } from '../schedule/cron.ts';
+import { auditSchema } from './audit-schema.ts';
+import { cutover } from './cutover-schema.ts';
 import { parseListen } from './listen.ts';
 import { Secret } from './secret.ts';
+import { shadowSchema } from './shadow-schema.ts';
+import { tableEntryMapping } from './table-entry-schema.ts';
 
 /**
  * Every key of the configuration file, its default and what it means. Types, the JSON Schema, messages and
@@ -80,6 +85,11 @@ const tableName = judged((value) =>
   /^[^\s.";]{1,63}(\.[^\s.";]{1,63})?$/.test(value) ? undefined : { message: 'a table is written table or schema.table, without quotes' },
 );
 
+const schedule = judged((value) => {
+  const problem = cronProblem(value);
+  return problem === undefined ? undefined : { message: problem, suggestion: 'minute hour day month weekday, such as 17 3 * * *' };
+});
+
 const tls = z
   .strictObject({
     caFile: file.optional().describe('PEM file of the certificate authorities to trust; left out: those of the system.'),
@@ -93,8 +103,14 @@ const sasl = z
   .strictObject({
     mechanism: z.enum(['plain', 'scram-sha-256', 'scram-sha-512', 'oauthbearer']),
     username: text.optional().describe('Needed by every mechanism but `oauthbearer`.'),
-    password: secret.optional().describe('The password; the token for `oauthbearer`.'),
+    password: secret.optional().describe('The password; not for `oauthbearer`.'),
     passwordFile: file.optional().describe('File that holds it.'),
+    tokenFile: file.optional().describe('For `oauthbearer`: file that holds the token, read at every login.'),
+    tokenCommand: z
+      .array(text)
+      .min(1)
+      .optional()
+      .describe('For `oauthbearer`: program and arguments that print the token, run at every login, without a shell.'),
   })
   .meta({ id: 'sasl', description: 'Login at the brokers.' });
 
@@ -104,6 +120,11 @@ const kafka = z
     tls: tls.optional(),
     sasl: sasl.optional(),
     clientId: text.default('farshore').describe('Name shown in the brokers’ logs and quotas.'),
+    rack: text
+      .optional()
+      .describe(
+        'Where this daemon runs, as the brokers name it in `broker.rack`: partitions are read from a replica there, if the brokers allow it.',
+      ),
     requestTimeoutMs: milliseconds(100).default(10_000).describe('Longest wait for one answer.'),
   })
   .meta({ id: 'kafka', description: 'A Kafka cluster.' });
@@ -144,6 +165,19 @@ const mirror = z
     exclude: z.array(topicPattern).default([]).describe('What of it not to mirror, written the same way.'),
     prefix: topicPrefix.default('').describe('Put in front of the name in the region; empty: the same names.'),
     refreshSeconds: z.int().min(1).default(30).describe('How often to look for new topics, partitions, configs and schemas.'),
+    shards: z
+      .int()
+      .refine((shards) => shards === 1, 'this version runs one shard: more are not supported yet')
+      .default(1)
+      .describe('Transactional producers the partitions are divided among; this version runs one.'),
+    minRetentionSeconds: z
+      .int()
+      .min(1)
+      .max(3_153_600_000)
+      .default(604_800)
+      .describe(
+        'How long the region keeps the records, and the tombstones of compacted topics, of a topic that is applied: shorter retention.ms and delete.retention.ms are raised to it.',
+      ),
     recommitSeconds: z
       .int()
       .min(1)
@@ -165,8 +199,8 @@ const mirror = z
       .max(900_000)
       .default(15_000)
       .describe('After a crash without a successor the region’s last stable offset stands still that long.'),
-    maxCycleBytes: z.int().min(65_536).default(33_554_432).describe('Most bytes in one Kafka transaction.'),
-    maxPartitionFetchBytes: z.int().min(1_024).default(4_194_304).describe('Most bytes to fetch from one partition at once.'),
+    maxCycleBytes: z.int().min(65_536).default(16_777_216).describe('Most bytes in one Kafka transaction.'),
+    maxPartitionFetchBytes: z.int().min(1_024).default(8_388_608).describe('Most bytes to fetch from one partition at once.'),
     fetchMaxWaitMs: z.int().min(1).max(30_000).default(500).describe('How long a broker may wait for records before it answers.'),
     replicationFactor: z.int().min(1).max(32_767).optional().describe('Of topics created in the region; left out: the broker’s default.'),
     configExclude: z.array(text).default([]).describe('Topic configs not to copy, beside those that are never copied.'),
@@ -182,7 +216,7 @@ const tableEntry = z
       .union([text.transform((field) => [field]), z.array(text).min(1)])
       .optional()
       .describe('Field, or list of fields, that orders two states of a row; left out: the order of the log.'),
-    columns: z.record(text, text).optional().describe('`column: field`; left out: the same names.'),
+    ...tableEntryMapping,
   })
   .meta({ id: 'table', description: 'One topic and the table it is applied to.' });
 
@@ -191,13 +225,60 @@ const apply = z
     schema: z
       .enum(['validate', 'evolve', 'create'])
       .default('validate')
-      .describe('`validate` changes no table; `create` makes missing ones; `evolve` is not in this version.'),
+      .describe(
+        '`validate` changes no table; `create` makes missing ones; `evolve` adds missing columns, nullable, waiting two seconds at most for their table’s lock at a time.',
+      ),
     tables: z.array(tableEntry).default([]).describe('A topic without an entry is mirrored only.'),
     connections: z.int().min(1).max(64).default(4).describe('Database connections, and so partitions applied at the same time.'),
     maxBatchRecords: z.int().min(1).default(5_000).describe('Most records in one database transaction.'),
     maxBatchBytes: z.int().min(1_024).default(8_388_608).describe('Most bytes of records in one database transaction.'),
+    readBack: z
+      .strictObject({
+        rows: z.int().min(0).max(10_000).default(20).describe('Rows of a table in one turn; 0 turns it off.'),
+        everySeconds: z
+          .int()
+          .min(1)
+          .max(86_400)
+          .default(5)
+          .describe('Time between two turns; a row is looked at one to two turns after it was written.'),
+      })
+      .meta({
+        description:
+          'A sample of freshly applied rows is read back and compared with what was written: it finds what others write behind the daemon.',
+      })
+      .prefault({}),
   })
   .meta({ description: 'Regional Kafka → regional PostgreSQL.' });
+
+const rejected = z
+  .strictObject({
+    publish: z
+      .boolean()
+      .default(false)
+      .describe('Also write them to `TOPIC.farshore.rejected` in the region, with the headers that Kafka Connect writes.'),
+    budget: z
+      .strictObject({
+        share: z.number().min(0).max(1).default(0.05).describe('Most of a table’s records that may be rejected, as a part of 1.'),
+        perMinute: z.int().min(0).default(100).describe('So many a minute are no flood, whatever their share.'),
+      })
+      .meta({ description: 'A table that exceeds both within a minute stops: then something other than the records is wrong.' })
+      .prefault({}),
+    retention: z
+      .strictObject({
+        days: z.int().min(1).max(36_500).default(30).describe('How long a record is kept after it was last seen, first or by a retry.'),
+        schedule: schedule.default('17 3 * * *').describe('When older ones are deleted: a cron expression of five fields, in UTC.'),
+      })
+      .meta({ description: 'What nobody tried again for so long is deleted, and counted.' })
+      .prefault({}),
+  })
+  .meta({ description: 'Records that cannot be applied are kept whole in farshore.rejected_records; the others go on.' });
+
+const parked = z
+  .strictObject({
+    limit: z.int().min(0).default(10_000).describe('Most records of one table that may wait; what comes above it is rejected.'),
+    maxAgeSeconds: z.int().min(1).max(31_536_000).default(86_400).describe('A record that has waited longer is rejected.'),
+  })
+  .meta({ description: 'Records that wait for another row: a parent, a unique value, or the row they are a part of.' });
 
 const admin = z
   .strictObject({
@@ -213,7 +294,7 @@ export const configSchema = z.strictObject({
       name: name.describe('Name of the primary.'),
       kafka: kafka.describe('The primary’s Kafka cluster.'),
       registry: registry.optional().describe('The primary’s schemas; needed when tables are applied.'),
-      database: database.optional().describe('Read only; this version does not use it yet.'),
+      database: database.optional().describe('Read only: the audit compares with it, and repairs from it.'),
       heartbeat: heartbeat.prefault({}),
     })
     .meta({ description: 'The data center that owns the truth.' }),
@@ -226,9 +307,20 @@ export const configSchema = z.strictObject({
     .meta({ description: 'The region that holds the copy.' }),
   mirror,
   apply: apply.prefault({}),
+  rejected: rejected.prefault({}),
+  parked: parked.prefault({}),
+  audit: auditSchema.prefault({}),
+  shadow: shadowSchema.optional(),
+  cutover: cutover.prefault({}),
   limits: z
     .strictObject({
-      bufferBytes: z.int().min(1_048_576).default(134_217_728).describe('Most bytes of records in all buffers together.'),
+      bufferBytes: z.int().min(1_048_576).default(67_108_864).describe('Most bytes of records in all buffers together.'),
+      maxDecompressedBytes: z
+        .int()
+        .min(1_048_576)
+        .max(1_073_741_824)
+        .default(67_108_864)
+        .describe('Most bytes of one record batch when it is decompressed; a partition stops before a larger one.'),
     })
     .meta({ description: 'Bounds of the whole daemon.' })
     .prefault({}),
@@ -254,17 +346,7 @@ export type ConfigDocument = z.output<typeof configSchema>;
 export type AdminDocument = z.output<typeof adminSchema>;
 
 /** Keys the design has and this version does not, by path; `*` stands for any list index. */
-export const laterKeys: ReadonlySet<string> = new Set([
-  'backfill',
-  'outbox',
-  'rejected',
-  'parked',
-  'audit',
-  'shadow',
-  'cutover',
-  'mirror.minRetention',
-  'apply.tables.*.preset',
-]);
+export const laterKeys: ReadonlySet<string> = new Set(['backfill', 'outbox']);
 
 /** The JSON Schema (draft 2020-12) of the configuration file, for editors. */
 export const configJsonSchema = (): Record<string, unknown> => ({

@@ -3,7 +3,16 @@ import type { Problem } from './problems.ts';
 import { Secret } from './secret.ts';
 import type { Path, YamlSource } from './yaml-source.ts';
 
-const fileKeys: ReadonlySet<string> = new Set(['passwordFile', 'urlFile', 'caFile', 'certFile', 'keyFile', 'tokenFile']);
+const fileKeys: ReadonlySet<string> = new Set([
+  'passwordFile',
+  'urlFile',
+  'caFile',
+  'certFile',
+  'keyFile',
+  'tokenFile',
+  'authorizationFile',
+  'cookieFile',
+]);
 
 /** Contents of the files a configuration names, by the path of the key that names them. */
 export interface SecretFiles {

@@ -1,60 +1,72 @@
 import { randomUUID } from 'node:crypto';
-import { ApplyStage } from '../apply/apply-stage.ts';
-import { SharedByteBudget } from '../apply/byte-budget.ts';
-import { toExactJson } from '../avro/json.ts';
+import type { SchemaRequest } from '../admin/contracts.ts';
+import type { ApplyStage } from '../apply/apply-stage.ts';
+import type { SharedByteBudget } from '../apply/byte-budget.ts';
+import type { ReadBack } from '../apply/read-back.ts';
+import type { AuditStage } from '../audit/audit-stage.ts';
 import type { FarshoreConfig } from '../config/config.ts';
-import { alterTopicConfigs, createTopic, growTopic, listTopics, topicConfigs } from '../kafka/admin.ts';
-import { compress } from '../kafka/batch/codecs.ts';
 import { recordVisitor } from '../kafka/batch/records.ts';
-import { reencoder } from '../kafka/batch/reencode.ts';
 import type { KafkaCluster } from '../kafka/cluster.ts';
+import { fenceShards } from '../kafka/fence-shards.ts';
 import { heartbeatWriter } from '../kafka/heartbeat-writer.ts';
 import { homeLog } from '../kafka/home-log.ts';
-import { homePublisher } from '../kafka/home-publisher.ts';
-import { partitionEnds } from '../kafka/offsets.ts';
-import { publishedHomes } from '../kafka/published-homes.ts';
-import { type RegionalAdmin, regionalLog } from '../kafka/regional-log.ts';
 import { regionalSource } from '../kafka/regional-source.ts';
+import { rejectedWriter } from '../kafka/rejected-writer.ts';
 import { Heartbeats } from '../lag/heartbeats.ts';
-import { LagLoop } from '../lag/lag-loop.ts';
+import type { LagLoop } from '../lag/lag-loop.ts';
+import type { LostDeletesLoop, NeededAudit } from '../lag/lost-deletes-loop.ts';
 import type { Metrics } from '../metrics/metrics.ts';
-import { measureLag } from '../metrics/status.ts';
-import { MirrorStage } from '../mirror/mirror-stage.ts';
-import { heartbeatRoute } from '../mirror/routes.ts';
-import { isCompacted } from '../mirror/topic-configs.ts';
+import { measureNeededAudits } from '../metrics/status.ts';
+import type { MirrorStage } from '../mirror/mirror-stage.ts';
+import type { OffsetKeeper } from '../mirror/offset-keeper.ts';
 import type { Clock } from '../model/clock.ts';
-import { FarshoreError } from '../model/errors.ts';
-import { arrayLiteral } from '../postgres/array-literal.ts';
+import type { SchemaView } from '../model/schema-view.ts';
 import { clusterLedger } from '../postgres/cluster-ledger.ts';
 import type { Database } from '../postgres/database.ts';
 import type { HeldLease } from '../postgres/held-lease.ts';
-import { applyPositions, movePositionTo } from '../postgres/positions.ts';
+import { rejectedStore } from '../postgres/rejected-store.ts';
+import { shardLedger } from '../postgres/shard-ledger.ts';
 import { stopLedger } from '../postgres/stop-ledger.ts';
-import { describeTables, executeDdl } from '../postgres/tables.ts';
-import { topicLedger } from '../postgres/topic-ledger.ts';
-import { topicOrders } from '../postgres/topic-orders.ts';
+import { describeTables } from '../postgres/tables.ts';
+import { KeptCounts } from '../rejected/kept-counts.ts';
+import { publishRejected } from '../rejected/publish.ts';
+import type { Schedule } from '../schedule/schedule.ts';
+import type { ShadowStage } from '../shadow/shadow-stage.ts';
+import { buildApply } from './build-apply.ts';
+import { type ActiveAudit, buildAudit } from './build-audit.ts';
+import { type BuiltCutover, buildCutover } from './build-cutover.ts';
+import { buildLag, buildLostDeletes, lagSources } from './build-lag.ts';
+import { buildMirror } from './build-mirror.ts';
+import { buildSchedule } from './build-schedule.ts';
+import { type ActiveShadow, buildShadow } from './build-shadow.ts';
 import { primaryCluster, regionalCluster } from './clusters.ts';
+import { tellCompatibility } from './compatibility.ts';
+import type { Failpoints } from './failpoints.ts';
+import { divergenceMeasured, shadowMeasured } from './gate-measurements.ts';
 import type { Observer } from './observer.ts';
-import { patiently } from './patiently.ts';
+import { patiently, reasonWithHint } from './patiently.ts';
+import { creator } from './regional-admin.ts';
+import { type SchemaViewParts, schemaView } from './schema-view.ts';
 import { schemas } from './schemas.ts';
+import type { ShadowFront } from './shadow-front.ts';
+import { settleShards } from './shards.ts';
 import { type StopSignals, superviseLoops } from './supervisor.ts';
 
-const LAG_INTERVAL_MS = 1_000;
-const LAG_READ_LIMIT_MS = 5_000;
-/** A batch is decompressed whole; what a few bytes of input can become is bounded. */
-const MAX_DECOMPRESSED_BYTES = 256 * 1024 * 1024;
-
 /** Loops whose turns the liveness probe watches. */
-export const loopNames = ['mirror', 'apply', 'lag', 'heartbeats'] as const;
+export const loopNames = ['mirror', 'apply', 'lag', 'heartbeats', 'cutover'] as const;
 export type LoopName = (typeof loopNames)[number];
 
 export interface ActiveParts {
-  readonly config: FarshoreConfig;
+  /** What may change while it runs is asked for anew: credentials, and which topics to mirror. */
+  readonly current: () => FarshoreConfig;
   readonly database: Database;
   readonly lease: HeldLease;
   readonly observer: Observer;
   readonly metrics: Metrics;
   readonly clock: Clock;
+  readonly failpoints: Failpoints | undefined;
+  /** Where requests to compare come in; undefined where no shadow is configured. */
+  readonly shadow: ShadowFront | undefined;
 }
 
 /**
@@ -67,28 +79,45 @@ export class ActiveDaemon implements AsyncDisposable {
   /** Apart from the writer's: after an unknown outcome the writer drops its connections (C9), and apply reads on. */
   readonly #reader: KafkaCluster;
   readonly #writer: KafkaCluster;
+  readonly offsets: OffsetKeeper;
   readonly mirror: MirrorStage;
   readonly apply: ApplyStage;
   readonly lag: LagLoop;
   readonly heartbeats: Heartbeats | undefined;
+  readonly #audit: ActiveAudit | undefined;
+  readonly #shadow: ActiveShadow | undefined;
+  readonly keptCounts: KeptCounts;
+  readonly #publishRejected: (signal: AbortSignal) => Promise<void>;
+  readonly #schedule: Schedule;
+  readonly #lostDeletes: LostDeletesLoop;
+  /** Tables that may have missed deletes (C7), as the ledger holds them. */
+  neededAudits: readonly NeededAudit[] = [];
+  #neededAuditsAtMs: number | undefined;
+  readonly #cutover: BuiltCutover;
   readonly #applyBudget: SharedByteBudget;
+  readonly #readBack: ReadBack;
+  readonly #schema: SchemaViewParts;
   readonly #carrySchemas: (signal: AbortSignal) => Promise<void>;
   #primaryConnected = false;
   readonly #began = new Set<LoopName>();
 
   constructor(parts: ActiveParts) {
-    const { config, database, lease, observer, metrics, clock } = parts;
+    const { current, database, observer, clock } = parts;
+    const config = current();
     const { observe } = observer;
     this.#parts = parts;
-    this.#primary = primaryCluster(config, clock, observe);
-    this.#reader = regionalCluster(config, clock, observe);
-    this.#writer = regionalCluster(config, clock, observe);
+    this.#primary = primaryCluster(current, clock, observe);
+    this.#reader = regionalCluster(current, clock, observe);
+    this.#writer = regionalCluster(current, clock, observe);
     const { heartbeat } = config.primary;
-    const home = homeLog(this.#primary, MAX_DECOMPRESSED_BYTES);
-    const source = regionalSource(this.#reader, MAX_DECOMPRESSED_BYTES);
-    const visitRecords = recordVisitor(MAX_DECOMPRESSED_BYTES);
+    const { maxDecompressedBytes } = config.limits;
+    // Apply is far slower than a fetch: a larger answer would only lie in memory, three times while it is read. One feeds every connection.
+    const applyFetchBytes = Math.min(config.mirror.maxCycleBytes, config.apply.maxBatchBytes);
+    // Kept is what is given back before it is taken again: one cycle, while the mirror holds the next, and one answer of apply's.
+    const home = homeLog(this.#primary, maxDecompressedBytes, config.mirror.maxCycleBytes);
+    const source = regionalSource(this.#reader, maxDecompressedBytes, applyFetchBytes);
     const stops = stopLedger(database);
-    const { decoders, carrier } = schemas(config.primary.registry, database, clock, observe);
+    const { decoders, carrier, registry } = schemas(() => current().primary.registry, database, clock, observe);
     this.#carrySchemas = async (signal) => await carrier?.run(config.mirror.refreshSeconds * 1_000, clock, signal);
 
     if (heartbeat.enabled) {
@@ -109,120 +138,87 @@ export class ActiveDaemon implements AsyncDisposable {
       );
     }
 
-    this.mirror = new MirrorStage(
-      {
-        home,
-        regional: regionalLog(
-          this.#writer,
-          { region: config.region, primary: config.primary.name, shard: 0, transactionTimeoutMs: config.mirror.transactionTimeoutMs },
-          regionalAdmin(this.#writer, config.mirror.replicationFactor),
-        ),
-        ledger: topicLedger(database),
-        publishedAtHome: publishedHomes(this.#primary),
-        publishedInRegion: publishedHomes(this.#writer),
-        publisher: homePublisher(this.#writer, creator(this.#writer, config.mirror.replicationFactor)),
-        stops,
-        reencode: reencoder(visitRecords, compress),
-        visitRecords,
-        observe,
-        clock,
-      },
-      {
-        primary: config.primary.name,
-        rules: () => ({
-          primary: config.primary.name,
-          topics: config.mirror.topics,
-          exclude: config.mirror.exclude,
-          prefix: config.mirror.prefix,
-          heartbeatTopic: heartbeat.enabled ? heartbeat.topic : undefined,
-          heartbeatsOnly: config.mirror.standby,
-        }),
-        configExclude: config.mirror.configExclude,
-        onTruncated: config.mirror.onTruncated,
-        onRecreated: config.mirror.onRecreated,
-        refreshMs: config.mirror.refreshSeconds * 1_000,
-        fetchMaxWaitMs: config.mirror.fetchMaxWaitMs,
-        maxCycleBytes: config.mirror.maxCycleBytes,
-        maxPartitionFetchBytes: config.mirror.maxPartitionFetchBytes,
-        recommitMs: config.mirror.recommitSeconds * 1_000,
-      },
-    );
-
-    const heartbeatTopic = heartbeat.enabled ? heartbeatRoute(heartbeat.topic, config.primary.name).regional : undefined;
-    // Mirror holds at most two cycles: one read, one in its transaction. What is left of the limit is apply's.
-    this.#applyBudget = new SharedByteBudget(
-      Math.max(config.apply.maxBatchBytes, config.limits.bufferBytes - 2 * config.mirror.maxCycleBytes),
-    );
-    this.apply = new ApplyStage(
-      {
-        source,
-        compactedTopics: async (topics, signal) => {
-          const configs = await topicConfigs(this.#reader, topics, signal);
-          return new Set(topics.filter((topic) => isCompacted(configs.get(topic) ?? new Map())));
-        },
-        orders: topicOrders(database),
-        positions: applyPositions(database),
-        movePosition: (move, signal) => movePositionTo(database, move, signal),
-        database,
-        decoders,
-        tables: {
-          describe: (tables, signal) => describeTables(database, tables, signal),
-          execute: (statements, signal) => executeDdl(database, statements, signal),
-        },
-        stops,
-        visitRecords,
-        arrayLiteral,
-        exactJson: toExactJson,
-        budget: this.#applyBudget,
-        observe,
-        clock,
-        random: Math.random,
-        onHeartbeat: (key, value) => this.heartbeats?.returned(key, value),
-      },
-      {
-        region: config.region,
-        epoch: lease.epoch,
-        entries: config.apply.tables,
-        schema: config.apply.schema === 'create' ? 'create' : 'validate',
-        heartbeatTopic,
-        connections: config.apply.connections,
-        maxBatchRecords: config.apply.maxBatchRecords,
-        maxBatchBytes: config.apply.maxBatchBytes,
-        maxPartitionFetchBytes: config.mirror.maxPartitionFetchBytes,
-        maxFetchBytes: config.mirror.maxCycleBytes,
-        fetchMaxWaitMs: config.mirror.fetchMaxWaitMs,
-        refreshMs: config.mirror.refreshSeconds * 1_000,
-      },
-    );
-
-    const { mirror, apply } = this;
-    this.lag = new LagLoop(
-      {
-        home: {
-          ends: async (partitions, signal) => {
-            if (!this.#primaryConnected) throw new FarshoreError('cluster_unreachable', 'The primary was not reached yet');
-            return await home.ends(partitions, signal);
-          },
-        },
-        regional: source,
-        mirrorCommitted: function* () {
-          const committed = new Map([...mirror.positions()].map((p) => [`${p.topic}:${p.partition}`, p.next]));
-          for (const { topic, homeTopic, partition } of mirror.status())
-            yield { topic, homeTopic, partition, next: committed.get(`${topic}:${partition}`) };
-        },
-        applied: function* () {
-          const committed = new Map([...apply.positions()].map((p) => [`${p.topic}:${p.partition}`, p.next]));
-          for (const { topic, partition } of apply.statuses()) yield { topic, partition, next: committed.get(`${topic}:${partition}`) };
-        },
-      },
-      { intervalMs: LAG_INTERVAL_MS, readLimitMs: LAG_READ_LIMIT_MS },
-      clock,
-      {
-        onRead: (cluster, { kind }) => metrics.increase('farshore_lag_reads_total', { cluster, result: kind }),
-        onMeasured: (lag) => measureLag(metrics, lag),
-      },
-    );
+    const tablesOf = (topic: string) => [...new Set(config.apply.tables.flatMap((entry) => (entry.topic === topic ? [entry.table] : [])))];
+    const visitRecords = recordVisitor(maxDecompressedBytes);
+    const clusters = { primary: this.#primary, reader: this.#reader, writer: this.#writer };
+    const primaryConnected = () => this.#primaryConnected;
+    const { offsets, mirror } = buildMirror(parts, clusters, {
+      home,
+      stops,
+      visitRecords,
+      isApplied: (topic) => tablesOf(topic).length > 0,
+    });
+    const onHeartbeat = (key: Buffer | null, value: Buffer | null) => this.heartbeats?.returned(key, value);
+    const { apply, budget, readBack } = buildApply(parts, this.#reader, {
+      source,
+      decoders,
+      stops,
+      visitRecords,
+      onHeartbeat,
+      keepRogueWrites: async (found, signal) => await this.#audit?.stage.noteRogueWrites(found, signal),
+      maxFetchBytes: applyFetchBytes,
+    });
+    this.#schema = { config, apply, decoders, registry, describe: (tables, signal) => describeTables(database, tables, signal) };
+    this.offsets = offsets;
+    this.mirror = mirror;
+    this.apply = apply;
+    this.#applyBudget = budget;
+    this.#readBack = readBack;
+    const sources = lagSources({ home, source, mirror, apply, primaryConnected });
+    this.lag = buildLag(parts, sources);
+    if (parts.shadow !== undefined && config.shadow?.enabled === true) {
+      const shadowed = { front: parts.shadow, shadow: config.shadow, lagSources: sources, lag: this.lag, decoders, visitRecords };
+      this.#shadow = buildShadow(parts, shadowed);
+    }
+    this.#lostDeletes = buildLostDeletes(parts, clusters, { mirror, lag: this.lag, primaryConnected }, tablesOf, (audits) => {
+      this.neededAudits = audits;
+      this.#neededAuditsAtMs = clock.monotonicMs();
+    });
+    const rejected = rejectedStore(database);
+    this.keptCounts = new KeptCounts(rejected, clock);
+    const write = rejectedWriter(this.#reader, creator(this.#reader, config.mirror.replicationFactor));
+    this.#publishRejected = async (signal) => {
+      if (config.rejected.publish) await publishRejected({ store: rejected, write, region: config.region, observe, clock }, signal);
+    };
+    this.#audit = buildAudit(parts, { lagSources: sources, lag: this.lag, apply, rejected });
+    this.#schedule = buildSchedule(parts, clusters, {
+      audit: this.#audit?.stage,
+      rejected,
+      mirror,
+      apply,
+      lag: this.lag,
+      primaryConnected,
+    });
     observer.onTopics(() => apply.noticeTopics());
+    this.#cutover = buildCutover(parts, {
+      mirror,
+      apply,
+      lag: this.lag,
+      heartbeats: this.heartbeats,
+      keptCounts: this.keptCounts,
+      neededAudits: () => (this.#neededAuditsAtMs === undefined ? undefined : { atMs: this.#neededAuditsAtMs, audits: this.neededAudits }),
+      schema: (signal) => this.schema({ topic: undefined, table: undefined }, signal),
+      divergence: () => divergenceMeasured(this.#audit?.stage),
+      shadow: () => shadowMeasured(this.#shadow?.stage, clock),
+    });
+  }
+
+  get cutover(): BuiltCutover['loop'] {
+    return this.#cutover.loop;
+  }
+
+  async schema(request: SchemaRequest, signal: AbortSignal): Promise<SchemaView> {
+    return await schemaView(this.#schema, request, signal);
+  }
+
+  /** Undefined where nothing is compared. */
+  /** Undefined where nothing can be compared. */
+  get audit(): AuditStage | undefined {
+    return this.#audit?.stage;
+  }
+
+  get shadow(): ShadowStage | undefined {
+    return this.#shadow?.stage;
   }
 
   /** Bytes of record batches that apply holds. */
@@ -237,7 +233,8 @@ export class ActiveDaemon implements AsyncDisposable {
 
   /** Runs until `signal`, or rejects with what ended it: the lease, a fence, a wrong cluster. */
   async run(signal: AbortSignal): Promise<void> {
-    const { config, database, lease, clock, observer } = this.#parts;
+    const { current, database, lease, clock, observer } = this.#parts;
+    const config = current();
     const connect = async (cluster: KafkaCluster, role: 'primary' | 'regional', name: string, stop: AbortSignal): Promise<void> => {
       await patiently(
         () => cluster.connect(stop),
@@ -246,7 +243,7 @@ export class ActiveDaemon implements AsyncDisposable {
             type: 'component',
             component: role === 'primary' ? 'primary_kafka' : 'regional_kafka',
             up: false,
-            reason: error instanceof Error ? error.message : String(error),
+            reason: reasonWithHint(error),
           }),
         clock,
         stop,
@@ -286,6 +283,12 @@ export class ActiveDaemon implements AsyncDisposable {
       },
       async ({ stop, hard }) => {
         await Promise.all([primary.promise, regional.promise]);
+        await patiently(
+          () => this.#settleShards(stop),
+          () => undefined,
+          clock,
+          stop,
+        );
         this.#began.add('mirror');
         await this.mirror.run(stop, hard);
       },
@@ -305,6 +308,32 @@ export class ActiveDaemon implements AsyncDisposable {
         await untilStopped(this.heartbeats?.run(stop), stop);
       },
       async ({ stop }) => await untilStopped(this.#carrySchemas(stop), stop),
+      async ({ stop }) => await untilStopped(tellCompatibility(this.#schema.registry, config, observer.observe, stop), stop),
+      async ({ stop }) => await untilStopped(this.offsets.run(stop), stop),
+      async ({ stop }) => {
+        await regional.promise;
+        await untilStopped(this.#lostDeletes.run(stop), stop);
+      },
+      async ({ stop }) => await untilStopped(this.keptCounts.run(stop), stop),
+      async ({ stop }) => {
+        await regional.promise;
+        await untilStopped(this.#publishRejected(stop), stop);
+      },
+      async ({ stop }) => await untilStopped(this.#readBack.run(stop), stop),
+      async ({ stop }) => await this.#schedule.run(stop),
+      async ({ stop }) => {
+        await regional.promise;
+        await untilStopped(this.#shadow?.run(stop), stop);
+      },
+      async ({ stop }) => {
+        await regional.promise;
+        await untilStopped(this.#audit?.run(stop), stop);
+      },
+      async ({ stop }) => {
+        this.#began.add('cutover');
+        await untilStopped(this.cutover.run(stop), stop);
+      },
+      async ({ stop }) => await untilStopped(this.#cutover.run(stop), stop),
       async ({ stop }) => {
         const lost = await Promise.race([lease.lost, aborted(stop)]);
         if (lost !== undefined) throw lost;
@@ -313,25 +342,34 @@ export class ActiveDaemon implements AsyncDisposable {
     await superviseLoops(loops, signal, clock);
   }
 
+  async #settleShards(signal: AbortSignal): Promise<void> {
+    const { current, database, observer } = this.#parts;
+    const config = current();
+    const { name: primary } = config.primary;
+    const ids = { region: config.region, primary, transactionTimeoutMs: config.mirror.transactionTimeoutMs };
+    await settleShards(
+      {
+        primary,
+        shards: config.mirror.shards,
+        ledger: shardLedger(database),
+        fence: (shards, stop) => fenceShards(this.#writer, ids, shards, stop),
+        observe: observer.observe,
+      },
+      signal,
+    );
+  }
+
+  /** After credentials changed: connections are made anew, each when nothing is in flight on it. */
+  renewConnections(): void {
+    for (const cluster of [this.#primary, this.#reader, this.#writer]) cluster.renewConnections();
+  }
+
   async [Symbol.asyncDispose](): Promise<void> {
     this.#parts.observer.onTopics(() => undefined);
+    measureNeededAudits(this.#parts.metrics, []);
     await Promise.all([this.#primary.close(), this.#reader.close(), this.#writer.close()]);
   }
 }
-
-const creator =
-  (cluster: KafkaCluster, replicationFactor: number | undefined) =>
-  (topic: string, partitions: number, configs: ReadonlyMap<string, string>, signal: AbortSignal): Promise<void> =>
-    createTopic(cluster, topic, partitions, configs, signal, replicationFactor);
-
-const regionalAdmin = (cluster: KafkaCluster, replicationFactor: number | undefined): RegionalAdmin => ({
-  listTopics: (signal) => listTopics(cluster, signal),
-  topicConfigs: (topics, signal) => topicConfigs(cluster, topics, signal),
-  createTopic: creator(cluster, replicationFactor),
-  growTopic: (topic, partitions, signal) => growTopic(cluster, topic, partitions, signal),
-  alterTopicConfigs: (topic, set, remove, signal) => alterTopicConfigs(cluster, topic, set, remove, signal),
-  ends: (partitions, signal) => partitionEnds(cluster, partitions, signal),
-});
 
 /** A loop that ends by rejecting with the stop itself has ended well. */
 async function untilStopped(work: Promise<void> | undefined, stop: AbortSignal): Promise<void> {

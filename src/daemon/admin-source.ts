@@ -1,16 +1,49 @@
-import type { AdminSource, PauseRequest, Probe, ResumeRequest } from '../admin/contracts.ts';
+import type {
+  ActionsRequest,
+  AdminSource,
+  OffsetsRequest,
+  PauseRequest,
+  Probe,
+  RejectedListRequest,
+  ReplayedRequest,
+  ResumeRequest,
+  SchemaRequest,
+} from '../admin/contracts.ts';
+import type { AuditStage } from '../audit/audit-stage.ts';
 import type { FarshoreConfig } from '../config/config.ts';
+import type { LagSnapshot } from '../lag/lag-loop.ts';
+import { measureAudit } from '../metrics/audit.ts';
+import { measureCutover } from '../metrics/cutover.ts';
 import type { Metrics } from '../metrics/metrics.ts';
-import { measureStatus } from '../metrics/status.ts';
+import { measureShadow } from '../metrics/shadow.ts';
+import { measureLag, measureStatus } from '../metrics/status.ts';
+import type { AuditFinding, AuditStatus, FindingFilter } from '../model/audit.ts';
+import type { RepairOutcomeView, RepairTrailView } from '../model/audit-repair.ts';
 import type { Clock } from '../model/clock.ts';
 import { FarshoreError } from '../model/errors.ts';
-import type { DaemonStatus, LagValue } from '../model/status.ts';
+import type { RejectedDetail, RejectedFilter, RejectedRecord, RetryCounts } from '../model/rejected.ts';
+import type { SchemaView } from '../model/schema-view.ts';
+import { noShadowView, type ShadowDiff, type ShadowDiffFilter, type ShadowView } from '../model/shadow-view.ts';
+import type { DaemonStatus, LagValue, OffsetsView, RecordedAction } from '../model/status.ts';
+import { recordedActions } from '../postgres/action-log.ts';
+import type { Database } from '../postgres/database.ts';
+import { rejectedStore } from '../postgres/rejected-store.ts';
+import { repairsDone } from '../postgres/repair-trail.ts';
+import { shadowStore } from '../postgres/shadow-store.ts';
+import type { RejectedStore } from '../rejected/contracts.ts';
+import { retryRejected } from '../rejected/retry.ts';
 import { type ActiveDaemon, loopNames } from './active.ts';
+import { CutoverAdmin } from './cutover-admin.ts';
 import type { Observer } from './observer.ts';
+import { offsetsView } from './offsets.ts';
+import { noShadow, type ShadowFront } from './shadow-front.ts';
 import { daemonStatus } from './status.ts';
 
 /** A loop that had work and made no turn for this long hangs; every request it makes has a shorter limit. */
 const LOOP_DEADLINE_MS = 120_000;
+
+/** Of a daemon that is not active. */
+const NO_LAG: LagSnapshot = { partitions: [], stuckSeconds: { primary: undefined, regional: undefined } };
 
 /** What the admin server asks and does, in front of whichever daemon is active. */
 export class DaemonState implements AdminSource {
@@ -19,24 +52,43 @@ export class DaemonState implements AdminSource {
   readonly #observer: Observer;
   readonly #clock: Clock;
   readonly #version: string;
+  readonly #database: Database;
   readonly #startedAtMs: number;
+  readonly #rejected: RejectedStore;
+  readonly cutover: CutoverAdmin;
   role: DaemonStatus['role'] = 'starting';
   leaseEpoch: bigint | undefined;
   active: ActiveDaemon | undefined;
+  shadow: ShadowFront | undefined;
 
-  constructor(options: { config: FarshoreConfig; metrics: Metrics; observer: Observer; clock: Clock; version: string }) {
+  constructor(options: {
+    config: FarshoreConfig;
+    database: Database;
+    metrics: Metrics;
+    observer: Observer;
+    clock: Clock;
+    version: string;
+  }) {
     this.#config = options.config;
     this.#metrics = options.metrics;
     this.#observer = options.observer;
     this.#clock = options.clock;
     this.#version = options.version;
+    this.#database = options.database;
     this.#startedAtMs = options.clock.wallMs();
+    this.#rejected = rejectedStore(options.database);
+    this.cutover = new CutoverAdmin(options.config, options.database, options.clock, () => this.active?.cutover);
   }
 
   status(): DaemonStatus {
+    return this.#status(this.active?.lag.snapshot() ?? NO_LAG);
+  }
+
+  #status({ partitions }: LagSnapshot): DaemonStatus {
     const { active } = this;
-    const lag = new Map(active?.lag.snapshot().partitions.map((p) => [`${p.topic}:${p.partition}`, p.lag]));
+    const lag = new Map(partitions.map((p) => [`${p.topic}:${p.partition}`, p.lag]));
     const heartbeats = active?.heartbeats;
+    const audited = new Set(active?.neededAudits.map(({ table }) => table));
     return daemonStatus({
       region: this.#config.region,
       primary: this.#config.primary.name,
@@ -52,10 +104,26 @@ export class DaemonState implements AdminSource {
         const known = (value: LagValue | null | undefined): LagValue | undefined => value ?? undefined;
         return { mirror: known(values?.mirror), apply: known(values?.apply), total: known(values?.total) };
       },
-      tables: [...(active?.apply.tables() ?? [])],
+      tables: [...(active?.apply.tables() ?? [])].map((table) => ({
+        ...table,
+        ...(audited.has(table.table) ? { needsFullAudit: true as const } : {}),
+      })),
+      rejected: active?.keptCounts.current,
       heartbeat: { latencySeconds: heartbeats?.latencySeconds ?? null, ageSeconds: heartbeats?.ageSeconds ?? null },
       counters: { mirroredRecords: this.#observer.mirroredRecords, appliedRecords: this.#observer.appliedRecords },
     });
+  }
+
+  offsets(request: OffsetsRequest): OffsetsView {
+    return offsetsView(this.#needActive('knows the offsets of a moment ago').offsets.all(), request);
+  }
+
+  async schema(request: SchemaRequest, signal: AbortSignal): Promise<SchemaView> {
+    return await this.#needActive('knows the schemas of what it applies').schema(request, signal);
+  }
+
+  async actions(request: ActionsRequest, signal: AbortSignal): Promise<readonly RecordedAction[]> {
+    return await recordedActions(this.#database, request, signal);
   }
 
   liveness(): Probe {
@@ -82,8 +150,16 @@ export class DaemonState implements AdminSource {
   }
 
   async metrics(): Promise<{ readonly contentType: string; readonly body: string }> {
-    measureStatus(this.#metrics, this.status());
+    // Set for each scrape, not for each read of the clusters: as fresh for whoever looks, and free while nobody does.
+    const lag = this.active?.lag.snapshot() ?? NO_LAG;
+    measureLag(this.#metrics, lag);
+    measureStatus(this.#metrics, this.#status(lag));
     this.#metrics.set('farshore_buffer_bytes', { stage: 'apply' }, this.active?.applyBufferBytes);
+    this.shadow?.measure();
+    measureAudit(this.#metrics, this.active?.audit?.figures === undefined ? undefined : this.audit());
+    measureShadow(this.#metrics, this.active?.shadow?.view());
+    const cutover = this.active?.cutover;
+    measureCutover(this.#metrics, { state: cutover?.state, gates: cutover?.measured()?.view.gates });
     this.#metrics.set('farshore_leader', {}, this.role === 'active' ? 1 : 0);
     this.#metrics.set('farshore_fencing_epoch', {}, this.leaseEpoch);
     return await this.#metrics.render();
@@ -112,16 +188,108 @@ export class DaemonState implements AdminSource {
     });
   }
 
+  async rejected({ filter, after, limit }: RejectedListRequest, signal: AbortSignal): Promise<readonly RejectedRecord[]> {
+    return await this.#rejected.list(filter, { after, limit }, signal);
+  }
+
+  async rejectedRecord(id: string, signal: AbortSignal): Promise<RejectedDetail | undefined> {
+    return await this.#rejected.get(id, signal);
+  }
+
+  async retryRejected(filter: RejectedFilter, by: string, signal: AbortSignal): Promise<RetryCounts> {
+    const { apply } = this.#needActive('applies records');
+    for (const { table } of apply.tables()) apply.lookAgainAt(table);
+    const applyKept = async (record: RejectedDetail, ended: AbortSignal) => {
+      const { key, value, headers, offset } = record;
+      const bytes = (base64: string | null) => (base64 === null ? null : Buffer.from(base64, 'base64'));
+      const kept = { ...record, offset: BigInt(offset), key: bytes(key), value: bytes(value), headers: Buffer.from(headers, 'base64') };
+      const result = await apply.applyKept(kept, ended);
+      this.#observer.observe({ type: 'rejected_retried', table: record.table, result });
+      return result;
+    };
+    const counts = await retryRejected(filter, { store: this.#rejected, applyKept }, signal);
+    const told = Object.fromEntries(Object.entries(counts).map(([name, count]) => [name, String(count)]));
+    await this.#rejected.recordRetry(filter, by, told, signal);
+    return counts;
+  }
+
+  async discardRejected(filter: RejectedFilter, by: string, signal: AbortSignal): Promise<number> {
+    this.#needActive('gives records up');
+    const records = await this.#rejected.discard(filter, by, signal);
+    this.#observer.observe({ type: 'rejected_discarded', by, records });
+    return records;
+  }
+
+  replay(requests: readonly ReplayedRequest[]): readonly string[] {
+    if (this.shadow === undefined) throw noShadow();
+    return this.shadow.replay(requests);
+  }
+
+  shadowView(): ShadowView {
+    return this.active?.shadow?.view() ?? noShadowView;
+  }
+
+  audit(): AuditStatus {
+    return this.active?.audit?.status() ?? { enabled: false, activity: '', tables: [] };
+  }
+
+  async auditFindings(
+    filter: FindingFilter,
+    page: { readonly after: string; readonly limit: number },
+    signal: AbortSignal,
+  ): Promise<readonly AuditFinding[]> {
+    return await this.#needAudit().findings(filter, page, signal);
+  }
+
+  async auditRepairs(
+    page: { readonly table: string | undefined; readonly limit: number },
+    signal: AbortSignal,
+  ): Promise<readonly RepairTrailView[]> {
+    return await repairsDone(this.#database, page, signal);
+  }
+
+  runAudit(table: string | undefined, by: string): readonly string[] {
+    return this.#needAudit().request(table, by);
+  }
+
+  async triageFindings(filter: FindingFilter, to: 'ignored' | 'resolved', by: string, signal: AbortSignal): Promise<number> {
+    return await this.#needAudit().triage(filter, to, by, signal);
+  }
+
+  async repairFindings(
+    filter: FindingFilter,
+    request: { readonly by: string; readonly dryRun: boolean; readonly limit: number },
+    signal: AbortSignal,
+  ): Promise<readonly RepairOutcomeView[]> {
+    return await this.#needAudit().repair(filter, request, signal);
+  }
+
+  #needAudit(): AuditStage {
+    const { audit } = this.#needActive('compares rows');
+    if (audit !== undefined) return audit;
+    throw new FarshoreError('request_invalid', 'Nothing is compared here', {
+      place: 'audit',
+      hint: 'Set primary.database, leave audit.enabled on, and restart the daemon.',
+    });
+  }
+
+  async shadowDiffs(filter: ShadowDiffFilter, signal: AbortSignal): Promise<readonly ShadowDiff[]> {
+    return await shadowStore(this.#database).diffs(filter, signal);
+  }
+
+  #needActive(what: string): ActiveDaemon {
+    const { active } = this;
+    if (active !== undefined && this.role === 'active') return active;
+    throw new FarshoreError('request_invalid', `This daemon is ${this.role}; only the active one ${what}`, {
+      hint: 'Ask the active daemon.',
+    });
+  }
+
   async #each(
     { topic, partition, stage }: PauseRequest,
     work: Readonly<Record<'mirror' | 'apply', (active: ActiveDaemon) => Promise<void>>>,
   ): Promise<void> {
-    const { active } = this;
-    if (active === undefined || this.role !== 'active') {
-      throw new FarshoreError('request_invalid', `This daemon is ${this.role}; only the active one changes partitions`, {
-        hint: 'Ask the active daemon.',
-      });
-    }
+    const active = this.#needActive('changes partitions');
     const has = (statuses: Iterable<{ readonly topic: string; readonly partition: number }>): boolean =>
       [...statuses].some((s) => s.topic === topic && (partition === undefined || s.partition === partition));
     const known = { mirror: has(active.mirror.status()), apply: has(active.apply.statuses()) };

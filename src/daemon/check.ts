@@ -1,5 +1,6 @@
 import { mapKey, VERSION_COLUMN } from '../apply/mapping.ts';
 import { tableNameOf } from '../apply/table-entry.ts';
+import type { SchemaRegistry } from '../avro/contracts.ts';
 import type { FarshoreConfig } from '../config/config.ts';
 import { listTopics } from '../kafka/admin.ts';
 import type { KafkaCluster } from '../kafka/cluster.ts';
@@ -8,11 +9,14 @@ import { missingTopics, selectRoutes } from '../mirror/routes.ts';
 import { systemClock } from '../model/clock.ts';
 import { findFarshoreError } from '../model/errors.ts';
 import type { Finding } from '../model/finding.ts';
+import { quoteName } from '../model/sql-name.ts';
 import type { Database } from '../postgres/database.ts';
 import { missingGrants } from '../postgres/grants.ts';
 import { checkMigrations, loadMigrations } from '../postgres/migrations.ts';
-import { describeTables, quoteName } from '../postgres/tables.ts';
+import { describeTables } from '../postgres/tables.ts';
+import { checkRights } from './check-rights.ts';
 import { primaryCluster, regionalCluster } from './clusters.ts';
+import { warningsOf } from './compatibility.ts';
 import { regionalDatabase } from './database.ts';
 import { schemaRegistry } from './schemas.ts';
 
@@ -34,9 +38,9 @@ function problem(area: Area, error: unknown): Finding {
 /** Looks at everything the configuration names and changes nothing. Each part is looked at even when another is down. */
 export async function checkAll(config: FarshoreConfig, signal: AbortSignal): Promise<readonly Finding[]> {
   const quiet = (): void => undefined;
-  const primary = primaryCluster(config, systemClock, quiet);
-  const regional = regionalCluster(config, systemClock, quiet);
-  const database = regionalDatabase(config.regional.database, 1, systemClock);
+  const primary = primaryCluster(() => config, systemClock, quiet);
+  const regional = regionalCluster(() => config, systemClock, quiet);
+  const database = regionalDatabase(() => config.regional.database, 1, systemClock);
   try {
     const [primaryFindings, regionalFindings, databaseFindings, registryFindings] = await Promise.all([
       checkCluster('primary kafka', primary, signal),
@@ -56,6 +60,7 @@ export async function checkAll(config: FarshoreConfig, signal: AbortSignal): Pro
       });
     }
     if (up(primaryFindings)) findings.push(...(await checkTopics(primary, config, signal)));
+    if (up(primaryFindings) && up(regionalFindings)) findings.push(...(await checkKafkaRights(config, primary, regional, signal)));
     return [...findings, ...databaseFindings, ...registryFindings];
   } finally {
     await Promise.all([primary.close(), regional.close(), database.close()]);
@@ -78,18 +83,35 @@ async function checkCluster(area: Area, cluster: KafkaCluster, signal: AbortSign
   }
 }
 
+async function checkKafkaRights(
+  config: FarshoreConfig,
+  primary: KafkaCluster,
+  regional: KafkaCluster,
+  signal: AbortSignal,
+): Promise<readonly Finding[]> {
+  try {
+    const names = (await listTopics(primary, signal)).map(({ topic }) => topic);
+    return await checkRights(config, primary, regional, selectRoutes(names, mirrorRules(config)), signal);
+  } catch (error) {
+    signal.throwIfAborted();
+    return [problem('regional kafka', error)];
+  }
+}
+
+const mirrorRules = (config: FarshoreConfig) => ({
+  primary: config.primary.name,
+  topics: config.mirror.topics,
+  exclude: config.mirror.exclude,
+  prefix: config.mirror.prefix,
+  heartbeatTopic: undefined,
+  heartbeatsOnly: config.mirror.standby,
+});
+
 async function checkTopics(primary: KafkaCluster, config: FarshoreConfig, signal: AbortSignal): Promise<readonly Finding[]> {
   const area = 'topics';
   try {
     const names = (await listTopics(primary, signal)).map(({ topic }) => topic);
-    const rules = {
-      primary: config.primary.name,
-      topics: config.mirror.topics,
-      exclude: config.mirror.exclude,
-      prefix: config.mirror.prefix,
-      heartbeatTopic: undefined,
-      heartbeatsOnly: config.mirror.standby,
-    };
+    const rules = mirrorRules(config);
     const routes = selectRoutes(names, rules);
     const homes = await publishedHomes(primary).read(signal);
     const findings: Finding[] = [
@@ -210,9 +232,28 @@ async function checkTables(database: Database, config: FarshoreConfig, signal: A
   return findings;
 }
 
+/** That its modes cannot be read says nothing against a registry. */
+async function checkModes(registry: SchemaRegistry, config: FarshoreConfig, signal: AbortSignal): Promise<readonly Finding[]> {
+  try {
+    return (await warningsOf(registry, config, signal)).map(({ subject, mode, meaning }) => ({
+      area: 'registry',
+      level: 'warning',
+      what: `Compatibility mode ${mode}: ${meaning}`,
+      place: subject,
+    }));
+  } catch (error) {
+    signal.throwIfAborted();
+    if (findFarshoreError(error) === undefined) throw error;
+    return [];
+  }
+}
+
 async function checkRegistry(config: FarshoreConfig, signal: AbortSignal): Promise<readonly Finding[]> {
   const area = 'registry';
-  const registry = schemaRegistry(config.primary.registry, () => undefined);
+  const registry = schemaRegistry(
+    () => config.primary.registry,
+    () => undefined,
+  );
   if (registry === undefined) {
     const level = config.apply.tables.length === 0 ? 'ok' : 'problem';
     return [
@@ -226,7 +267,8 @@ async function checkRegistry(config: FarshoreConfig, signal: AbortSignal): Promi
     ];
   }
   try {
-    return [{ area, level: 'ok', what: `${registry.name} answers with ${(await registry.refs(signal)).length} schemas` }];
+    const count = (await registry.refs(signal)).length;
+    return [{ area, level: 'ok', what: `${registry.name} answers with ${count} schemas` }, ...(await checkModes(registry, config, signal))];
   } catch (error) {
     signal.throwIfAborted();
     return [problem(area, error)];

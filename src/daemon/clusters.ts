@@ -1,45 +1,41 @@
-import type { FarshoreConfig, KafkaConfig } from '../config/config.ts';
+import type { FarshoreConfig, KafkaConfig, SaslConfig } from '../config/config.ts';
 import { KafkaCluster } from '../kafka/cluster.ts';
-import type { SaslOptions } from '../kafka/connection.ts';
+import type { SaslOptions } from '../kafka/login.ts';
 import type { Clock } from '../model/clock.ts';
-import { FarshoreError } from '../model/errors.ts';
 import type { Component, Observe } from '../model/events.ts';
-import { pemTexts } from './tls.ts';
+import { tlsOptions } from './tls.ts';
+import { readToken } from './token.ts';
 
-function cluster(name: string, component: Component, config: KafkaConfig, clock: Clock, observe: Observe): KafkaCluster {
-  const { tls, sasl } = config;
+/** The configuration of this moment: credentials are asked for at each connect, all else once. */
+export type CurrentConfig = () => FarshoreConfig;
+
+function cluster(name: string, component: Component, current: () => KafkaConfig, clock: Clock, observe: Observe): KafkaCluster {
+  const { brokers, clientId, rack, requestTimeoutMs } = current();
   return new KafkaCluster({
     name,
-    brokers: [...config.brokers],
-    clientId: config.clientId,
-    requestTimeoutMs: config.requestTimeoutMs,
+    brokers: [...brokers],
+    clientId,
+    rack,
+    requestTimeoutMs,
     clock,
     observeUp: (up, reason) => observe({ type: 'component', component, up, reason }),
-    ...(tls === undefined
-      ? {}
-      : {
-          tls: {
-            ...pemTexts(tls),
-            ...(tls.serverName === undefined ? {} : { servername: tls.serverName }),
-          },
-        }),
-    ...(sasl === undefined ? {} : { sasl: saslOptions(sasl) }),
+    observeNotRenewed: ({ code, message, hint }) => observe({ type: 'login_not_renewed', component, code, message, hint }),
+    credentials: () => {
+      const { tls, sasl } = current();
+      return { tls: tls && tlsOptions(tls), sasl: sasl && saslOptions(sasl) };
+    },
   });
 }
 
-function saslOptions({ mechanism, username, password }: NonNullable<KafkaConfig['sasl']>): SaslOptions {
-  if (mechanism === 'oauthbearer') {
-    throw new FarshoreError('config_invalid', 'sasl.mechanism oauthbearer is not supported by this version', {
-      place: 'sasl.mechanism',
-      hint: 'Use scram-sha-512, scram-sha-256, or plain inside TLS.',
-    });
-  }
-  // Asked at each login, so that a secret that was read again counts.
-  return { mechanism, username: username ?? '', password: () => password.reveal() };
+function saslOptions(sasl: SaslConfig): SaslOptions {
+  const { mechanism, username, password } = sasl;
+  return mechanism === 'oauthbearer'
+    ? { mechanism, token: () => readToken(sasl) }
+    : { mechanism, username: username ?? '', password: password?.reveal() ?? '' };
 }
 
-export const primaryCluster = (config: FarshoreConfig, clock: Clock, observe: Observe): KafkaCluster =>
-  cluster(`primary ${config.primary.name}`, 'primary_kafka', config.primary.kafka, clock, observe);
+export const primaryCluster = (current: CurrentConfig, clock: Clock, observe: Observe): KafkaCluster =>
+  cluster(`primary ${current().primary.name}`, 'primary_kafka', () => current().primary.kafka, clock, observe);
 
-export const regionalCluster = (config: FarshoreConfig, clock: Clock, observe: Observe): KafkaCluster =>
-  cluster(`region ${config.region}`, 'regional_kafka', config.regional.kafka, clock, observe);
+export const regionalCluster = (current: CurrentConfig, clock: Clock, observe: Observe): KafkaCluster =>
+  cluster(`region ${current().region}`, 'regional_kafka', () => current().regional.kafka, clock, observe);

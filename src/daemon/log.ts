@@ -33,31 +33,70 @@ export function logEvent(logger: Logger, event: FarshoreEvent): void {
 function levelOf(event: FarshoreEvent): Level {
   switch (event.type) {
     case 'mirror_cycle':
+    case 'rejected_retried':
     case 'batch_applied':
+    case 'records_unrouted':
+    case 'rows_read_back':
+    case 'audit_compared':
+    case 'audit_settled':
+    case 'rejected_published':
+    case 'parked_ended':
     case 'heartbeat_written':
     case 'heartbeat_returned':
     case 'schema_fetched':
     case 'batch_reencoded':
+    case 'shadow_compared':
       return 'debug';
     case 'partition_stopped':
+    case 'rogue_write_found':
+    case 'audit_finding':
+    case 'full_audit_needed':
       return 'error';
+    case 'records_rejected':
+    case 'read_back_failed':
+    case 'audit_pass_failed':
+    case 'audit_refused':
+    case 'rejected_publish_failed':
+    case 'job_failed':
     case 'mirror_rebuilt':
     case 'apply_retried':
     case 'heartbeat_failed':
     case 'topic_missing':
+    case 'topic_config_refused':
+    case 'login_not_renewed':
+    case 'registry_compatibility':
+    case 'shadow_mismatch_found':
+    case 'shadow_comparison_failed':
+    case 'shadow_topic_failed':
+    case 'shadow_store_failed':
       return 'warn';
     case 'component':
       return event.up ? 'info' : 'warn';
+    case 'cutover_hook_ran':
+      return event.result === 'failed' ? 'warn' : 'info';
+    case 'cutover_moved':
+    case 'cutover_held':
+    case 'cutover_released':
+    case 'gate_changed':
+      return 'info';
     case 'lease':
       return event.state === 'lost' ? 'warn' : 'info';
+    case 'records_parked':
     case 'topic_found':
     case 'topic_created':
     case 'topic_grown':
     case 'topic_configs_synced':
+    case 'shards_changed':
     case 'generation_raised':
     case 'home_claimed':
+    case 'audit_repair':
+    case 'audit_pass_ended':
     case 'partition_resumed':
     case 'partition_paused':
+    case 'rejected_discarded':
+    case 'rejected_expired':
+    case 'tombstones_pruned':
+    case 'tombstones_kept':
       return 'info';
   }
 }
@@ -70,12 +109,62 @@ function messageOf(event: FarshoreEvent): string {
       return `${event.topic}:${event.partition} resumed (${event.stage}) by ${event.by}`;
     case 'partition_paused':
       return `${event.topic}:${event.partition} paused (${event.stage}) by ${event.by}`;
+    case 'topic_config_refused':
+      return `the region refuses ${event.config}=${event.value ?? '(removed)'} for ${event.topic}, which is mirrored without it: ${event.reason}`;
+    case 'full_audit_needed':
+      return `${event.table ?? event.topic} needs a full audit: ${event.topic}:${event.partition} stood unread for ${Math.round(event.unreadMs / 1000)} s, and its deletes are kept for ${Math.round(event.retentionMs / 1000)} s (${event.stage})`;
+    case 'rogue_write_found':
+      return `${event.table} ${event.key}: ${event.kind} since apply wrote it${event.columns.length === 0 ? '' : ` (${event.columns.join(', ')})`}: written behind the daemon`;
+    case 'audit_finding':
+      return `${event.table} ${event.key} is ${event.kind}${event.columns.length === 0 ? '' : ` (${event.columns.join(', ')})`}${event.cause === undefined ? '' : `: ${event.cause.replace('_', ' ')}`} · farshore audit show --table ${event.table}`;
+    case 'audit_refused':
+      return `${event.table} is not compared: ${event.message}${event.hint === undefined ? '' : ` · ${event.hint}`}`;
+    case 'audit_pass_failed':
+      return `the audit of ${event.table} stands: ${event.message}${event.hint === undefined ? '' : ` · ${event.hint}`}`;
+    case 'audit_pass_ended':
+      return event.stopped === undefined
+        ? `${event.table} was compared to its end`
+        : `the audit of ${event.table} stands (${event.stopped}) and goes on at its next time`;
+    case 'records_parked':
+      return `${event.topic}:${event.partition}: ${event.records} of ${event.table} parked until ${event.waitsFor} has what they need · farshore rejected list --parked --table ${event.table}`;
+    case 'records_rejected':
+      return `${event.topic}:${event.partition}: ${event.records} rejected for ${event.table} and kept, the first at offset ${event.firstOffset}: ${event.message} · farshore rejected list --table ${event.table}`;
+    case 'rejected_expired':
+      return `${event.records} rejected records dropped: not seen for ${event.days} days (rejected.retention)`;
+    case 'tombstones_pruned':
+      return `${event.tombstones} remembered deletes of ${event.table} dropped: older than ${Math.round(event.keptMs / 3_600_000)} h`;
+    case 'cutover_moved':
+      return `cutover ${event.from} → ${event.to}: ${event.reason}`;
+    case 'cutover_held':
+      return `cutover held by ${event.by}: ${event.reason}`;
+    case 'cutover_released':
+      return `cutover released by ${event.by}`;
+    case 'gate_changed':
+      return `gate ${event.gate} ${event.open ? 'opened' : `shut: ${event.reason ?? ''}`}`;
+    case 'cutover_hook_ran':
+      return `hook of ${event.on} ${event.result}: ${event.hook}: ${event.detail}`;
+    case 'tombstones_kept':
+      return `the remembered deletes of ${event.table} stay: ${event.reason}`;
+    case 'job_failed':
+      return `${event.job.replaceAll('_', ' ')} failed, and is tried again at its next time: ${event.message}${event.hint === undefined ? '' : ` · ${event.hint}`}`;
     case 'mirror_rebuilt':
       return `mirror starts over from its committed positions: ${event.reason}`;
     case 'generation_raised':
       return `${event.topic} is in generation ${event.generation}: ${event.reason}`;
     case 'component':
       return `${event.component} is ${event.up ? 'up' : `down${event.reason === undefined ? '' : `: ${event.reason}`}`}`;
+    case 'login_not_renewed':
+      return `${event.component} goes on with the connection that stands, and tries again: ${event.message}${event.hint === undefined ? '' : ` · ${event.hint}`}`;
+    case 'registry_compatibility':
+      return `the registry checks ${event.subject} with ${event.mode}: ${event.meaning}`;
+    case 'shadow_mismatch_found':
+      return `the region answers ${event.route} wrongly at ${event.path} (${event.kind}) · farshore shadow diffs`;
+    case 'shadow_comparison_failed':
+      return `one comparison of ${event.route} failed, and is left out`;
+    case 'shadow_topic_failed':
+      return `the topic of requests cannot be read, and is tried again: ${event.message}${event.hint === undefined ? '' : ` · ${event.hint}`}`;
+    case 'shadow_store_failed':
+      return `what the shadow found could not be kept, and is tried again: ${event.message}${event.hint === undefined ? '' : ` · ${event.hint}`}`;
     case 'lease':
       return `lease ${event.state}`;
     case 'topic_missing':

@@ -6,7 +6,7 @@ import { regionalDatabase } from './database.ts';
 
 /** Applies what is missing in schema farshore; answers the names of what was applied now. */
 export async function applyMigrations(config: FarshoreConfig, signal: AbortSignal): Promise<readonly string[]> {
-  const database = regionalDatabase(config.regional.database, 1, systemClock);
+  const database = regionalDatabase(() => config.regional.database, 1, systemClock);
   try {
     await database.checkServer(signal);
     return await migrate(database, await loadMigrations(), signal);

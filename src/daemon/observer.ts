@@ -45,7 +45,9 @@ export class Observer {
         this.#databaseAnswers(true, undefined);
         return;
       case 'apply_retried':
-        if (event.code === 'database_unreachable') this.#databaseAnswers(false, event.sqlState ?? 'it does not answer');
+        // A lock that was not to be had is somebody's query, not a database that is down.
+        if (event.code === 'database_unreachable' && event.sqlState !== '55P03')
+          this.#databaseAnswers(false, event.sqlState ?? 'it does not answer');
         return;
       case 'topic_found':
       case 'topic_grown':

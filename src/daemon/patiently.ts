@@ -23,3 +23,10 @@ export async function patiently<T>(
     }
   }
 }
+
+/** What stands in the way, with the next step where one is known. */
+export function reasonWithHint(error: unknown): string {
+  const message = error instanceof Error ? error.message : String(error);
+  const hint = findFarshoreError(error)?.hint;
+  return hint === undefined ? message : `${message} · ${hint}`;
+}

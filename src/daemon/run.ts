@@ -5,6 +5,7 @@ import { adminLimits } from '../admin/contracts.ts';
 import { startAdmin } from '../admin/server.ts';
 import type { FarshoreConfig } from '../config/config.ts';
 import { parseListen } from '../config/listen.ts';
+import { loadConfig, systemFiles } from '../config/load.ts';
 import { printConfig } from '../config/print.ts';
 import { Metrics } from '../metrics/metrics.ts';
 import { systemClock } from '../model/clock.ts';
@@ -15,9 +16,14 @@ import { loadMigrations, migrate } from '../postgres/migrations.ts';
 import { ActiveDaemon } from './active.ts';
 import { DaemonState } from './admin-source.ts';
 import { regionalDatabase } from './database.ts';
+import { FAILPOINT_VARIABLE, Failpoints } from './failpoints.ts';
 import { createLogger, type Logger } from './log.ts';
 import { Observer } from './observer.ts';
-import { patiently } from './patiently.ts';
+import { patiently, reasonWithHint } from './patiently.ts';
+import { Reload } from './reload.ts';
+import { serviceText } from './service-notices.ts';
+import { ServiceNotifier } from './service-notifier.ts';
+import { ShadowFront } from './shadow-front.ts';
 
 const LEASE_POLL_MS = 500;
 const STANDBY_PAUSE_MS = 500;
@@ -34,27 +40,60 @@ export interface RunOptions {
 /** Runs the daemon until the signal; answers the exit code: 0 after a stop, 1 when it must not go on. */
 export async function runDaemon(config: FarshoreConfig, { configPath, signal }: RunOptions): Promise<number> {
   const clock = systemClock;
+  const failpoints = Failpoints.parse(process.env[FAILPOINT_VARIABLE]);
   const version = farshoreVersion();
   const logger = createLogger({ level: config.log.level, region: config.region, version });
   const metrics = new Metrics({ region: config.region, runtime: true });
   metrics.set('farshore_build_info', { version, node_version: process.version }, 1);
   metrics.set('farshore_config_info', { sha256: createHash('sha256').update(printConfig(config)).digest('hex') }, 1);
   const observer = new Observer(metrics, logger, clock);
-  const state = new DaemonState({ config, metrics, observer, clock, version });
+  const reload = new Reload({
+    config,
+    load: () => loadConfig(configPath, { env: process.env, readFile: systemFiles }),
+    readText: systemFiles,
+    logger,
+    clock,
+    around: (reloading) => notifier.reloading(reloading),
+    onReload: ({ reconnects }) => {
+      logger.level = reload.current().log.level;
+      if (!reconnects) return;
+      state.active?.renewConnections();
+      void database.refresh();
+    },
+  });
+  const database = regionalDatabase(() => reload.current().regional.database, config.apply.connections, clock);
+  const state = new DaemonState({ config, database, metrics, observer, clock, version });
+  const notifier = new ServiceNotifier({
+    env: process.env,
+    view: () => ({ startup: state.startup(), liveness: state.liveness(), text: serviceText(state.status()) }),
+    logger,
+    clock,
+  });
   const listen = parseListen(config.admin.listen);
   if (listen === undefined) throw new FarshoreError('config_invalid', `${config.admin.listen} is not host:port`, { place: 'admin.listen' });
   const admin = await startAdmin(state, {
     ...listen,
     allowedHosts: [],
-    token: () => config.admin.token?.reveal(),
+    token: () => reload.current().admin.token?.reveal(),
     limits: adminLimits,
     clock,
     onFailure: (error) => logger.error({ event: 'admin_failed', error }, 'a request failed'),
   });
-  const database = regionalDatabase(config.regional.database, config.apply.connections, clock);
-  logger.info({ event: 'started', config: configPath, pid: process.pid, adminPort: admin.port }, 'farshore started');
+  const shadow = shadowFront(config, metrics, logger);
+  state.shadow = shadow;
+  await shadow?.start().catch(async (error: unknown) => {
+    await admin.close();
+    throw error;
+  });
+  logger.info(
+    { event: 'started', config: configPath, pid: process.pid, adminPort: admin.port, shadowPorts: shadow?.ports },
+    'farshore started',
+  );
+  const ended = new AbortController();
+  const reloading = reload.run(AbortSignal.any([signal, ended.signal]));
+  const notifying = notifier.run(AbortSignal.any([signal, ended.signal]));
   try {
-    await serve({ config, database, state, observer, metrics, logger, signal });
+    await serve({ reload, database, state, observer, metrics, logger, failpoints, shadow, signal });
     logger.info({ event: 'stopped' }, 'farshore stopped');
     return 0;
   } catch (error) {
@@ -64,23 +103,39 @@ export async function runDaemon(config: FarshoreConfig, { configPath, signal }: 
     return 1;
   } finally {
     state.role = 'stopping';
+    ended.abort();
+    await reloading;
+    await shadow?.close();
+    await notifying;
     await admin.close();
     await database.close();
   }
 }
 
+const shadowFront = (config: FarshoreConfig, metrics: Metrics, logger: Logger): ShadowFront | undefined =>
+  config.shadow === undefined
+    ? undefined
+    : new ShadowFront({
+        shadow: config.shadow,
+        metrics,
+        clock: systemClock,
+        onShadowFailure: (error) => logger.error({ event: 'shadow_failed', error }, 'the shadow failed beside a user’s request'),
+      });
+
 interface Serving {
-  readonly config: FarshoreConfig;
+  readonly reload: Reload;
   readonly database: Database;
   readonly state: DaemonState;
   readonly observer: Observer;
   readonly metrics: Metrics;
   readonly logger: Logger;
+  readonly failpoints: Failpoints | undefined;
+  readonly shadow: ShadowFront | undefined;
   readonly signal: AbortSignal;
 }
 
 /** Waits for the database, then alternates between standby and active. */
-async function serve({ config, database, state, observer, metrics, logger, signal }: Serving): Promise<void> {
+async function serve({ reload, database, state, observer, metrics, logger, failpoints, shadow, signal }: Serving): Promise<void> {
   const clock = systemClock;
   const { observe } = observer;
   const migrations = await loadMigrations();
@@ -94,7 +149,7 @@ async function serve({ config, database, state, observer, metrics, logger, signa
         type: 'component',
         component: 'regional_database',
         up: false,
-        reason: error instanceof Error ? error.message : String(error),
+        reason: reasonWithHint(error),
       }),
     clock,
     signal,
@@ -105,7 +160,7 @@ async function serve({ config, database, state, observer, metrics, logger, signa
     const lease = await acquireLease(
       {
         holder: `${hostname()}:${process.pid}:${randomUUID()}`,
-        ttlMs: config.lease.ttlMs,
+        ttlMs: reload.current().lease.ttlMs,
         pollMs: LEASE_POLL_MS,
         clock,
         connect: (connecting) => database.connect(connecting),
@@ -115,7 +170,7 @@ async function serve({ config, database, state, observer, metrics, logger, signa
     );
     state.leaseEpoch = lease.epoch;
     try {
-      await using active = new ActiveDaemon({ config, database, lease, observer, metrics, clock });
+      await using active = new ActiveDaemon({ current: reload.current, database, lease, observer, metrics, clock, failpoints, shadow });
       state.active = active;
       state.role = 'active';
       await active.run(signal);

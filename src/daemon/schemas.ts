@@ -17,7 +17,8 @@ const BREAKER_RESET_MS = 5_000;
 const MISSING_RETRY_MS = 2_000;
 
 /** The primary's registry; undefined in a region that only mirrors. */
-export function schemaRegistry(config: RegistryConfig | undefined, observe: Observe): SchemaRegistry | undefined {
+export function schemaRegistry(current: () => RegistryConfig | undefined, observe: Observe): SchemaRegistry | undefined {
+  const config = current();
   if (config === undefined) return undefined;
   if (config.kind === 'directory') return directoryRegistry(config.directory);
   const { url, username, password, ca } = config;
@@ -31,23 +32,28 @@ export function schemaRegistry(config: RegistryConfig | undefined, observe: Obse
   return httpRegistry({
     url,
     username,
-    password: password === undefined ? undefined : () => password.reveal(),
+    password: password === undefined ? undefined : () => registryPassword(current()) ?? password.reveal(),
     timeoutMs: REGISTRY_TIMEOUT_MS,
     get: client.get,
   });
 }
 
+const registryPassword = (config: RegistryConfig | undefined): string | undefined =>
+  config?.kind === 'http' ? config.password?.reveal() : undefined;
+
 export interface Schemas {
   readonly decoders: AvroDecoders;
   readonly carrier: SchemaCarrier | undefined;
+  readonly registry: SchemaRegistry | undefined;
 }
 
-export function schemas(config: RegistryConfig | undefined, database: Database, clock: Clock, observe: Observe): Schemas {
-  const registry = schemaRegistry(config, observe);
+export function schemas(current: () => RegistryConfig | undefined, database: Database, clock: Clock, observe: Observe): Schemas {
+  const registry = schemaRegistry(current, observe);
   const keeper = schemaKeeper(database);
   const decoders = new AvroDecoders({ registry: registry ?? noRegistry, keeper, observe, clock, missingRetryMs: MISSING_RETRY_MS });
   return {
     decoders,
+    registry,
     carrier: registry === undefined ? undefined : new SchemaCarrier({ registry, keeper, observe, refuse: decoders.refuse }),
   };
 }
@@ -55,10 +61,12 @@ export function schemas(config: RegistryConfig | undefined, database: Database, 
 const noRegistry: SchemaRegistry = {
   name: 'no registry',
   byRef: async (ref) => {
-    throw new FarshoreError('schema_unknown', `Schema ${ref} is needed and no registry is configured`, {
+    throw new FarshoreError('schema_unusable', `Schema ${ref} is needed and no registry is configured`, {
       place: 'primary.registry',
       hint: 'Set primary.registry to the address or directory of the schemas.',
     });
   },
   refs: async () => [],
+  newest: async () => 'missing',
+  compatibility: async () => undefined,
 };

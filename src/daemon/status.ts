@@ -1,5 +1,6 @@
 import type { Component } from '../model/events.ts';
 import { type TopicPartitionKey, topicPartitionKey } from '../model/partition.ts';
+import type { KeptCount } from '../model/rejected.ts';
 import type { DaemonStatus, LagValue, PartitionStatus, StageStatus } from '../model/status.ts';
 
 export interface StatusParts {
@@ -14,6 +15,7 @@ export interface StatusParts {
   readonly apply: Iterable<{ readonly topic: string; readonly partition: number; readonly status: StageStatus }>;
   readonly lag: (topic: string, partition: number) => Readonly<Record<'mirror' | 'apply' | 'total', LagValue | undefined>>;
   readonly tables: DaemonStatus['tables'];
+  readonly rejected: readonly KeptCount[] | undefined;
   readonly heartbeat: DaemonStatus['heartbeat'];
   readonly counters: { readonly mirroredRecords: bigint; readonly appliedRecords: bigint };
 }
@@ -54,6 +56,7 @@ export function daemonStatus(parts: StatusParts): DaemonStatus {
     components: [...parts.components].map(([component, { up, reason }]) => ({ component, up, reason: reason ?? null })),
     partitions,
     tables: parts.tables,
+    rejected: parts.rejected ?? null,
     heartbeat: parts.heartbeat,
     counters: { mirroredRecords: String(parts.counters.mirroredRecords), appliedRecords: String(parts.counters.appliedRecords) },
   };

@@ -29,11 +29,21 @@ export async function listTopics(cluster: KafkaCluster, signal: AbortSignal): Pr
  * Configs set on the topics themselves, by topic. Topics that do not exist are left out. Throws
  * `cluster_denied` naming the topic that may not be described.
  */
-export async function topicConfigs(
+export const topicConfigs = (cluster: KafkaCluster, topics: readonly string[], signal: AbortSignal): Promise<ConfigsByTopic> =>
+  describeConfigs(cluster, topics, (source) => source === DYNAMIC_TOPIC_CONFIG, signal);
+
+/** As `topicConfigs`, with what the topics have from brokers and defaults. */
+export const configsInForce = (cluster: KafkaCluster, topics: readonly string[], signal: AbortSignal): Promise<ConfigsByTopic> =>
+  describeConfigs(cluster, topics, () => true, signal);
+
+type ConfigsByTopic = ReadonlyMap<string, ReadonlyMap<string, string>>;
+
+async function describeConfigs(
   cluster: KafkaCluster,
   topics: readonly string[],
+  isWanted: (source: number) => boolean,
   signal: AbortSignal,
-): Promise<ReadonlyMap<string, ReadonlyMap<string, string>>> {
+): Promise<ConfigsByTopic> {
   const found = new Map<string, ReadonlyMap<string, string>>();
   for (let at = 0; at < topics.length; at += CONFIGS_AT_ONCE) {
     const resources = topics
@@ -47,7 +57,7 @@ export async function topicConfigs(
     for (const { errorCode, errorMessage, resourceName, configs } of answer.results) {
       if (kafkaErrorKind(errorCode) === 'unknown_topic') continue;
       check(cluster, errorCode, errorMessage, resourceName, 'its configs cannot be read', 'DescribeConfigs');
-      const own = configs.filter(({ configSource, value }) => configSource === DYNAMIC_TOPIC_CONFIG && typeof value === 'string');
+      const own = configs.filter(({ configSource, value }) => isWanted(configSource) && typeof value === 'string');
       found.set(resourceName, new Map(own.map(({ name, value }) => [name, value as string])));
     }
   }

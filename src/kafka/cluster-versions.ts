@@ -1,3 +1,5 @@
+import { apiVersionsV3 } from '@platformatic/kafka';
+import type { BrokerCall } from './connection.ts';
 import { KafkaError } from './errors.ts';
 
 /** Request types by their protocol number. */
@@ -88,3 +90,12 @@ export function checkVersions(cluster: string, versions: BrokerVersions): void {
     { hint: `Apache Kafka ${OLDEST_RELEASE} or newer is needed on every broker.` },
   );
 }
+
+/** What one broker speaks. */
+export const askVersions: BrokerCall<BrokerVersions> = async (connection) => {
+  const answer = await apiVersionsV3.api.async(connection, 'farshore', '0.1.0');
+  return {
+    apis: new Map(answer.apiKeys.map(({ apiKey, minVersion, maxVersion }) => [apiKey, { min: minVersion, max: maxVersion }])),
+    transactionVersion: answer.finalizedFeatures?.find(({ name }) => name === 'transaction.version')?.maxVersionLevel ?? 0,
+  };
+};

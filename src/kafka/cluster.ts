@@ -1,18 +1,11 @@
-import type { ConnectionOptions as TlsOptions } from 'node:tls';
-import { apiVersionsV3, findCoordinatorV4, metadataV12 } from '@platformatic/kafka';
+import { findCoordinatorV4, metadataV12 } from '@platformatic/kafka';
 import type { Clock } from '../model/clock.ts';
-import { type BrokerVersions, checkVersions, commonVersions } from './cluster-versions.ts';
-import {
-  type BrokerAddress,
-  type BrokerCall,
-  BrokerConnections,
-  type ConnectionSettings,
-  type Purpose,
-  type SaslOptions,
-  untilAborted,
-} from './connection.ts';
+import { addressKey, type BrokerAddress, brokerAddress } from './broker-address.ts';
+import { askVersions, type BrokerVersions, checkVersions, commonVersions } from './cluster-versions.ts';
+import { type BrokerCall, BrokerConnections, type ConnectionSettings, type Credentials, type Purpose, untilAborted } from './connection.ts';
 import { KafkaError, protocolError } from './errors.ts';
 import { type Leader, MetadataCache, type TopicMetadata } from './metadata.ts';
+import { checkOneCluster, type SeenBroker } from './one-cluster.ts';
 import { asKafkaError, evenWithErrors } from './partial-answer.ts';
 
 export interface KafkaClusterOptions {
@@ -21,13 +14,17 @@ export interface KafkaClusterOptions {
   /** `host:port`, where to ask first. */
   readonly brokers: readonly string[];
   readonly clientId: string;
-  readonly tls?: TlsOptions | undefined;
-  readonly sasl?: SaslOptions | undefined;
+  /** Where this daemon runs, as the brokers name their racks (`broker.rack`): partitions are read from a replica there where one is. */
+  readonly rack?: string | undefined;
+  /** Asked for every connection; left out: no TLS and no login. */
+  readonly credentials?: (() => Credentials) | undefined;
   /** After this long without an answer a request has an unknown outcome. */
   readonly requestTimeoutMs: number;
   readonly clock: Clock;
   /** Told when the cluster begins or ceases to answer. */
   readonly observeUp?: ((up: boolean, reason?: string) => void) | undefined;
+  /** Told when new credentials are refused where connections of the old ones stand, which go on until their session ends. */
+  readonly observeNotRenewed?: ((error: KafkaError) => void) | undefined;
 }
 
 export type CoordinatorKind = 'group' | 'transaction';
@@ -52,7 +49,8 @@ export class KafkaCluster implements AsyncDisposable {
   readonly #coordinators = new Map<string, number>();
   readonly #closing = new AbortController();
   #versions: BrokerVersions | undefined;
-  #clusterId: string | undefined;
+  /** Who told the id of the cluster. */
+  #seen: SeenBroker | undefined;
   #controllerId = -1;
   #refreshing: Promise<void> | undefined;
   #refreshedAtMs = Number.NEGATIVE_INFINITY;
@@ -61,8 +59,9 @@ export class KafkaCluster implements AsyncDisposable {
 
   constructor(options: KafkaClusterOptions) {
     this.#options = options;
-    const { name, clientId, tls, sasl, requestTimeoutMs, clock } = options;
-    this.#settings = { name, clientId, tls, sasl, requestTimeoutMs, clock, connectTimeoutMs: Math.min(MAX_CONNECT_MS, requestTimeoutMs) };
+    const { name, clientId, credentials, requestTimeoutMs, clock, observeNotRenewed } = options;
+    const connectTimeoutMs = Math.min(MAX_CONNECT_MS, requestTimeoutMs);
+    this.#settings = { name, clientId, credentials, requestTimeoutMs, clock, connectTimeoutMs, observeNotRenewed };
     this.#bootstrap = options.brokers.map((text) => brokerAddress(name, text));
   }
 
@@ -74,14 +73,18 @@ export class KafkaCluster implements AsyncDisposable {
     return this.#options.clock;
   }
 
+  get rack(): string | undefined {
+    return this.#options.rack;
+  }
+
   get requestTimeoutMs(): number {
     return this.#options.requestTimeoutMs;
   }
 
   /** Kafka's own id of the cluster. Known after `connect`. */
   get clusterId(): string {
-    if (this.#clusterId === undefined) throw this.#notConnected();
-    return this.#clusterId;
+    if (this.#seen === undefined) throw this.#notConnected();
+    return this.#seen.clusterId;
   }
 
   /** Finalized feature `transaction.version`, 0 when absent (C9). Known after `connect`. */
@@ -104,6 +107,7 @@ export class KafkaCluster implements AsyncDisposable {
     const first = await this.withAnyBroker('control', askVersions, signal);
     checkVersions(this.name, first);
     await this.#askMetadata([], signal);
+    await this.#checkBootstrap(signal);
     const others = await Promise.all(
       [...this.#cache.brokers.keys()].map((id) =>
         this.withBroker(id, 'control', askVersions, signal).catch((error: unknown) => {
@@ -159,6 +163,11 @@ export class KafkaCluster implements AsyncDisposable {
   async ensureTopics(names: Iterable<string>, signal: AbortSignal): Promise<void> {
     const missing = [...new Set(names)].filter((name) => this.#cache.topic(name) === undefined && !this.#cache.isDenied(name));
     if (this.#stale || missing.length > 0) await this.#refreshWith(missing, signal);
+  }
+
+  /** Whether the cluster has such a broker, as last seen. */
+  hasBroker(brokerId: number): boolean {
+    return this.#cache.brokers.has(brokerId);
   }
 
   /** Milliseconds until a broker that could not be reached is tried again. */
@@ -228,16 +237,24 @@ export class KafkaCluster implements AsyncDisposable {
       }
     }
     const reason = failures.map((failure) => failure.message.replace(`${this.name}: `, '')).join('; ');
-    this.#observe(false, reason);
+    const hint =
+      failures.find((failure) => failure.hint !== undefined)?.hint ??
+      'Check the brokers of this cluster in the configuration, and the network to them.';
+    this.#observe(false, `${reason} · ${hint}`);
     throw new KafkaError('unreachable', 'NO_CONNECTION', `${this.name}: no broker can be reached: ${reason}`, {
       cause: failures[0],
-      hint: 'Check the brokers of this cluster in the configuration, and the network to them.',
+      hint,
     });
   }
 
   /** C9: after an unknown outcome nothing more may arrive on the sockets it was sent on. */
   dropConnections(purpose?: Purpose): void {
     for (const connections of this.#connections.values()) connections.drop(purpose);
+  }
+
+  /** After credentials changed: every connection is made anew as soon as nothing is in flight on it. */
+  renewConnections(): void {
+    for (const connections of this.#connections.values()) connections.renew();
   }
 
   close(): Promise<void> {
@@ -272,7 +289,8 @@ export class KafkaCluster implements AsyncDisposable {
     this.#stale = true;
     this.#silent.add(key);
     const known = [...this.#cache.brokers.values()].map(addressKey);
-    if (known.length > 0 && known.every((one) => this.#silent.has(one))) this.#observe(false, failure.message);
+    if (known.length > 0 && known.every((one) => this.#silent.has(one)))
+      this.#observe(false, failure.hint === undefined ? failure.message : `${failure.message} · ${failure.hint}`);
   }
 
   #observe(up: boolean, reason?: string): void {
@@ -297,11 +315,34 @@ export class KafkaCluster implements AsyncDisposable {
     await this.#askMetadata([...new Set([...this.#cache.topicNames, ...extra])], signal);
   }
 
+  /** Every listed broker that is not one of those the first one knows: they must be of the same cluster. One that is down has no say. */
+  async #checkBootstrap(signal: AbortSignal): Promise<void> {
+    const known = new Set([...this.#cache.brokers.values()].map(addressKey));
+    for (const address of this.#bootstrap) {
+      if (known.has(addressKey(address))) continue;
+      try {
+        const answer = await this.#run(address, 'control', (connection) => metadataOf(connection, []), signal);
+        this.#notice({ address: addressKey(address), clusterId: answer.clusterId ?? '' });
+      } catch (error) {
+        if (!(error instanceof KafkaError)) throw error;
+      }
+    }
+  }
+
+  #notice(broker: SeenBroker): void {
+    this.#seen ??= broker;
+    checkOneCluster(this.name, this.#seen, broker);
+  }
+
   async #askMetadata(names: readonly string[] | 'all', signal: AbortSignal): Promise<readonly TopicMetadata[]> {
     const asked = names === 'all' ? null : [...names];
-    const answer = await this.withAnyBroker('control', (c) => evenWithErrors(metadataV12.api.async(c, asked, false, false)), signal);
+    const { address, answer } = await this.withAnyBroker(
+      'control',
+      async (connection) => ({ address: `${connection.host}:${connection.port}`, answer: await metadataOf(connection, asked) }),
+      signal,
+    );
+    this.#notice({ address, clusterId: answer.clusterId ?? '' });
     const topics = this.#cache.take(answer, asked ?? this.#cache.topicNames);
-    this.#clusterId = answer.clusterId ?? '';
     this.#controllerId = answer.controllerId;
     this.#refreshedAtMs = this.clock.monotonicMs();
     this.#stale = false;
@@ -361,25 +402,7 @@ export class KafkaCluster implements AsyncDisposable {
   }
 }
 
+const metadataOf = (connection: Parameters<BrokerCall<unknown>>[0], topics: string[] | null) =>
+  evenWithErrors(metadataV12.api.async(connection, topics, false, false));
+
 const forgetsCoordinator: ReadonlySet<string> = new Set(['coordinator', 'unreachable', 'unknown_outcome', 'leadership']);
-
-const addressKey = ({ host, port }: BrokerAddress): string => `${host}:${port}`;
-
-/** `host:port`, `[::1]:9092` included. */
-function brokerAddress(cluster: string, text: string): BrokerAddress {
-  const match = /^(?:\[([^\]]+)\]|([^:]+)):(\d{1,5})$/.exec(text.trim());
-  const host = match?.[1] ?? match?.[2];
-  const port = Number(match?.[3]);
-  if (host === undefined || !(port > 0 && port < 65_536)) {
-    throw new KafkaError('invalid', 'INVALID_REQUEST', `${cluster}: "${text}" is not a broker address`, { hint: 'Write host:port.' });
-  }
-  return { host, port };
-}
-
-const askVersions: BrokerCall<BrokerVersions> = async (connection) => {
-  const answer = await apiVersionsV3.api.async(connection, 'farshore', '0.1.0');
-  return {
-    apis: new Map(answer.apiKeys.map(({ apiKey, minVersion, maxVersion }) => [apiKey, { min: minVersion, max: maxVersion }])),
-    transactionVersion: answer.finalizedFeatures?.find(({ name }) => name === 'transaction.version')?.maxVersionLevel ?? 0,
-  };
-};

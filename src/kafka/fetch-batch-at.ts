@@ -4,7 +4,10 @@ import { batchProof, type ReadBatches } from './batch/read.ts';
 import type { KafkaCluster } from './cluster.ts';
 import { apiKeys } from './cluster-versions.ts';
 import { kafkaErrorKind, protocolError } from './errors.ts';
-import { fetchApi } from './fetch-wire.ts';
+import { FetchMemory } from './fetch-memory.ts';
+import { fetchApis } from './fetch-wire.ts';
+
+const api = fetchApis(new FetchMemory(0));
 
 /** What proves that a log still holds the batch a position was taken after (C6). */
 export interface BatchAt {
@@ -35,11 +38,12 @@ export async function batchAt(
     partition,
     'control',
     async (connection, { leaderEpoch }) => {
-      const answer = await fetchApi(cluster.maxVersion(apiKeys.Fetch)).async(connection, {
+      const answer = await api(cluster.maxVersion(apiKeys.Fetch)).async(connection, {
         maxWaitMs: 0,
         minBytes: 0,
         maxBytes: 1,
         isolation: 'read_uncommitted',
+        rack: '',
         parts: [{ topicId, partition, currentLeaderEpoch: leaderEpoch, offset, lastFetchedEpoch: -1, maxBytes: 1 }],
       });
       const code = answer.code === 0 ? answer.parts[0]?.code : answer.code;

@@ -6,11 +6,20 @@ export interface KnownTopics {
   knownTopic(topic: string): TopicMetadata | undefined;
   isDenied(topic: string): boolean;
   leaderOf(topic: string, partition: number): Leader | undefined;
+  /** A replica to read from instead of the leader; undefined for none. */
+  replicaOf?(topic: string, partition: number): number | undefined;
+}
+
+export interface RoutedTarget {
+  readonly target: FetchTarget;
+  readonly leaderEpoch: number;
+  /** Whether another broker than the leader is asked: only records count of what it answers. */
+  readonly follower: boolean;
 }
 
 export interface TargetsOfBroker {
   readonly brokerId: number;
-  readonly parts: readonly { readonly target: FetchTarget; readonly leaderEpoch: number }[];
+  readonly parts: readonly RoutedTarget[];
 }
 
 export interface Routed {
@@ -21,9 +30,9 @@ export interface Routed {
   readonly unsure: boolean;
 }
 
-/** Sorts targets by the broker that leads their partition, keeping their order. */
+/** Sorts targets by the broker to ask, keeping their order: the one that leads their partition, or the replica that it named. */
 export function routeTargets(targets: readonly FetchTarget[], known: KnownTopics): Routed {
-  const byBroker = new Map<number, { target: FetchTarget; leaderEpoch: number }[]>();
+  const byBroker = new Map<number, RoutedTarget[]>();
   const settled: FetchedPartition[] = [];
   let unsure = false;
   for (const target of targets) {
@@ -43,9 +52,10 @@ export function routeTargets(targets: readonly FetchTarget[], known: KnownTopics
       unsure = true;
       continue;
     }
-    const parts = byBroker.get(leader.brokerId);
-    const part = { target, leaderEpoch: leader.leaderEpoch };
-    if (parts === undefined) byBroker.set(leader.brokerId, [part]);
+    const brokerId = known.replicaOf?.(topic, partition) ?? leader.brokerId;
+    const parts = byBroker.get(brokerId);
+    const part = { target, leaderEpoch: leader.leaderEpoch, follower: brokerId !== leader.brokerId };
+    if (parts === undefined) byBroker.set(brokerId, [part]);
     else parts.push(part);
   }
   return { brokers: [...byBroker].map(([brokerId, parts]) => ({ brokerId, parts })), settled, unsure };

@@ -1,5 +1,6 @@
 import { type API, createAPI, type Reader, readKnownTaggedFields, Writer } from '@platformatic/kafka';
 import type { AbortedTransaction } from './batch/abort-filter.ts';
+import type { FetchMemory } from './fetch-memory.ts';
 
 export type Isolation = 'read_uncommitted' | 'read_committed';
 
@@ -20,6 +21,8 @@ export interface FetchCall {
   readonly minBytes: number;
   readonly maxBytes: number;
   readonly isolation: Isolation;
+  /** Where the reader is, as the brokers name their racks: the leader then names a replica there. Empty: nowhere, and the leader answers itself. */
+  readonly rack: string;
   readonly parts: readonly FetchPart[];
 }
 
@@ -80,23 +83,23 @@ export function encodeFetch(version: number, call: FetchCall): Writer {
       });
     })
     .appendArray([], () => undefined)
-    .appendString('')
+    .appendString(call.rack)
     .appendTaggedFields();
 }
 
-export function decodeFetch(reader: Reader): FetchAnswer {
+export function decodeFetch(reader: Reader, memory: FetchMemory): FetchAnswer {
   const throttleMs = reader.readInt32();
   const code = reader.readInt16();
   reader.readInt32();
   const parts: FetchAnswerPart[] = [];
   reader.readArray((topic) => {
     const topicId = topic.readUUID();
-    topic.readArray((part) => parts.push(decodePart(topicId, part)), true, false);
+    topic.readArray((part) => parts.push(decodePart(topicId, part, memory)), true, false);
   });
   return { throttleMs, code, parts };
 }
 
-function decodePart(topicId: string, reader: Reader): FetchAnswerPart {
+function decodePart(topicId: string, reader: Reader, memory: FetchMemory): FetchAnswerPart {
   const fixed = {
     topicId,
     partition: reader.readInt32(),
@@ -108,9 +111,7 @@ function decodePart(topicId: string, reader: Reader): FetchAnswerPart {
     preferredReadReplica: reader.readInt32(),
   };
   const length = reader.readUnsignedVarInt() - 1;
-  // The answer lies in the chunks of the socket: this is the one copy, and none when one chunk holds all.
-  const records = length > 0 ? reader.buffer.slice(reader.position, reader.position + length) : NO_RECORDS;
-  if (length > 0) reader.skip(length);
+  const records = length > 0 ? copyRecords(reader, length, memory) : NO_RECORDS;
   let diverging: FetchAnswerPart['diverging'];
   readKnownTaggedFields(reader, {
     0: (tagged) => {
@@ -119,6 +120,15 @@ function decodePart(topicId: string, reader: Reader): FetchAnswerPart {
     },
   });
   return { ...fixed, records, diverging };
+}
+
+/** The answer lies in the chunks of the socket: this is the one copy. */
+function copyRecords(reader: Reader, length: number, memory: FetchMemory): Buffer {
+  const records = memory.take(length);
+  let at = 0;
+  for (const chunk of reader.buffer.subarray(reader.position, reader.position + length).buffers) at += chunk.copy(records, at);
+  reader.skip(length);
+  return records;
 }
 
 /** Topics in the order of their first part: the order decides who is served first when the byte limit is short. */
@@ -132,16 +142,17 @@ function partsByTopic(parts: readonly FetchPart[]): [string, FetchPart[]][] {
   return [...topics];
 }
 
-type FetchApi = API<[call: FetchCall], FetchAnswer>;
+export type FetchApi = API<[call: FetchCall], FetchAnswer>;
 
-const apis: readonly FetchApi[] = Array.from({ length: NEWEST - FLOOR + 1 }, (_, index) =>
-  createAPI<[call: FetchCall], FetchAnswer>(
-    FETCH_API_KEY,
-    FLOOR + index,
-    (call: FetchCall) => encodeFetch(FLOOR + index, call),
-    (_correlationId, _apiKey, _version, reader) => decodeFetch(reader),
-  ),
-);
-
-/** The newest Fetch that both sides speak; `maxVersion` is what the cluster says of API key 1, at least 13. */
-export const fetchApi = (maxVersion: number): FetchApi => apis[Math.min(maxVersion, NEWEST) - FLOOR]!;
+/** Fetch in every version spoken, its records copied into `memory`: the newest that both sides speak; at least 13. */
+export function fetchApis(memory: FetchMemory): (maxVersion: number) => FetchApi {
+  const apis = Array.from({ length: NEWEST - FLOOR + 1 }, (_, index) =>
+    createAPI<[call: FetchCall], FetchAnswer>(
+      FETCH_API_KEY,
+      FLOOR + index,
+      (call: FetchCall) => encodeFetch(FLOOR + index, call),
+      (_correlationId, _apiKey, _version, reader) => decodeFetch(reader, memory),
+    ),
+  );
+  return (maxVersion) => apis[Math.min(maxVersion, NEWEST) - FLOOR]!;
+}

@@ -3,10 +3,14 @@ import type { ReadBatches } from './batch/read.ts';
 import type { KafkaCluster } from './cluster.ts';
 import { apiKeys } from './cluster-versions.ts';
 import { KafkaError, kafkaErrorName } from './errors.ts';
+import { FetchAllowance } from './fetch-allowance.ts';
 import { type JudgedPart, judgePart } from './fetch-answer.ts';
-import { type Routed, routeTargets, type TargetsOfBroker } from './fetch-route.ts';
-import { type FetchAnswer, fetchApi } from './fetch-wire.ts';
+import { FetchFlights, type Flight } from './fetch-flights.ts';
+import { FetchMemory } from './fetch-memory.ts';
+import { type Routed, type RoutedTarget, routeTargets, type TargetsOfBroker } from './fetch-route.ts';
+import { type FetchAnswer, type FetchApi, fetchApis } from './fetch-wire.ts';
 import { highWatermarks, logStarts, partitionKey } from './offsets.ts';
+import { ReadReplicas } from './read-replicas.ts';
 
 export interface FetchLimits {
   readonly maxWaitMs: number;
@@ -14,44 +18,61 @@ export interface FetchLimits {
   readonly maxBytes: number;
 }
 
-/** How long one of several brokers may hold back what another has already answered. */
-const WAIT_BESIDE_OTHERS_MS = 50;
-
 /**
  * Reads raw batches of many partitions, read_committed. A partition's failure is its own answer; the
  * call rejects only with the signal's reason.
  *
  * A partition's first batch may begin below the offset asked for: after a re-seek into its middle, or
  * when a cut log was refilled by larger batches. It is handed out whole.
+ *
+ * Each broker holds its answer back for as long as `maxWaitMs` when it has nothing. The call ends with what the first has
+ * answered; the others are not asked again, and their answers come with a later call, if that still asks from the same offsets.
+ *
+ * The memory of an answer whose `release` was called is read into again.
  */
 export class RawFetcher {
   readonly #cluster: KafkaCluster;
   readonly #read: ReadBatches;
+  readonly #memory: FetchMemory;
+  readonly #api: (maxVersion: number) => FetchApi;
+  readonly #allowance = new FetchAllowance();
+  readonly #flights = new FetchFlights();
+  readonly #replicas = new ReadReplicas();
   readonly #throttledUntilMs = new Map<number, number>();
   #rounds = 0;
 
-  constructor(cluster: KafkaCluster, read: ReadBatches) {
+  /** `keepBytes`: memory of released answers that is kept for the next ones. */
+  constructor(cluster: KafkaCluster, read: ReadBatches, keepBytes = 0) {
     this.#cluster = cluster;
     this.#read = read;
+    this.#memory = new FetchMemory(keepBytes);
+    this.#api = fetchApis(this.#memory);
   }
 
   async fetch(targets: readonly FetchTarget[], limits: FetchLimits, signal: AbortSignal): Promise<readonly FetchedPartition[]> {
     if (targets.length === 0) return [];
-    const { clock } = this.#cluster;
-    const endMs = clock.monotonicMs() + limits.maxWaitMs;
-    for (;;) {
-      const leftMs = Math.max(0, endMs - clock.monotonicMs());
-      const routed = await this.#route(targets, signal);
-      const several = routed.brokers.length > 1;
-      const maxWaitMs = Math.floor(several ? Math.min(leftMs, WAIT_BESIDE_OTHERS_MS) : leftMs);
-      const perBroker = Math.max(1, Math.floor(limits.maxBytes / Math.max(1, routed.brokers.length)));
-      const answered = await Promise.all(
-        routed.brokers.map((broker) => this.#askBroker(broker, { maxWaitMs, maxBytes: perBroker }, leftMs, signal)),
-      );
-      const results = [...routed.settled, ...answered.flat()];
-      const waiting = several && results.every((one) => one.kind === 'batches' && one.empty);
-      if (!waiting || clock.monotonicMs() >= endMs) return results;
+    const { brokers: all, settled } = await this.#route(targets, signal);
+    // A broker that must not be asked yet has no say this time; waiting for it would keep the caller's loop from its turns.
+    const brokers = all.filter(({ brokerId }) => this.#heldMs(brokerId) <= limits.maxWaitMs);
+    if (brokers.length === 0) {
+      if (all.length > 0) await this.#cluster.clock.sleep(limits.maxWaitMs, signal);
+      return settled;
     }
+    const perBroker = { maxWaitMs: Math.floor(limits.maxWaitMs), maxBytes: Math.max(1, Math.floor(limits.maxBytes / brokers.length)) };
+    if (perBroker.maxWaitMs === 0) {
+      // Asked for what is there now, beside whatever is under way.
+      const answers = await Promise.all(brokers.map((broker) => this.#askBroker(broker, perBroker, signal)));
+      return [...settled, ...answers.flat()];
+    }
+    const flights = new Map<number, Flight>();
+    for (const broker of brokers) {
+      const asked = broker.parts.map(({ target }) => target);
+      const flight =
+        this.#flights.continued(broker.brokerId, asked, signal) ??
+        this.#flights.begin(broker.brokerId, asked, signal, this.#askBroker(broker, perBroker, signal));
+      flights.set(broker.brokerId, flight);
+    }
+    return [...settled, ...(await this.#flights.landed(flights))];
   }
 
   async #route(targets: readonly FetchTarget[], signal: AbortSignal): Promise<Routed> {
@@ -59,79 +80,154 @@ export class RawFetcher {
     // The order decides who is served first when the byte limit is short: everybody's turn comes.
     const turn = this.#rounds++ % targets.length;
     const inTurn = [...targets.slice(turn), ...targets.slice(0, turn)];
+    const known = {
+      knownTopic: (topic: string) => cluster.knownTopic(topic),
+      isDenied: (topic: string) => cluster.isDenied(topic),
+      leaderOf: (topic: string, partition: number) => cluster.leaderOf(topic, partition),
+      replicaOf: (topic: string, partition: number) => this.#replicaOf(topic, partition),
+    };
     try {
       await cluster.ensureTopics(
         inTurn.map(({ topic }) => topic),
         signal,
       );
-      const routed = routeTargets(inTurn, cluster);
+      const routed = routeTargets(inTurn, known);
       if (!routed.unsure) return routed;
       await cluster.refresh(signal);
-      return routeTargets(inTurn, cluster);
+      return routeTargets(inTurn, known);
     } catch (error) {
       if (signal.aborted || !(error instanceof KafkaError)) throw error;
       return { brokers: [], unsure: false, settled: inTurn.map((target) => retry(target, error.message)) };
     }
   }
 
-  async #askBroker(
-    { brokerId, parts }: TargetsOfBroker,
-    { maxWaitMs, maxBytes }: FetchLimits,
-    leftMs: number,
-    signal: AbortSignal,
-  ): Promise<readonly FetchedPartition[]> {
+  /** Milliseconds until the broker may be asked: it could not be reached, or we are above our quota. */
+  #heldMs(brokerId: number): number {
+    const { clock } = this.#cluster;
+    return Math.max(this.#cluster.backOffMs(brokerId), (this.#throttledUntilMs.get(brokerId) ?? 0) - clock.monotonicMs());
+  }
+
+  /** A replica that can be asked now; one that cannot is no reason to wait while there is a leader. */
+  #replicaOf(topic: string, partition: number): number | undefined {
     const cluster = this.#cluster;
-    const heldMs = Math.max(cluster.backOffMs(brokerId), (this.#throttledUntilMs.get(brokerId) ?? 0) - cluster.clock.monotonicMs());
-    if (heldMs > 0) await cluster.clock.sleep(Math.min(heldMs, leftMs), signal);
-    // Other brokers' partitions wait for this answer: a broker that must not be asked yet is left for a later call.
-    if (heldMs > leftMs) return parts.map(({ target }) => retry(target, `broker ${brokerId} is not asked again yet`));
+    if (cluster.rack === undefined) return undefined;
+    const brokerId = this.#replicas.of(topic, partition, cluster.clock.monotonicMs());
+    if (brokerId === undefined || (cluster.hasBroker(brokerId) && cluster.backOffMs(brokerId) === 0)) return brokerId;
+    this.#replicas.forget(topic, partition);
+    return undefined;
+  }
+
+  async #askBroker({ brokerId, parts }: TargetsOfBroker, limits: FetchLimits, signal: AbortSignal): Promise<readonly FetchedPartition[]> {
+    const { maxWaitMs, maxBytes } = limits;
+    const cluster = this.#cluster;
+    const heldMs = this.#heldMs(brokerId);
+    if (heldMs > 0) await cluster.clock.sleep(heldMs, signal);
     let answer: FetchAnswer;
+    const atOnce = this.#allowance.of(brokerId, maxBytes);
+    const askedMs = cluster.clock.monotonicMs();
+    const tookMs = (): number => cluster.clock.monotonicMs() - askedMs;
     try {
       answer = await cluster.withBroker(
         brokerId,
         'fetch',
         (connection) =>
-          fetchApi(cluster.maxVersion(apiKeys.Fetch)).async(connection, {
+          this.#api(cluster.maxVersion(apiKeys.Fetch)).async(connection, {
             maxWaitMs: Math.min(maxWaitMs, Math.floor(cluster.requestTimeoutMs / 2)),
             minBytes: 1,
-            maxBytes,
+            maxBytes: atOnce,
             isolation: 'read_committed',
-            parts: parts.map(({ target, leaderEpoch }) => ({ ...target, currentLeaderEpoch: leaderEpoch })),
+            rack: cluster.rack ?? '',
+            parts: parts.map(({ target, leaderEpoch }) => ({
+              ...target,
+              maxBytes: Math.min(target.maxBytes, atOnce),
+              currentLeaderEpoch: leaderEpoch,
+            })),
           }),
         signal,
       );
     } catch (error) {
       if (signal.aborted || !(error instanceof KafkaError)) throw error;
-      return parts.map(({ target }) => retry(target, error.message));
+      this.#allowance.unanswered(brokerId, atOnce, tookMs(), cluster.requestTimeoutMs);
+      return parts.map((part) => this.#retryAt(part, error.message));
     }
+    const bytes = answer.parts.reduce((sum, { records }) => sum + records.length, 0);
+    this.#allowance.answered(brokerId, atOnce, bytes, tookMs(), cluster.requestTimeoutMs);
     if (answer.throttleMs > 0) this.#throttledUntilMs.set(brokerId, cluster.clock.monotonicMs() + answer.throttleMs);
-    return this.#settle(parts, answer, signal);
+    // Above its quota a reader gets an answer without a partition, which says nothing about any of them.
+    if (answer.throttleMs > 0 && answer.code === 0 && answer.parts.length === 0) return [];
+    return this.#settle(parts, answer, limits, signal);
   }
 
-  async #settle(parts: TargetsOfBroker['parts'], answer: FetchAnswer, signal: AbortSignal): Promise<readonly FetchedPartition[]> {
+  #retryAt({ target, follower }: RoutedTarget, reason: string): FetchedPartition {
+    if (follower) this.#replicas.forget(target.topic, target.partition);
+    return retry(target, reason);
+  }
+
+  /** Asks the replicas that the leader named, once: a replica that names another one is left for the next call. */
+  async #askReplicas(
+    redirected: ReadonlyMap<number, RoutedTarget[]>,
+    limits: FetchLimits,
+    signal: AbortSignal,
+  ): Promise<readonly FetchedPartition[]> {
+    const nowMs = this.#cluster.clock.monotonicMs();
+    for (const [brokerId, parts] of redirected)
+      for (const { target } of parts) this.#replicas.prefer(target.topic, target.partition, brokerId, nowMs);
+    const maxBytes = Math.max(1, Math.floor(limits.maxBytes / Math.max(1, redirected.size)));
+    const answers = await Promise.all(
+      [...redirected].map(([brokerId, parts]) => {
+        const followers = parts.map((part) => ({ ...part, follower: true }));
+        return this.#askBroker({ brokerId, parts: followers }, { ...limits, maxBytes }, signal);
+      }),
+    );
+    return answers.flat();
+  }
+
+  async #settle(
+    parts: TargetsOfBroker['parts'],
+    answer: FetchAnswer,
+    limits: FetchLimits,
+    signal: AbortSignal,
+  ): Promise<readonly FetchedPartition[]> {
     const byPartition = new Map(answer.parts.map((part) => [partitionKey(part.topicId, part.partition), part]));
-    const judged = parts.map(({ target }): readonly [FetchTarget, JudgedPart] => {
+    const redirected = new Map<number, RoutedTarget[]>();
+    const judged: (readonly [FetchTarget, Exclude<JudgedPart, { kind: 'ask_replica' }>])[] = [];
+    for (const routed of parts) {
+      const { target, follower } = routed;
       const part = byPartition.get(partitionKey(target.topicId, target.partition));
-      if (part !== undefined) return [target, judgePart(target, part, this.#read)];
-      return [target, retry(target, answer.code === 0 ? 'the broker left it out' : kafkaErrorName(answer.code))];
-    });
+      const verdict: JudgedPart =
+        part === undefined
+          ? retry(target, answer.code === 0 ? 'the broker left it out' : kafkaErrorName(answer.code))
+          : judgePart(target, part, this.#read, this.#memory);
+      if (follower && verdict.kind !== 'batches') {
+        judged.push([target, this.#retryAt(routed, 'the replica that is nearer did not answer it')]);
+      } else if (verdict.kind !== 'ask_replica') judged.push([target, verdict]);
+      else {
+        const there = redirected.get(verdict.brokerId);
+        if (there === undefined) redirected.set(verdict.brokerId, [routed]);
+        else there.push(routed);
+      }
+    }
     const doubted = judged.some(([, { kind }]) => kind === 'moved' || kind === 'ask_topic');
     if (doubted) this.#cluster.invalidate();
     if (judged.some(([, { kind }]) => kind === 'ask_topic')) await this.#refreshed(signal);
-    return Promise.all(
-      judged.map(([target, verdict]): FetchedPartition | Promise<FetchedPartition> => {
-        switch (verdict.kind) {
-          case 'moved':
-            return retry(target, verdict.reason);
-          case 'ask_topic':
-            return this.#topicVerdict(target, verdict.reason);
-          case 'ask_ends':
-            return this.#outOfRange(target, signal);
-          default:
-            return verdict;
-        }
-      }),
-    );
+    const [settled, fromReplicas] = await Promise.all([
+      Promise.all(
+        judged.map(([target, verdict]): FetchedPartition | Promise<FetchedPartition> => {
+          switch (verdict.kind) {
+            case 'moved':
+              return retry(target, verdict.reason);
+            case 'ask_topic':
+              return this.#topicVerdict(target, verdict.reason);
+            case 'ask_ends':
+              return this.#outOfRange(target, signal);
+            default:
+              return verdict;
+          }
+        }),
+      ),
+      redirected.size === 0 ? [] : this.#askReplicas(redirected, limits, signal),
+    ]);
+    return [...settled, ...fromReplicas];
   }
 
   /** A broker that has not heard of a new topic yet answers as if it did not exist; the metadata decides. */

@@ -6,10 +6,10 @@ import { RawFetcher } from './fetch.ts';
 import { batchAt } from './fetch-batch-at.ts';
 import { partitionEnds } from './offsets.ts';
 
-/** The home's cluster as mirror reads it. `maxDecompressedBytes` bounds the opening of batches of old formats. */
-export function homeLog(cluster: KafkaCluster, maxDecompressedBytes: number): HomeLog {
+/** The home's cluster as mirror reads it. `maxDecompressedBytes` bounds the opening of batches of old formats, `keepBytes` the memory kept for the next fetch. */
+export function homeLog(cluster: KafkaCluster, maxDecompressedBytes: number, keepBytes: number): HomeLog {
   const read = batchReader(maxDecompressedBytes);
-  const fetcher = new RawFetcher(cluster, read);
+  const fetcher = new RawFetcher(cluster, read, keepBytes);
   return {
     listTopics: (signal) => listTopics(cluster, signal),
     topicConfigs: (topics, signal) => topicConfigs(cluster, topics, signal),

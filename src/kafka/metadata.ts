@@ -1,5 +1,5 @@
 import type { metadataV12 } from '@platformatic/kafka';
-import type { BrokerAddress } from './connection.ts';
+import type { BrokerAddress } from './broker-address.ts';
 import { kafkaErrorKind } from './errors.ts';
 
 /** A Metadata answer as far as it is read here. */

@@ -1,4 +1,5 @@
-import { type API, createAPI, type Reader, Writer } from '@platformatic/kafka';
+import { type Connection, createAPI, type Reader, Writer } from '@platformatic/kafka';
+import { type Insertion, ProduceSocket } from './produce-socket.ts';
 import { byTopic } from './transactions-wire.ts';
 
 /** One partition's batch in a produce request. The bytes are sent as they are. */
@@ -19,7 +20,7 @@ export interface ProduceAnswer {
   readonly message: string | undefined;
 }
 
-export type ProduceArguments = [transactionalId: string | null, timeoutMs: number, parts: readonly ProducePart[]];
+type ProduceArguments = [socket: ProduceSocket, transactionalId: string | null, timeoutMs: number, parts: readonly ProducePart[]];
 
 export const PRODUCE_API_KEY = 0;
 /** Flexible encoding (Kafka 2.4). */
@@ -29,22 +30,24 @@ export const PRODUCE_ADDS_PARTITIONS = 12;
 
 /*
  * Produce 9 to 12, request => transactional_id acks timeout_ms [topic [partition records]]; the wire is
- * the same in all four. Batches are appended to the request as they are.
+ * the same in all four. Batches are left out here and put in where the request is written to its socket.
  */
-export function encodeProduce(...[transactionalId, timeoutMs, parts]: ProduceArguments): Writer {
-  return Writer.create()
+export function encodeProduce(...[socket, transactionalId, timeoutMs, parts]: ProduceArguments): Writer {
+  const insertions: Insertion[] = [];
+  const request = Writer.create();
+  request
     .appendString(transactionalId)
     .appendInt16(-1)
     .appendInt32(timeoutMs)
     .appendArray([...byTopic(parts)], (topicWriter, [topic, ofTopic]) => {
       topicWriter.appendString(topic).appendArray(ofTopic, (writer, { partition, bytes }) => {
-        writer
-          .appendInt32(partition)
-          .appendUnsignedVarInt(bytes.length + 1)
-          .append(bytes);
+        writer.appendInt32(partition).appendUnsignedVarInt(bytes.length + 1);
+        insertions.push({ at: writer.length, bytes });
       });
     })
     .appendTaggedFields();
+  socket.willWrite(request, insertions);
+  return request;
 }
 
 /* Produce 9 to 12, response => [topic [partition error base_offset append_time log_start [index message] message]] throttle */
@@ -68,10 +71,18 @@ export function decodeProduce(_correlationId: number, _key: number, _version: nu
   return answers;
 }
 
-const apis: readonly API<ProduceArguments, readonly ProduceAnswer[]>[] = [9, 10, 11, 12].map((version) =>
-  createAPI<ProduceArguments, readonly ProduceAnswer[]>(PRODUCE_API_KEY, version, encodeProduce, decodeProduce),
-);
+/** Sends one Produce request; the batches are sent from where they lie, which must not change before the answer. */
+export type SendProduce = (
+  connection: Connection,
+  transactionalId: string | null,
+  timeoutMs: number,
+  parts: readonly ProducePart[],
+) => Promise<readonly ProduceAnswer[]>;
+
+const senders: readonly SendProduce[] = [9, 10, 11, 12].map((version): SendProduce => {
+  const api = createAPI<ProduceArguments, readonly ProduceAnswer[]>(PRODUCE_API_KEY, version, encodeProduce, decodeProduce);
+  return (connection, ...call) => api.async(connection, ProduceSocket.of(connection), ...call);
+});
 
 /** The newest Produce up to `most`; `most` is at least PRODUCE_FLOOR. */
-export const produceApi = (most: number): API<ProduceArguments, readonly ProduceAnswer[]> =>
-  apis[Math.min(most, PRODUCE_ADDS_PARTITIONS) - PRODUCE_FLOOR]!;
+export const produceApi = (most: number): SendProduce => senders[Math.min(most, PRODUCE_ADDS_PARTITIONS) - PRODUCE_FLOOR]!;

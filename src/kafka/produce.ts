@@ -1,10 +1,10 @@
-import type { API, Connection } from '@platformatic/kafka';
+import type { Connection } from '@platformatic/kafka';
 import { batchLastOffsetDelta } from '../model/batch.ts';
 import { FarshoreError } from '../model/errors.ts';
 import type { KafkaCluster } from './cluster.ts';
 import { KafkaError, kafkaErrorKind, protocolError } from './errors.ts';
 import { type PartitionBatches, type PlannedPart, type PlannedRequest, planProduce } from './produce-plan.ts';
-import { PRODUCE_ADDS_PARTITIONS, type ProduceAnswer, type ProduceArguments, produceApi } from './produce-wire.ts';
+import { PRODUCE_ADDS_PARTITIONS, type ProduceAnswer, produceApi, type SendProduce } from './produce-wire.ts';
 
 /** Where a partition's batches came to lie: `end` is past the last of them. */
 export interface WrittenRange {
@@ -15,7 +15,8 @@ export interface WrittenRange {
 }
 
 export interface ProduceOptions {
-  readonly transactionalId: string;
+  /** Null outside transactions. */
+  readonly transactionalId: string | null;
   /** Version of Produce; from 12 on the request itself adds its partitions to the transaction. */
   readonly version: number;
   /** How long a leader may wait for its replicas, and how long a busy coordinator is asked again. */
@@ -101,7 +102,7 @@ class LeaderPipeline {
   readonly #ranges: Ranges;
   readonly #options: ProduceOptions;
   readonly #signal: AbortSignal;
-  readonly #api: API<ProduceArguments, readonly ProduceAnswer[]>;
+  readonly #produce: SendProduce;
   #failure: unknown;
   /** Parts the coordinator was not ready for; only the first round collects them. */
   #notTaken: PlannedPart[] = [];
@@ -111,7 +112,7 @@ class LeaderPipeline {
     this.#ranges = ranges;
     this.#options = options;
     this.#signal = signal;
-    this.#api = produceApi(options.version);
+    this.#produce = produceApi(options.version);
   }
 
   async run(mine: readonly number[]): Promise<void> {
@@ -149,7 +150,7 @@ class LeaderPipeline {
   /** Never rejects: a failure must not keep the other requests from being waited for. */
   async #request(request: PlannedRequest, mayRepeat: boolean): Promise<void> {
     try {
-      const answers = await this.#api.async(this.#connection, this.#options.transactionalId, this.#options.timeoutMs, request);
+      const answers = await this.#produce(this.#connection, this.#options.transactionalId, this.#options.timeoutMs, request);
       this.#read(request, answers, mayRepeat);
     } catch (error) {
       this.#failure ??= error;
@@ -195,13 +196,13 @@ export async function produceOne(
   signal: AbortSignal,
 ): Promise<void> {
   const { topic, partition } = part;
-  const api = produceApi(Math.min(cluster.maxVersion(0), PRODUCE_ADDS_PARTITIONS));
+  const produce = produceApi(Math.min(cluster.maxVersion(0), PRODUCE_ADDS_PARTITIONS));
   await cluster.withLeader(
     topic,
     partition,
     'control',
     async (connection) => {
-      const [answer] = await api.async(connection, null, cluster.requestTimeoutMs, [part]);
+      const [answer] = await produce(connection, null, cluster.requestTimeoutMs, [part]);
       if (answer === undefined) throw new FarshoreError('broker_request_failed', `A produce answer leaves out ${topic}:${partition}`);
       if (answer.code === 0) return;
       throw protocolError(answer.code, `${cluster.name}: producing to ${topic}:${partition}`, {

@@ -1,7 +1,7 @@
 import type { RegionalLog } from '../mirror/contracts.ts';
 import { FarshoreError } from '../model/errors.ts';
 import { regionalOffset } from '../model/offsets.ts';
-import { alterTopicConfigs, createTopic, growTopic, listTopics, topicConfigs } from './admin.ts';
+import { alterTopicConfigs, configsInForce, createTopic, growTopic, listTopics, topicConfigs } from './admin.ts';
 import type { KafkaCluster } from './cluster.ts';
 import { partitionEnds } from './offsets.ts';
 import type { WrittenRange } from './produce.ts';
@@ -19,12 +19,16 @@ export interface RegionalLogOptions {
 }
 
 /** What the regional log needs of the cluster besides transactions. */
-export type RegionalAdmin = Pick<RegionalLog, 'listTopics' | 'topicConfigs' | 'createTopic' | 'growTopic' | 'alterTopicConfigs' | 'ends'>;
+export type RegionalAdmin = Pick<
+  RegionalLog,
+  'listTopics' | 'topicConfigs' | 'configsInForce' | 'createTopic' | 'growTopic' | 'alterTopicConfigs' | 'ends'
+>;
 
 /** The cluster's own answers, topics created with its default replication. */
 const regionalAdmin = (cluster: KafkaCluster): RegionalAdmin => ({
   listTopics: (signal) => listTopics(cluster, signal),
   topicConfigs: (topics, signal) => topicConfigs(cluster, topics, signal),
+  configsInForce: (topics, signal) => configsInForce(cluster, topics, signal),
   createTopic: (topic, partitions, configs, signal) => createTopic(cluster, topic, partitions, configs, signal),
   growTopic: (topic, partitions, signal) => growTopic(cluster, topic, partitions, signal),
   alterTopicConfigs: (topic, set, remove, signal) => alterTopicConfigs(cluster, topic, set, remove, signal),
@@ -34,6 +38,10 @@ const regionalAdmin = (cluster: KafkaCluster): RegionalAdmin => ({
 /** The group all shards of one mirror commit their positions under (C13). */
 export const positionGroup = (region: string, primary: string): string => `farshore.${region}.${primary}`;
 
+/** What fences a shard's zombies. */
+export const shardTransactionalId = (region: string, primary: string, shard: number): string =>
+  `${positionGroup(region, primary)}.${shard}`;
+
 /** The regional cluster as mirror writes it: one transactional id a shard, positions committed with the records. */
 export function regionalLog(
   cluster: KafkaCluster,
@@ -42,10 +50,17 @@ export function regionalLog(
 ): RegionalLog {
   const { region, primary, shard, transactionTimeoutMs, onStep } = options;
   const group = positionGroup(region, primary);
-  const writer = new TransactionalWriter({ cluster, transactionalId: `${group}.${shard}`, group, transactionTimeoutMs, onStep });
+  const writer = new TransactionalWriter({
+    cluster,
+    transactionalId: shardTransactionalId(region, primary, shard),
+    group,
+    transactionTimeoutMs,
+    onStep,
+  });
   return {
     listTopics: (signal) => admin.listTopics(signal),
     topicConfigs: (topics, signal) => admin.topicConfigs(topics, signal),
+    configsInForce: (topics, signal) => admin.configsInForce(topics, signal),
     createTopic: (topic, partitions, configs, signal) => admin.createTopic(topic, partitions, configs, signal),
     growTopic: (topic, partitions, signal) => admin.growTopic(topic, partitions, signal),
     alterTopicConfigs: (topic, set, remove, signal) => admin.alterTopicConfigs(topic, set, remove, signal),

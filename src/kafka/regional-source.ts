@@ -5,10 +5,10 @@ import { RawFetcher } from './fetch.ts';
 import { batchAt } from './fetch-batch-at.ts';
 import { partitionEnds } from './offsets.ts';
 
-/** The regional cluster as apply reads it. `maxDecompressedBytes` bounds the opening of batches of old formats. */
-export function regionalSource(cluster: KafkaCluster, maxDecompressedBytes: number): RegionalSource {
+/** The regional cluster as apply reads it. `maxDecompressedBytes` bounds the opening of batches of old formats, `keepBytes` the memory kept for the next fetch. */
+export function regionalSource(cluster: KafkaCluster, maxDecompressedBytes: number, keepBytes: number): RegionalSource {
   const read = batchReader(maxDecompressedBytes);
-  const fetcher = new RawFetcher(cluster, read);
+  const fetcher = new RawFetcher(cluster, read, keepBytes);
   return {
     describe: async (topics, signal) =>
       (await cluster.topics(topics, signal)).map(({ topic, topicId, partitions }) => ({ topic, topicId, partitions: partitions.length })),

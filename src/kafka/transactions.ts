@@ -8,7 +8,7 @@ import type { PartitionBatches } from './produce-plan.ts';
 import { PRODUCE_ADDS_PARTITIONS, PRODUCE_API_KEY } from './produce-wire.ts';
 import { backOffMs, transactionFailure } from './transactions-outcome.ts';
 import { type TransactionIds, TransactionRequests } from './transactions-requests.ts';
-import { lastTransactionSettled } from './transactions-settled.ts';
+import { lastTransactionSettled, SETTLES_WITHIN_MS } from './transactions-settled.ts';
 import type { CommittedOffset, ProducerIdentity } from './transactions-wire.ts';
 
 /**
@@ -41,6 +41,7 @@ export class TransactionalWriter {
   readonly #sequences = new Map<string, number>();
   #state: 'closed' | 'open' | 'busy' = 'closed';
   #identity = NO_IDENTITY;
+  #endedMs = Number.NEGATIVE_INFINITY;
   #onSent: (() => void) | undefined;
 
   constructor(options: TransactionalWriterOptions) {
@@ -67,6 +68,8 @@ export class TransactionalWriter {
       throw transactionFailure(error, this.#options.transactionalId);
     }
     this.#sequences.clear();
+    // What opening aborted has markers to be written too.
+    this.#endedMs = this.#options.cluster.clock.monotonicMs();
     this.#state = 'open';
   }
 
@@ -105,7 +108,8 @@ export class TransactionalWriter {
     if (filled.length === 0 && offsetsAfter([]).length === 0) return [];
     const { cluster, transactionalId, onStep } = this.#options;
     const separately = !this.#requests.isVersion2;
-    if (!separately) await lastTransactionSettled(cluster, transactionalId, signal);
+    if (!separately && cluster.clock.monotonicMs() < this.#endedMs + SETTLES_WITHIN_MS)
+      await lastTransactionSettled(cluster, transactionalId, signal);
     await onStep?.('begin');
     let ranges: readonly WrittenRange[] = [];
     if (filled.length > 0) {
@@ -121,6 +125,7 @@ export class TransactionalWriter {
       await onStep?.('positions_committed');
     }
     await this.#during('end_sent', () => this.#end(true, signal));
+    this.#endedMs = cluster.clock.monotonicMs();
     await onStep?.('ended');
     return ranges;
   }

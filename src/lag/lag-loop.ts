@@ -1,7 +1,7 @@
 import type { Clock } from '../model/clock.ts';
 import type { HomeOffset, RegionalOffset } from '../model/offsets.ts';
 import { type TopicPartition, type TopicPartitionKey, topicPartitionKey } from '../model/partition.ts';
-import type { LagSources, MirrorProgress } from './contracts.ts';
+import type { ApplyProgress, LagSources, MirrorProgress } from './contracts.ts';
 import { type EndsRead, EndsReader } from './ends-reader.ts';
 import { StuckEnds } from './stuck.ts';
 import { type PartitionLagValues, PartitionTracker } from './tracker.ts';
@@ -18,8 +18,6 @@ export type LagCluster = 'primary' | 'regional';
 export interface LagObserver {
   /** After each read of a cluster, also a missed one. */
   onRead(cluster: LagCluster, read: EndsRead): void;
-  /** After what a read told was taken in: time to set the gauges. */
-  onMeasured(lag: LagSnapshot): void;
 }
 
 export interface PartitionLag extends TopicPartition {
@@ -38,6 +36,14 @@ export interface LagSnapshot {
 interface Tracked extends TopicPartition {
   readonly tracker: PartitionTracker;
   isApplied: boolean;
+  /** The last turn in which a stage had it. */
+  turn: number;
+}
+
+/** Where the stages stand, taken in one moment. */
+interface Positions {
+  readonly mirrored: readonly MirrorProgress[];
+  readonly applied: readonly ApplyProgress[];
 }
 
 /**
@@ -53,6 +59,7 @@ export class LagLoop {
   readonly #stuck: Readonly<Record<LagCluster, StuckEnds>> = { primary: new StuckEnds(), regional: new StuckEnds() };
   readonly #tracked = new Map<TopicPartitionKey, Tracked>();
   readonly #turnMs: Record<LagCluster, number>;
+  #turn = 0;
 
   constructor(sources: LagSources, settings: LagSettings, clock: Clock, observer: LagObserver) {
     this.#sources = sources;
@@ -100,9 +107,8 @@ export class LagLoop {
 
   /** One read of the home's ends. */
   async measureHome(signal: AbortSignal): Promise<void> {
-    this.#takePositions();
-    const rows = [...this.#sources.mirrorCommitted()];
-    if (rows.length === 0) return this.#observer.onMeasured(this.snapshot());
+    const { mirrored: rows } = this.#takePositions();
+    if (rows.length === 0) return;
     // The time before asking: what was written by then lies below the ends that come back.
     const atMs = this.#clock.monotonicMs();
     const read = await this.#readers.primary.read(
@@ -120,12 +126,11 @@ export class LagLoop {
 
   /** One read of the regional ends of what is applied. */
   async measureRegional(signal: AbortSignal): Promise<void> {
-    this.#takePositions();
-    for (const { topic, partition, next } of this.#sources.mirrorCommitted()) {
+    const { mirrored, applied: rows } = this.#takePositions();
+    for (const { topic, partition, next } of mirrored) {
       if (next !== undefined) this.#tracked.get(topicPartitionKey(topic, partition))?.tracker.beforeRegionalRead(next);
     }
-    const rows = [...this.#sources.applied()];
-    if (rows.length === 0) return this.#observer.onMeasured(this.snapshot());
+    if (rows.length === 0) return;
     const atMs = this.#clock.monotonicMs();
     const read = await this.#readers.regional.read(
       rows.map(({ topic, partition }) => ({ topic, partition })),
@@ -168,34 +173,35 @@ export class LagLoop {
       }
     }
     this.#observer.onRead(cluster, read);
-    this.#observer.onMeasured(this.snapshot());
   }
 
   /** Follows the stages' partitions and positions; partitions that are gone are forgotten. */
-  #takePositions(): void {
-    const seen = new Set<TopicPartitionKey>();
-    const mirrored: Iterable<MirrorProgress> = this.#sources.mirrorCommitted();
+  #takePositions(): Positions {
+    const turn = ++this.#turn;
+    const mirrored = [...this.#sources.mirrorCommitted()];
+    const applied = [...this.#sources.applied()];
     for (const { topic, partition, next } of mirrored) {
-      const tracked = this.#track(topic, partition, seen);
+      const tracked = this.#track(topic, partition, turn);
       tracked.isApplied = false;
       if (next !== undefined) tracked.tracker.mirrorAt(next);
     }
-    for (const { topic, partition, next } of this.#sources.applied()) {
-      const tracked = this.#track(topic, partition, seen);
+    for (const { topic, partition, next } of applied) {
+      const tracked = this.#track(topic, partition, turn);
       tracked.isApplied = true;
       if (next !== undefined) tracked.tracker.applyAt(next);
     }
-    for (const key of this.#tracked.keys()) if (!seen.has(key)) this.#tracked.delete(key);
+    for (const [key, tracked] of this.#tracked) if (tracked.turn !== turn) this.#tracked.delete(key);
+    return { mirrored, applied };
   }
 
-  #track(topic: string, partition: number, seen: Set<TopicPartitionKey>): Tracked {
+  #track(topic: string, partition: number, turn: number): Tracked {
     const key = topicPartitionKey(topic, partition);
-    seen.add(key);
     let tracked = this.#tracked.get(key);
     if (tracked === undefined) {
-      tracked = { topic, partition, tracker: new PartitionTracker(), isApplied: false };
+      tracked = { topic, partition, tracker: new PartitionTracker(), isApplied: false, turn };
       this.#tracked.set(key, tracked);
     }
+    tracked.turn = turn;
     return tracked;
   }
 }

@@ -1,6 +1,7 @@
 import type { Clock } from '../model/clock.ts';
 import type { FarshoreEvent } from '../model/events.ts';
 import type { Metrics } from './metrics.ts';
+import { measureShadowEvent } from './shadow.ts';
 
 /** Counts one event. The switch is closed: an event without its instruments does not compile. */
 export function measureEvent(metrics: Metrics, event: FarshoreEvent, clock: Pick<Clock, 'wallMs'>): void {
@@ -29,14 +30,98 @@ export function measureEvent(metrics: Metrics, event: FarshoreEvent, clock: Pick
     case 'topic_configs_synced':
       metrics.increase('farshore_topic_changes_total', { change: 'configs_synced' });
       break;
+    case 'topic_config_refused':
+      metrics.increase('farshore_topic_changes_total', { change: 'config_refused' });
+      break;
+    case 'full_audit_needed':
+      metrics.increase('farshore_full_audits_needed_total', { stage: event.stage });
+      break;
+    case 'shards_changed':
+      metrics.increase('farshore_shard_changes_total', {});
+      break;
     case 'generation_raised':
       metrics.set('farshore_topic_generation', { topic: event.topic }, event.generation);
       break;
     case 'home_claimed':
       metrics.set('farshore_topic_home_epoch', { topic: event.topic }, event.epoch);
       break;
+    case 'rows_read_back':
+      metrics.increase('farshore_read_back_rows_total', { table: event.table, result: 'equal' }, event.rows - event.found);
+      break;
+    case 'rogue_write_found':
+      metrics.increase('farshore_read_back_rows_total', { table: event.table, result: event.kind });
+      break;
+    case 'audit_compared':
+      metrics.increase('farshore_audit_rows_compared_total', { table: event.table }, event.rows);
+      metrics.increase('farshore_audit_bytes_total', { table: event.table }, event.bytes);
+      metrics.increase('farshore_audit_suspects_total', { table: event.table }, event.suspects);
+      break;
+    case 'audit_settled':
+      for (const result of ['healed', 'confirmed', 'unsettled', 'parked'] as const)
+        metrics.increase('farshore_audit_settled_total', { table: event.table, result }, event[result]);
+      break;
+    case 'audit_pass_ended':
+      if (event.stopped === undefined) metrics.set('farshore_audit_pass_duration_seconds', { table: event.table }, event.seconds);
+      break;
+    case 'audit_pass_failed':
+    case 'audit_refused':
+      metrics.increase('farshore_audit_failures_total', { table: event.table, code: event.code });
+      break;
+    case 'audit_finding':
+      break;
+    case 'audit_repair':
+      metrics.increase('farshore_audit_repairs_total', { table: event.table, result: event.result });
+      break;
+    case 'read_back_failed':
+      metrics.increase('farshore_read_back_rows_total', { table: event.table, result: 'unread' }, event.rows);
+      break;
+    case 'rejected_published':
+      metrics.increase('farshore_rejected_published_total', { table: event.table });
+      break;
+    case 'rejected_publish_failed':
+      metrics.increase('farshore_rejected_publish_failures_total', { code: event.code });
+      break;
+    case 'records_parked':
+      metrics.increase('farshore_records_parked_total', { table: event.table }, event.records);
+      break;
+    case 'parked_ended':
+      metrics.increase('farshore_parked_ended_total', { table: event.table, result: event.result });
+      break;
+    case 'records_unrouted':
+      metrics.increase('farshore_records_unrouted_total', { topic: event.topic }, event.records);
+      break;
     case 'batch_applied':
       batchApplied(metrics, event, clock);
+      break;
+    case 'records_rejected':
+      metrics.increase('farshore_records_rejected_total', { table: event.table, code: event.code }, event.records);
+      break;
+    case 'rejected_retried':
+      metrics.increase('farshore_rejected_retries_total', { table: event.table, result: event.result });
+      break;
+    case 'rejected_expired':
+      metrics.increase('farshore_rejected_expired_total', {}, event.records);
+      break;
+    case 'job_failed':
+      metrics.increase('farshore_job_failures_total', { job: event.job, code: event.code });
+      break;
+    case 'tombstones_pruned':
+      metrics.increase('farshore_tombstones_pruned_total', { table: event.table }, event.tombstones);
+      break;
+    case 'cutover_moved':
+      metrics.increase('farshore_cutover_transitions_total', { state: event.to });
+      break;
+    case 'cutover_hook_ran':
+      metrics.increase('farshore_cutover_hooks_total', { result: event.result });
+      break;
+    case 'cutover_held':
+    case 'cutover_released':
+    case 'gate_changed':
+    case 'tombstones_kept':
+    case 'registry_compatibility':
+      break;
+    case 'rejected_discarded':
+      metrics.increase('farshore_rejected_discarded_total', {}, event.records);
       break;
     case 'apply_retried':
       metrics.increase('farshore_apply_retries_total', { code: event.code });
@@ -70,6 +155,16 @@ export function measureEvent(metrics: Metrics, event: FarshoreEvent, clock: Pick
     case 'component':
       metrics.set('farshore_component_up', { component: event.component }, event.up ? 1 : 0);
       break;
+    case 'login_not_renewed':
+      metrics.increase('farshore_logins_not_renewed_total', { component: event.component });
+      break;
+    case 'shadow_compared':
+    case 'shadow_mismatch_found':
+    case 'shadow_comparison_failed':
+    case 'shadow_topic_failed':
+    case 'shadow_store_failed':
+      measureShadowEvent(metrics, event);
+      break;
     default:
       event satisfies never;
   }
@@ -102,6 +197,7 @@ function batchApplied(metrics: Metrics, event: EventOf<'batch_applied'>, clock: 
   metrics.increase('farshore_records_skipped_total', { table, reason: 'duplicate' }, event.duplicates);
   metrics.increase('farshore_records_skipped_total', { table, reason: 'folded' }, event.folded);
   metrics.increase('farshore_version_ties_total', { table }, event.ties);
+  for (const [field, times] of event.notAllowed) metrics.increase('farshore_fields_not_allowed_total', { table, field }, times);
   metrics.observe('farshore_apply_batch_duration_seconds', { table }, event.seconds);
   metrics.observe('farshore_apply_batch_records', { table }, event.records);
   if (event.newestTimestampMs !== undefined) {

@@ -1,5 +1,8 @@
+import { cutoverStates, gateNames } from '../model/cutover.ts';
 import { errorCodes } from '../model/errors.ts';
-import { components } from '../model/events.ts';
+import { components, jobs } from '../model/events.ts';
+import { shadowInstruments } from './shadow-instruments.ts';
+import { shadowIntakeInstruments } from './shadow-intake-instruments.ts';
 
 /** Label values that come from the configuration, as topics and tables do; never from records. */
 export const configured = 'configured';
@@ -142,7 +145,12 @@ export const instruments = {
   farshore_topic_changes_total: {
     type: 'counter',
     help: 'What the refresh of topics found or did.',
-    labels: { change: ['found', 'created', 'grown', 'missing', 'configs_synced'] },
+    labels: { change: ['found', 'created', 'grown', 'missing', 'configs_synced', 'config_refused'] },
+  },
+  farshore_shard_changes_total: {
+    type: 'counter',
+    help: 'Times the division of partitions among shards was recorded, all shards of the one before fenced.',
+    labels: {},
   },
   farshore_topic_generation: {
     type: 'gauge',
@@ -179,6 +187,124 @@ export const instruments = {
   farshore_version_ties_total: {
     type: 'counter',
     help: 'Records with the source version of the row and other content; the later one in the log won.',
+    labels: { table: configured },
+  },
+  farshore_fields_not_allowed_total: {
+    type: 'counter',
+    help: 'Records that set a field outside the entry’s `allow`: the field was left out. Fields are those of registered schemas.',
+    labels: { table: configured, field: configured },
+  },
+  farshore_records_parked_total: {
+    type: 'counter',
+    help: 'Records that wait for another row: a parent, a unique value, or the row they are a part of.',
+    labels: { table: configured },
+  },
+  farshore_parked_ended_total: {
+    type: 'counter',
+    help: 'Parked records that wait no longer: applied, superseded by what the region holds already, or rejected after parked.maxAgeSeconds.',
+    labels: { table: configured, result: ['applied', 'superseded', 'rejected'] },
+  },
+  farshore_records_unrouted_total: {
+    type: 'counter',
+    help: 'Records that no table entry of their topic takes: another record name, event type or operation.',
+    labels: { topic: configured },
+  },
+  farshore_divergent_rows: {
+    type: 'gauge',
+    help: 'Confirmed findings of the audit that nobody has ignored or resolved; absent while the database cannot be asked.',
+    labels: { table: configured, kind: ['missing', 'extra', 'changed'] },
+  },
+  farshore_audit_suspects: {
+    type: 'gauge',
+    help: 'Rows that differed when they were compared, and are to be asked again.',
+    labels: { table: configured },
+  },
+  farshore_audit_unsettled: {
+    type: 'gauge',
+    help: 'Rows that differed and could not be settled: written too often, or the region did not catch up. Never taken for equal.',
+    labels: { table: configured },
+  },
+  farshore_audit_coverage_ratio: {
+    type: 'gauge',
+    help: 'How much of the table the open pass, or else the last one, has compared: 0 to 1.',
+    labels: { table: configured },
+  },
+  farshore_audit_pass_age_seconds: {
+    type: 'gauge',
+    help: 'Time since a pass last reached the end of the table; absent before the first.',
+    labels: { table: configured },
+  },
+  farshore_audit_pass_duration_seconds: {
+    type: 'gauge',
+    help: 'How long the last pass that reached the end of the table took, since it last began or went on.',
+    labels: { table: configured },
+  },
+  farshore_audit_rows_compared_total: { type: 'counter', help: 'Rows whose digests were compared.', labels: { table: configured } },
+  farshore_audit_bytes_total: {
+    type: 'counter',
+    help: 'Bytes of digests and keys that both sides sent for comparisons.',
+    labels: { table: configured },
+  },
+  farshore_audit_suspects_total: { type: 'counter', help: 'Rows that differed when a pass met them.', labels: { table: configured } },
+  farshore_audit_settled_total: {
+    type: 'counter',
+    help: 'Suspects by what became of them.',
+    labels: { table: configured, result: ['healed', 'confirmed', 'unsettled', 'parked'] },
+  },
+  farshore_audit_failures_total: {
+    type: 'counter',
+    help: 'Passes that could not begin or go on, by the error.',
+    labels: { table: configured, code: codes },
+  },
+  farshore_audit_repairs_total: {
+    type: 'counter',
+    help: 'Findings of the audit that a repair took up: `repaired`, or left alone and why.',
+    labels: { table: configured, result: ['repaired', 'healed', 'primary_changed', 'region_changed', 'lost', 'not_taken', 'refused'] },
+  },
+  farshore_read_back_rows_total: {
+    type: 'counter',
+    help: 'Rows looked at again a moment after apply wrote them; `missing`, `changed` and `reverted` were written by others behind the daemon.',
+    labels: { table: configured, result: ['equal', 'missing', 'changed', 'reverted', 'unread'] },
+  },
+  farshore_records_rejected_total: {
+    type: 'counter',
+    help: 'Records that could not be applied and are kept in farshore.rejected_records, by the error that refused them.',
+    labels: { table: configured, code: codes },
+  },
+  farshore_rejected_retries_total: {
+    type: 'counter',
+    help: 'Kept records that were tried again: applied, superseded by what the region holds already, or rejected again.',
+    labels: { table: configured, result: ['applied', 'superseded', 'rejected'] },
+  },
+  farshore_rejected_published_total: {
+    type: 'counter',
+    help: 'Rejected records published to TOPIC.farshore.rejected, by the table that could not take them.',
+    labels: { table: configured },
+  },
+  farshore_rejected_publish_failures_total: {
+    type: 'counter',
+    help: 'Attempts to publish a rejected record that failed; it is tried again.',
+    labels: { code: codes },
+  },
+  farshore_rejected_discarded_total: { type: 'counter', help: 'Kept records that an operator gave up.', labels: {} },
+  farshore_rejected_expired_total: {
+    type: 'counter',
+    help: 'Kept records that were dropped after rejected.retention.',
+    labels: {},
+  },
+  farshore_rejected_records: {
+    type: 'gauge',
+    help: 'Rejected records that are kept now; absent while not known, and of a daemon that stands by.',
+    labels: { table: configured },
+  },
+  farshore_parked_records: {
+    type: 'gauge',
+    help: 'Records that wait for another row now; absent while not known, and of a daemon that stands by.',
+    labels: { table: configured },
+  },
+  farshore_tombstones_pruned_total: {
+    type: 'counter',
+    help: 'Remembered deletes that were dropped: no update from before them can come any more.',
     labels: { table: configured },
   },
   farshore_apply_latency_seconds: {
@@ -219,13 +345,53 @@ export const instruments = {
     help: 'Partitions an operator paused or resumed.',
     labels: { stage: stages, action: ['paused', 'resumed'] },
   },
+  farshore_needs_full_audit: {
+    type: 'gauge',
+    help: '1 for a table that may hold rows whose delete was never seen: its compacted topic stood unread for longer than delete.retention.ms. Absent otherwise.',
+    labels: { table: configured },
+  },
+  farshore_full_audits_needed_total: {
+    type: 'counter',
+    help: 'Times a compacted topic was found to have stood unread for longer than delete.retention.ms.',
+    labels: { stage: stages },
+  },
   farshore_lost_records_total: {
     type: 'counter',
     help: 'Upper bound, in offsets, of records that were gone before a stage could read them.',
     labels: { topic: configured },
   },
 
+  ...shadowIntakeInstruments,
+  ...shadowInstruments,
+
+  // cutover
+  farshore_gate_open: {
+    type: 'gauge',
+    help: '1 while a gate of the cutover is open, 0 while it is shut; absent on a daemon that stands by, and while the gates are not read.',
+    labels: { gate: gateNames },
+  },
+  farshore_cutover_state: {
+    type: 'gauge',
+    help: '1 for the state the cutover is in, 0 for the others; absent while it was not read.',
+    labels: { state: cutoverStates },
+  },
+  farshore_cutover_transitions_total: {
+    type: 'counter',
+    help: 'Changes of state, by the state that was entered.',
+    labels: { state: cutoverStates },
+  },
+  farshore_cutover_hooks_total: { type: 'counter', help: 'Hooks of the cutover that were run.', labels: { result: ['done', 'failed'] } },
   // daemon
+  farshore_logins_not_renewed_total: {
+    type: 'counter',
+    help: 'Connections that were to be replaced by one with a new login, and go on because that was refused.',
+    labels: { component: components },
+  },
+  farshore_job_failures_total: {
+    type: 'counter',
+    help: 'Runs of scheduled work that failed; the next run makes up for them.',
+    labels: { job: jobs, code: codes },
+  },
   farshore_component_up: { type: 'gauge', help: '1 while a dependency answers.', labels: { component: components } },
   farshore_leader: { type: 'gauge', help: '1 while this daemon holds the region’s lease, 0 while it stands by.', labels: {} },
   farshore_fencing_epoch: { type: 'gauge', help: 'Epoch of the lease this daemon holds; absent while it holds none.', labels: {} },

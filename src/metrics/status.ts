@@ -47,17 +47,39 @@ export function measureLag(metrics: Metrics, { partitions, stuckSeconds }: Measu
   }
 }
 
+/** Set anew from the ledger, so that a table leaves when its audit is done. A topic without a table has no sample. */
+export function measureNeededAudits(metrics: Metrics, tables: readonly string[]): void {
+  metrics.clear('farshore_needs_full_audit');
+  for (const table of tables) metrics.set('farshore_needs_full_audit', { table }, 1);
+}
+
 /**
  * Gauges that are a view of the daemon's status, set before each scrape: counting stops and resumes instead would
  * miss what a daemon finds in the ledger when it starts. A standby has no partitions, and no samples of them.
  */
-export function measureStatus(metrics: Metrics, status: Pick<DaemonStatus, 'role' | 'partitions' | 'tables' | 'heartbeat'>): void {
+export function measureStatus(
+  metrics: Metrics,
+  status: Pick<DaemonStatus, 'role' | 'partitions' | 'tables' | 'rejected' | 'heartbeat'>,
+): void {
   metrics.clear('farshore_partitions');
   metrics.clear('farshore_partitions_stopped');
+  metrics.clear('farshore_rejected_records');
+  metrics.clear('farshore_parked_records');
   metrics.set('farshore_tables_stopped', {}, undefined);
   metrics.set('farshore_heartbeat_age_seconds', {}, status.heartbeat.ageSeconds);
   if (status.role !== 'active') return;
   metrics.set('farshore_tables_stopped', {}, status.tables.filter((table) => table.state === 'stopped').length);
+  if (status.rejected !== null) {
+    // A table that keeps none has a 0: an alert that was raised ends.
+    for (const { table } of status.tables) {
+      metrics.set('farshore_rejected_records', { table }, 0);
+      metrics.set('farshore_parked_records', { table }, 0);
+    }
+    for (const { table, records, parked } of status.rejected) {
+      metrics.set('farshore_rejected_records', { table }, records);
+      metrics.set('farshore_parked_records', { table }, parked);
+    }
+  }
   for (const stage of ['mirror', 'apply'] as const) {
     const counts: Record<PartitionState, number> = { running: 0, waiting: 0, paused: 0, stopped: 0 };
     for (const partition of status.partitions) {

@@ -3,6 +3,7 @@ import { homeOffset, offsetValue } from '../model/offsets.ts';
 import type { MirrorDependencies } from './dependencies.ts';
 import type { MirrorPartition } from './partition.ts';
 import { readEnds } from './partition-start.ts';
+import { unmirrored } from './recreated.ts';
 import { decideResume, type ResumeRequest } from './resume.ts';
 import type { PartitionTable } from './table.ts';
 import type { TopicRefresh } from './topic-refresh.ts';
@@ -47,10 +48,12 @@ async function resume(partition: MirrorPartition, request: ResumeRequest, contex
   const { deps } = context;
   const { route } = partition;
   const at = { stage: 'mirror', topic: route.regional, partition: partition.partition } as const;
+  // Being tried again is no running: the command decides instead.
+  if (partition.retrying !== undefined) partition.setMode(partition.retrying);
   const code = partition.mode.mode === 'stopped' ? partition.mode.error.code : undefined;
   if (request.acceptRecreated) {
     context.refresh.acceptRecreated(route.regional);
-    await record(undefined);
+    await record(code === 'source_recreated' ? unmirrored(partition) : undefined);
     await released();
     return;
   }

@@ -42,6 +42,8 @@ export interface HomeLog {
 export interface RegionalLog {
   listTopics(signal: AbortSignal): Promise<readonly TopicDescription[]>;
   topicConfigs(topics: readonly string[], signal: AbortSignal): Promise<ReadonlyMap<string, ReadonlyMap<string, string>>>;
+  /** As `topicConfigs`, with what the topics have from brokers and defaults. */
+  configsInForce(topics: readonly string[], signal: AbortSignal): Promise<ReadonlyMap<string, ReadonlyMap<string, string>>>;
   createTopic(topic: string, partitions: number, configs: ReadonlyMap<string, string>, signal: AbortSignal): Promise<void>;
   growTopic(topic: string, partitions: number, signal: AbortSignal): Promise<void>;
   alterTopicConfigs(topic: string, set: ReadonlyMap<string, string>, remove: readonly string[], signal: AbortSignal): Promise<void>;

@@ -26,6 +26,8 @@ export interface MirrorSettings {
   /** Read anew at each refresh, so that a reload of topic patterns needs no restart. */
   readonly rules: () => RouteRules;
   readonly configExclude: readonly string[];
+  /** What the regional topic keeps at least (C7); undefined for topics that apply does not read. */
+  readonly minRetentionMs: (regionalTopic: string) => number | undefined;
   readonly onTruncated: 'stop' | 'earliest';
   readonly onRecreated: 'stop' | 'restart';
   readonly refreshMs: number;

@@ -1,6 +1,6 @@
-import { type ErrorCode, FarshoreError, findFarshoreError } from '../model/errors.ts';
+import { type ErrorCode, FarshoreError, findFarshoreError, isTriedAgain } from '../model/errors.ts';
 import type { FetchedPartition, FetchTarget } from '../model/fetch.ts';
-import { homeOffset, offsetValue } from '../model/offsets.ts';
+import { type HomeOffset, homeOffset, offsetValue } from '../model/offsets.ts';
 import { topicPartitionKey } from '../model/partition.ts';
 import type { MirrorPosition } from '../model/position.ts';
 import type { StageStatus } from '../model/status.ts';
@@ -9,10 +9,10 @@ import type { RegionalLog } from './contracts.ts';
 import { type CycleInput, type CyclePlan, mayEndInGap, planCycle, positionPastGap } from './cycle.ts';
 import type { MirrorDependencies, MirrorSettings } from './dependencies.ts';
 import type { MirrorPartition } from './partition.ts';
-import { readEnds, verifyPartition } from './partition-start.ts';
+import { readEnds, verifyPartitions } from './partition-start.ts';
 import { explainRefusal, refusalOf } from './refusal.ts';
 import { type NoData, settle } from './settle.ts';
-import { stopPartition } from './stopping.ts';
+import { noteWentOn, stopPartition } from './stopping.ts';
 import { PartitionTable } from './table.ts';
 import { TopicRefresh } from './topic-refresh.ts';
 
@@ -71,9 +71,15 @@ export class MirrorStage {
     return this.#turnMs;
   }
 
-  /** Committed positions, under the regional topics' names. */
-  *positions(): Iterable<MirrorPosition & { readonly homeTopic: string }> {
-    for (const p of this.#table.all()) if (p.committed !== undefined) yield { ...p.committed, homeTopic: p.route.home };
+  /** Every partition, under its regional topic's name, with what is committed of it. */
+  *progress(): Iterable<{
+    readonly topic: string;
+    readonly homeTopic: string;
+    readonly partition: number;
+    readonly next: HomeOffset | undefined;
+  }> {
+    for (const { route, partition, committed } of this.#table.all())
+      yield { topic: route.regional, homeTopic: route.home, partition, next: committed?.next };
   }
 
   *status(): Iterable<{ readonly topic: string; readonly homeTopic: string; readonly partition: number; readonly status: StageStatus }> {
@@ -132,7 +138,8 @@ export class MirrorStage {
       const partition = this.#table.get(topic, number);
       if (state === 'paused') partition?.setMode({ mode: 'paused', by: message, since });
       // What stopped it was checked again and is mended.
-      else if (partition?.mode.mode === 'running') await this.#deps.stops.clear('mirror', topic, number, signal);
+      else if (partition?.mode.mode === 'running' && partition.retrying === undefined)
+        await this.#deps.stops.clear('mirror', topic, number, signal);
     }
     this.#scheduleRefresh();
   }
@@ -158,6 +165,8 @@ export class MirrorStage {
           fetching.catch(() => undefined);
         }
         await this.#commit(plan, startedMs, hard);
+        // After a failed commit requests may still hold the bytes: then they are left to the garbage collector.
+        for (const answer of answers) if (answer.kind === 'batches') answer.release?.();
         if (between) {
           await this.#quiet(hard);
           fetching = this.#fetch(stop);
@@ -188,8 +197,10 @@ export class MirrorStage {
       this.#refreshDueMs = 0;
     }
     try {
-      for (const p of this.#table.all()) if (p.mode.mode === 'verify') await verifyPartition(p, this.#deps, signal);
+      const doubtful = [...this.#table.all()].filter(({ mode }) => mode.mode === 'verify');
+      await verifyPartitions(doubtful, this.#deps, signal);
       if (this.#deps.clock.monotonicMs() >= this.#refreshDueMs || this.#refresh.growthReady()) {
+        for (const p of this.#table.all()) if (p.mode.mode === 'stopped' && isTriedAgain(p.mode.error.code)) p.tryAgain();
         await this.#refresh.run(signal);
         this.#scheduleRefresh();
       }
@@ -239,6 +250,7 @@ export class MirrorStage {
         await this.#settle(partition, answer, signal);
         continue;
       }
+      await noteWentOn(partition, this.#deps, signal);
       partition.end = homeOffset(answer.lastStableOffset);
       const reencodeFirst = partition.refusedAt !== undefined && answer.batches[0]?.baseOffset === partition.refusedAt;
       const { read: position, maxBatchBytes, compacted } = partition;

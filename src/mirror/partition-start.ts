@@ -1,3 +1,4 @@
+import { concurrently } from '../model/concurrently.ts';
 import { homeOffset, offsetValue } from '../model/offsets.ts';
 import { topicPartitionKey } from '../model/partition.ts';
 import type { MirrorPosition } from '../model/position.ts';
@@ -8,6 +9,8 @@ import { stopPartition } from './stopping.ts';
 
 type Ends = ReadonlyMap<string, { readonly start: bigint; readonly end: bigint }>;
 const VERIFY_BYTES = 1_048_576;
+/** Each proof is a request of its own, as only the first batch of a fetch comes whole. One after the other, 1,000 of them at 100 ms away take 100 s. */
+const PROOFS_AT_ONCE = 64;
 
 /** Ends of many partitions in one request a broker, by the given topic name and partition. */
 export async function readEnds(
@@ -44,12 +47,18 @@ export async function startPartitions(
     held.map((p) => ({ topic: p.route.regional, partition: p.partition })),
     signal,
   );
+  const positionOf = (p: MirrorPartition): MirrorPosition | undefined =>
+    positions.get(p.route.regional)?.find(({ partition }) => partition === p.partition);
+  const before = await concurrently(held, PROOFS_AT_ONCE, async (p) => {
+    const position = positionOf(p);
+    return position === undefined ? undefined : await batchBefore(p, position, deps, signal);
+  });
   const begin: { partition: MirrorPartition; position: MirrorPosition }[] = [];
-  for (const partition of held) {
+  for (const [index, partition] of held.entries()) {
     const home = homeEnds.get(topicPartitionKey(partition.route.home, partition.partition));
     const regional = regionalEnds.get(topicPartitionKey(partition.route.regional, partition.partition));
     if (home === undefined || regional === undefined) continue;
-    const position = positions.get(partition.route.regional)?.find((p) => p.partition === partition.partition);
+    const position = positionOf(partition);
     const decision = decideStart({
       topic: partition.route.regional,
       partition: partition.partition,
@@ -58,7 +67,7 @@ export async function startPartitions(
       generationStart: generationStart(partition),
       home,
       regional,
-      batchBefore: position === undefined ? undefined : await batchBefore(partition, position, deps, signal),
+      batchBefore: before[index],
       compacted: partition.compacted,
     });
     await act(partition, decision, position, begin, deps, settings, signal);
@@ -114,8 +123,17 @@ function run(partition: MirrorPartition, position: MirrorPosition, { clock }: Pi
   partition.setMode({ mode: 'running' });
 }
 
+/** `verifyPartition` for many, whose proofs are under way together. */
+export async function verifyPartitions(
+  partitions: readonly MirrorPartition[],
+  deps: MirrorDependencies,
+  signal: AbortSignal,
+): Promise<void> {
+  await concurrently(partitions, PROOFS_AT_ONCE, (partition) => verifyPartition(partition, deps, signal));
+}
+
 /** Proves the log of a running partition again after its leader changed or its connection broke (C6). */
-export async function verifyPartition(partition: MirrorPartition, deps: MirrorDependencies, signal: AbortSignal): Promise<void> {
+async function verifyPartition(partition: MirrorPartition, deps: MirrorDependencies, signal: AbortSignal): Promise<void> {
   const { read } = partition;
   if (read === undefined) return;
   const batch = await batchBefore(partition, read, deps, signal);

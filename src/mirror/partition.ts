@@ -12,14 +12,21 @@ import type { Route } from './routes.ts';
  *   running   fetched in every round
  *   verify    the leader changed or the connection broke: the log is proved before the next fetch (C6)
  *   paused    by an operator
- *   stopped   by an error; only an operator's resume leaves it
+ *   stopped   by an error; left by an operator's resume, and for a while where the cause may be mended outside (`retrying`)
  */
 export type PartitionMode =
   | { readonly mode: 'held'; readonly reason: string }
   | { readonly mode: 'running' }
   | { readonly mode: 'verify' }
   | { readonly mode: 'paused'; readonly by: string; readonly since: string }
-  | { readonly mode: 'stopped'; readonly error: FarshoreError; readonly since: string };
+  | {
+      readonly mode: 'stopped';
+      readonly error: FarshoreError;
+      readonly since: string;
+      readonly lost?: { readonly from: bigint; readonly to: bigint } | undefined;
+    };
+
+type Stopped = Extract<PartitionMode, { mode: 'stopped' }>;
 
 export class MirrorPartition {
   readonly route: Route;
@@ -38,6 +45,9 @@ export class MirrorPartition {
   compacted: boolean;
   /** The batch at this offset was refused in its own form. */
   refusedAt: bigint | undefined;
+  /** The stop that is being tried again. It is still shown and recorded: what came of the trial is known when data has come. */
+  #retrying: Stopped | undefined;
+  #configuredBatchBytes: number;
   #mode: PartitionMode = { mode: 'held', reason: 'starting' };
 
   constructor(route: Route, partition: number, topic: { homeTopicId: string; maxBatchBytes: number; compacted: boolean }) {
@@ -45,6 +55,7 @@ export class MirrorPartition {
     this.partition = partition;
     this.homeTopicId = topic.homeTopicId;
     this.maxBatchBytes = topic.maxBatchBytes;
+    this.#configuredBatchBytes = topic.maxBatchBytes;
     this.compacted = topic.compacted;
   }
 
@@ -52,8 +63,33 @@ export class MirrorPartition {
     return this.#mode;
   }
 
+  get retrying(): Stopped | undefined {
+    return this.#retrying;
+  }
+
   setMode(mode: PartitionMode): void {
     this.#mode = mode;
+    if (mode.mode === 'stopped' || mode.mode === 'paused') this.#retrying = undefined;
+  }
+
+  /** From a stop whose cause may be mended by now to `held`, as if it had just been found. */
+  tryAgain(): void {
+    const mode = this.#mode;
+    if (mode.mode !== 'stopped') return;
+    this.setMode({ mode: 'held', reason: 'tried again' });
+    this.#retrying = mode;
+  }
+
+  /** The trial is over, and well. */
+  wentOn(): void {
+    this.#retrying = undefined;
+  }
+
+  /** The regional topic's own limit, read again. A lower one that a refusal taught stays until that changes. */
+  limitBatches(maxBatchBytes: number): void {
+    if (maxBatchBytes === this.#configuredBatchBytes) return;
+    this.#configuredBatchBytes = maxBatchBytes;
+    this.maxBatchBytes = maxBatchBytes;
   }
 
   /** Forgets what was read ahead: the next fetch starts at what is durable. */
@@ -78,7 +114,7 @@ export class MirrorPartition {
   }
 
   status(): StageStatus {
-    const mode = this.#mode;
+    const mode = this.#retrying ?? this.#mode;
     const text = (offset: HomeOffset | undefined): string | null => (offset === undefined ? null : String(offsetValue(offset)));
     const base = { next: text(this.committed?.next), end: text(this.end), code: null, message: null, hint: null, since: null };
     switch (mode.mode) {
@@ -103,6 +139,7 @@ export class MirrorPartition {
           code: mode.error.code,
           message: mode.error.message,
           hint: mode.error.hint ?? null,
+          ...(mode.lost === undefined ? {} : { lost: { from: String(mode.lost.from), to: String(mode.lost.to) } }),
           since: mode.since,
         };
     }

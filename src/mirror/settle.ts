@@ -50,7 +50,7 @@ export function settle(answer: NoData, { route, partition, next, range, onTrunca
       return stop(
         new FarshoreError('cluster_denied', `The primary refuses to let Farshore read ${home}`, {
           place,
-          hint: `Grant READ and DESCRIBE on topic ${home}, then: farshore partition resume ${place} --stage mirror`,
+          hint: `Grant READ and DESCRIBE on topic ${home}: it is tried again every mirror.refreshSeconds, or at once by farshore partition resume ${place} --stage mirror`,
         }),
       );
     case 'corrupt':

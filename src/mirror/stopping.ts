@@ -10,13 +10,34 @@ export async function stopPartition(
   { stops, observe, clock }: Pick<MirrorDependencies, 'stops' | 'observe' | 'clock'>,
   signal: AbortSignal,
 ): Promise<void> {
-  const { mode } = partition;
+  const { mode, retrying } = partition;
   if (mode.mode === 'paused' || (mode.mode === 'stopped' && mode.error.code === error.code)) return;
+  if (retrying?.error.code === error.code) {
+    partition.setMode({ ...retrying, error, lost });
+    partition.rewindToCommitted();
+    return;
+  }
   const since = new Date(clock.wallMs()).toISOString();
-  partition.setMode({ mode: 'stopped', error, since });
+  partition.setMode({ mode: 'stopped', error, since, lost });
   partition.rewindToCommitted();
   const { code, message, hint } = error;
   const at = { stage: 'mirror', topic: partition.route.regional, partition: partition.partition } as const;
   observe({ type: 'partition_stopped', ...at, code, message, hint, lostFrom: lost?.from, lostTo: lost?.to });
   await stops.put({ ...at, state: 'stopped', code, message, hint, since }, signal);
+}
+
+/** A partition that was tried again has read on: what was said and recorded of its stop is taken back. */
+export async function noteWentOn(
+  partition: MirrorPartition,
+  { stops, observe }: Pick<MirrorDependencies, 'stops' | 'observe'>,
+  signal: AbortSignal,
+): Promise<void> {
+  const { retrying } = partition;
+  if (retrying === undefined) return;
+  const at = { stage: 'mirror', topic: partition.route.regional, partition: partition.partition } as const;
+  const { code } = retrying.error;
+  await stops.record({ ...at, action: 'resume', by: 'mended', code, lostFrom: undefined, lostTo: undefined, options: {} }, signal);
+  await stops.clear('mirror', at.topic, at.partition, signal);
+  partition.wentOn();
+  observe({ type: 'partition_resumed', ...at, by: 'mended' });
 }

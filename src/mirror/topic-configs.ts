@@ -22,6 +22,8 @@ const NEVER_SYNCED: readonly RegExp[] = [
   /^confluent\./,
 ];
 
+export const isForced = (name: string): boolean => FORCED.has(name);
+
 const isSynced = (name: string, excluded: ReadonlySet<string>): boolean =>
   !excluded.has(name) && !FORCED.has(name) && !NEVER_SYNCED.some((pattern) => pattern.test(name));
 
@@ -34,13 +36,49 @@ export function mirroredConfigs(home: ReadonlyMap<string, string>, exclude: read
   return configs;
 }
 
+/** How long the region keeps at least what apply reads (C7), beside what its brokers do by themselves. */
+export interface RetentionFloor {
+  readonly leastMs: number;
+  /** Configs in force for the regional topic, defaults included; undefined before it exists. */
+  readonly inForce: ReadonlyMap<string, string> | undefined;
+}
+
+const FOREVER = '-1';
+
+/** Raises how long records and tombstones stay to the floor; a choice of home above it stays. */
+export function withRetentionFloor(
+  wanted: ReadonlyMap<string, string>,
+  regional: ReadonlyMap<string, string>,
+  { leastMs, inForce }: RetentionFloor,
+  exclude: readonly string[],
+): ReadonlyMap<string, string> {
+  const policies = (wanted.get('cleanup.policy') ?? inForce?.get('cleanup.policy') ?? 'delete').split(',').map((policy) => policy.trim());
+  const least = String(leastMs);
+  const raised = new Map(wanted);
+  for (const [policy, name] of [
+    ['delete', 'retention.ms'],
+    ['compact', 'delete.retention.ms'],
+  ] as const) {
+    if (!policies.includes(policy) || exclude.includes(name)) continue;
+    const chosen = wanted.get(name);
+    // What the topic has of its own is either the floor, set before, or goes back to the default first.
+    const inPlace = chosen ?? regional.get(name) ?? inForce?.get(name);
+    if (inPlace === undefined) continue;
+    const isShort = inPlace !== FOREVER && BigInt(inPlace) < BigInt(leastMs);
+    if (isShort || (chosen === undefined && regional.get(name) === least)) raised.set(name, least);
+  }
+  return raised;
+}
+
 /** What to alter so that the mirror has what `mirroredConfigs` says; local choices that are never synced stay. */
 export function configChanges(
   home: ReadonlyMap<string, string>,
   regional: ReadonlyMap<string, string>,
   exclude: readonly string[],
+  floor?: RetentionFloor,
 ): { readonly set: ReadonlyMap<string, string>; readonly remove: readonly string[] } {
-  const wanted = mirroredConfigs(home, exclude);
+  const synced = mirroredConfigs(home, exclude);
+  const wanted = floor === undefined ? synced : withRetentionFloor(synced, regional, floor, exclude);
   const excluded = new Set(exclude);
   const set = new Map<string, string>();
   for (const [name, value] of wanted) if (regional.get(name) !== value) set.set(name, value);

@@ -23,14 +23,16 @@ export interface TopicView {
   readonly record: TopicRecord | undefined;
   /** What the home cluster itself publishes about the topic (C24); undefined when it says nothing. */
   readonly publishedHome: string | undefined;
-  /** An operator accepted, or `mirror.onRecreated: restart` accepts for all, that a topic was created again. */
+  /** An operator accepted that the topic was created again, on either side. */
   readonly acceptRecreated: boolean;
+  /** `mirror.onRecreated: restart` accepts it for every topic, at home. */
+  readonly restartRecreated: boolean;
 }
 
 const resume = (topic: string, flags: string): string => `farshore partition resume ${topic} --stage mirror ${flags}`;
 
 export function nextTopicStep(view: TopicView): TopicStep {
-  const { route, primary, home, regional, record, acceptRecreated } = view;
+  const { route, primary, home, regional, record, acceptRecreated, restartRecreated } = view;
   const stop = (error: FarshoreError): TopicStep => ({ kind: 'stop', error });
 
   const otherHome = view.publishedHome !== undefined && view.publishedHome !== primary ? view.publishedHome : undefined;
@@ -69,7 +71,7 @@ export function nextTopicStep(view: TopicView): TopicStep {
     return acceptRecreated ? { kind: 'raise', reason: 'region_recreated' } : stop(regionRecreated(route));
   }
   if (record.homeTopicId !== home.topicId) {
-    if (acceptRecreated) return { kind: 'raise', reason: 'home_recreated' };
+    if (acceptRecreated || restartRecreated) return { kind: 'raise', reason: 'home_recreated' };
     return stop(
       new FarshoreError('source_recreated', `${route.home} was deleted and created again at home: its offsets start over`, {
         place: route.regional,

@@ -1,21 +1,20 @@
 import { FarshoreError, findFarshoreError } from '../model/errors.ts';
-import { offsetValue, regionalOffset } from '../model/offsets.ts';
-import { topicPartitionKey } from '../model/partition.ts';
+import { offsetValue } from '../model/offsets.ts';
 import type { TopicDescription, TopicRecord } from './contracts.ts';
 import type { MirrorDependencies, MirrorSettings } from './dependencies.ts';
 import { type Look, lookAround } from './look.ts';
 import { MirrorPartition } from './partition.ts';
-import { readEnds, startPartitions } from './partition-start.ts';
+import { startPartitions } from './partition-start.ts';
 import { missingTopics, type Route, selectRoutes } from './routes.ts';
 import { stopPartition } from './stopping.ts';
 import type { PartitionTable } from './table.ts';
-import { configChanges, isCompacted, maxBatchBytes, mirroredConfigs } from './topic-configs.ts';
-import { growthMayBeRecorded, homeUnknown, nextTopicStep } from './topic-plan.ts';
+import { TopicConfigSync } from './topic-config-sync.ts';
+import { isCompacted, maxBatchBytes } from './topic-configs.ts';
+import { TopicGenerations } from './topic-generations.ts';
+import { nextTopicStep } from './topic-plan.ts';
 
 /** A step is repeated until the topic is ready; more than this many is a loop that cannot end. */
 const MAX_STEPS = 8;
-const LEADER_LOOKS = 50;
-const LEADER_LOOK_MS = 100;
 
 /**
  * Finds topics, creates and grows their mirrors, claims their home, keeps their configs, and starts
@@ -25,8 +24,8 @@ export class TopicRefresh {
   readonly #deps: MirrorDependencies;
   readonly #settings: MirrorSettings;
   readonly #table: PartitionTable;
-  /** Ends of the partitions that were there when growth was seen, by regional topic (C1). */
-  readonly #growing = new Map<string, ReadonlyMap<number, bigint>>();
+  readonly #configs: TopicConfigSync;
+  readonly #generations: TopicGenerations;
   /** Topics whose re-creation an operator accepted since the last refresh. */
   readonly #accepted = new Set<string>();
   readonly #reportedMissing = new Set<string>();
@@ -37,6 +36,8 @@ export class TopicRefresh {
     this.#deps = deps;
     this.#settings = settings;
     this.#table = table;
+    this.#configs = new TopicConfigSync(deps, settings);
+    this.#generations = new TopicGenerations(deps, settings, table);
   }
 
   acceptRecreated(regionalTopic: string): void {
@@ -49,8 +50,7 @@ export class TopicRefresh {
 
   /** Whether a topic that grows may have become ready since: asked after each transaction, so it must be cheap. */
   growthReady(): boolean {
-    for (const [topic, ends] of this.#growing) if (growthMayBeRecorded(ends, this.#committed(topic)).ready) return true;
-    return false;
+    return this.#generations.growthReady();
   }
 
   async run(signal: AbortSignal): Promise<void> {
@@ -60,6 +60,8 @@ export class TopicRefresh {
     this.#reportMissing(missingTopics([...look.home.keys()], rules));
     for (const route of routes) {
       try {
+        const unreadable = look.unreadable.get(route.home);
+        if (unreadable !== undefined) throw unreadable;
         await this.#advance(route, look, signal);
       } catch (error) {
         // A missing right or a topic the region refuses concerns this topic alone; an unreachable cluster concerns all.
@@ -75,17 +77,9 @@ export class TopicRefresh {
   }
 
   /** A new generation for a rewind of one partition, recorded before the position goes back. */
-  async raiseForRewind(partition: MirrorPartition, signal: AbortSignal): Promise<void> {
-    const { route } = partition;
+  async raiseForRewind({ route }: MirrorPartition, signal: AbortSignal): Promise<void> {
     const look = await lookAround(this.#deps, this.#settings.rules(), signal);
-    const [home, regional, record] = [look.home.get(route.home), look.regional.get(route.regional), look.records.get(route.regional)];
-    if (home === undefined || regional === undefined || record === undefined) {
-      throw new FarshoreError('request_invalid', `${route.regional} is not mirrored now, so it cannot be rewound`, {
-        place: route.regional,
-      });
-    }
-    const ends = await this.#regionalEnds(route.regional, record.partitions, signal);
-    look.records.set(route.regional, await this.#raiseTo(route, home, regional, record, 'rewind_accepted', ends, signal));
+    await this.#generations.raiseForRewind(route, look, signal);
     this.#records = look.records;
   }
 
@@ -106,16 +100,11 @@ export class TopicRefresh {
 
   /** Starts what is held and known; positions are read first, under require_stable. */
   async startHeld(signal: AbortSignal): Promise<void> {
-    const held = [...this.#table.all()].filter((p) => p.mode.mode === 'held' && !this.#isHeldByGrowth(p));
+    const held = [...this.#table.all()].filter((p) => p.mode.mode === 'held' && !this.#generations.isHeldByGrowth(p));
     if (held.length === 0) return;
     const topics = [...new Set(held.map((p) => p.route.regional))];
     const positions = await this.#deps.regional.positions(topics, signal);
     await startPartitions(held, positions, (p) => this.#generationStart(p), this.#deps, this.#settings, signal);
-  }
-
-  #isHeldByGrowth(partition: MirrorPartition): boolean {
-    const ends = this.#growing.get(partition.route.regional);
-    return ends !== undefined && !ends.has(partition.partition);
   }
 
   #generationStart(partition: MirrorPartition): bigint {
@@ -137,7 +126,8 @@ export class TopicRefresh {
         regional: look.regional.get(route.regional),
         record: look.records.get(route.regional),
         publishedHome: look.publishedAtHome.get(route.home)?.home,
-        acceptRecreated: this.#accepted.has(route.regional) || this.#settings.onRecreated === 'restart',
+        acceptRecreated: this.#accepted.has(route.regional),
+        restartRecreated: this.#settings.onRecreated === 'restart',
       });
       switch (step.kind) {
         case 'create':
@@ -149,17 +139,17 @@ export class TopicRefresh {
           await this.#relook(look, signal);
           break;
         case 'claim':
-          await this.#claim(route, home, look, signal);
+          await this.#generations.claim(route, home, look, this.#accepted.has(route.regional), signal);
           break;
         case 'raise':
-          if (!(await this.#raise(route, home, step.reason, look, signal))) {
+          if (!(await this.#generations.raise(route, home, step.reason, look, this.#accepted.has(route.regional), signal))) {
             await this.#ready(route, home, look, signal);
             return;
           }
           break;
         case 'ready':
           this.#accepted.delete(route.regional);
-          this.#growing.delete(route.regional);
+          this.#generations.grown(route.regional);
           await this.#ready(route, home, look, signal);
           return;
         case 'stop':
@@ -175,132 +165,15 @@ export class TopicRefresh {
   }
 
   async #create(route: Route, partitions: number, look: Look, signal: AbortSignal): Promise<void> {
-    const configs = mirroredConfigs(look.homeConfigs.get(route.home) ?? new Map(), this.#settings.configExclude);
-    await this.#deps.regional.createTopic(route.regional, partitions, configs, signal);
+    await this.#configs.create(route, partitions, look.homeConfigs.get(route.home) ?? new Map(), signal);
     this.#deps.observe({ type: 'topic_created', topic: route.regional, partitions });
     await this.#relook(look, signal);
-  }
-
-  async #regionalEnds(
-    topic: string,
-    partitions: number,
-    signal: AbortSignal,
-  ): Promise<ReadonlyMap<number, { start: bigint; end: bigint }>> {
-    const wanted = Array.from({ length: partitions }, (_, partition) => ({ topic, partition }));
-    for (let looks = 0; ; looks++) {
-      const ends = await readEnds(this.#deps.regional, wanted, signal);
-      const silent = wanted.find(({ partition }) => !ends.has(topicPartitionKey(topic, partition)));
-      if (silent === undefined) {
-        return new Map(wanted.map(({ partition }) => [partition, ends.get(topicPartitionKey(topic, partition)) ?? { start: 0n, end: 0n }]));
-      }
-      if (looks >= LEADER_LOOKS) {
-        const place = `${topic}:${silent.partition}`;
-        throw new FarshoreError('broker_request_failed', `The region did not tell the end of ${place}`, { place });
-      }
-      // A topic that was just created has no leaders for a moment.
-      await this.#deps.clock.sleep(LEADER_LOOK_MS, signal);
-    }
-  }
-
-  async #claim(route: Route, home: TopicDescription, look: Look, signal: AbortSignal): Promise<void> {
-    const regional = look.regional.get(route.regional);
-    if (regional === undefined) return;
-    const ends = await this.#regionalEnds(route.regional, regional.partitions.length, signal);
-    const holdsRecords = [...ends.values()].some((e) => e.start !== e.end);
-    if (holdsRecords && !this.#accepted.has(route.regional)) throw homeUnknown(route, this.#settings.primary);
-    const zero = regionalOffset(0n);
-    let record = await this.#deps.ledger.claim(
-      {
-        topic: route.regional,
-        home: this.#settings.primary,
-        homeTopicId: home.topicId,
-        regionalTopicId: regional.topicId,
-        starts: new Map([...ends.keys()].map((partition) => [partition, zero])),
-      },
-      signal,
-    );
-    this.#deps.observe({ type: 'home_claimed', topic: route.regional, home: record.home, epoch: record.homeEpoch });
-    if (record.generations.length === 1 && [...ends.values()].some((e) => e.end > 0n)) {
-      // What was there before stays below what is mirrored now, and a missing position is not mistaken for a lost one.
-      record = await this.#raiseTo(route, home, regional, record, 'claimed_with_records', ends, signal);
-    }
-    look.records.set(route.regional, record);
-  }
-
-  /** False while a growing topic waits for its old partitions. */
-  async #raise(
-    route: Route,
-    home: TopicDescription,
-    reason: 'home_recreated' | 'region_recreated' | 'partitions_grown',
-    look: Look,
-    signal: AbortSignal,
-  ): Promise<boolean> {
-    const record = look.records.get(route.regional);
-    const regional = look.regional.get(route.regional);
-    if (record === undefined || regional === undefined)
-      throw new FarshoreError('internal', `A generation of ${route.regional} cannot rise before its home is claimed`);
-    if (reason === 'partitions_grown' && !(await this.#growthSettled(route, record, signal))) return false;
-    const ends = await this.#regionalEnds(route.regional, home.partitions.length, signal);
-    look.records.set(route.regional, await this.#raiseTo(route, home, regional, record, reason, ends, signal));
-    return true;
-  }
-
-  async #raiseTo(
-    route: Route,
-    home: TopicDescription,
-    regional: TopicDescription,
-    record: TopicRecord,
-    reason: string,
-    ends: ReadonlyMap<number, { readonly end: bigint }>,
-    signal: AbortSignal,
-  ): Promise<TopicRecord> {
-    const raised = await this.#deps.ledger.raiseGeneration(
-      {
-        topic: route.regional,
-        expected: record.generations.at(-1)?.generation ?? 0,
-        reason,
-        homeTopicId: home.topicId,
-        regionalTopicId: regional.topicId,
-        starts: new Map([...ends].map(([partition, e]) => [partition, regionalOffset(e.end)])),
-      },
-      signal,
-    );
-    this.#deps.observe({
-      type: 'generation_raised',
-      topic: route.regional,
-      generation: raised.generations.at(-1)?.generation ?? 0,
-      reason,
-    });
-    return raised;
-  }
-
-  /** Ends are read once, after the growth was seen; then the old partitions must pass them. */
-  async #growthSettled(route: Route, record: TopicRecord, signal: AbortSignal): Promise<boolean> {
-    let ends = this.#growing.get(route.regional);
-    if (ends === undefined) {
-      const old = Array.from({ length: record.partitions }, (_, partition) => ({ topic: route.home, partition }));
-      const answers = await readEnds(this.#deps.home, old, signal);
-      if (answers.size < old.length) {
-        throw new FarshoreError('broker_request_failed', `Home did not tell the ends of ${route.home} while it grows`, {
-          place: route.home,
-        });
-      }
-      ends = new Map(old.map(({ partition }) => [partition, answers.get(topicPartitionKey(route.home, partition))?.end ?? 0n]));
-      this.#growing.set(route.regional, ends);
-    }
-    return growthMayBeRecorded(ends, this.#committed(route.regional)).ready;
-  }
-
-  #committed(topic: string): ReadonlyMap<number, bigint> {
-    const committed = new Map<number, bigint>();
-    for (const p of this.#table.ofTopic(topic)) if (p.committed !== undefined) committed.set(p.partition, offsetValue(p.committed.next));
-    return committed;
   }
 
   async #ready(route: Route, home: TopicDescription, look: Look, signal: AbortSignal): Promise<void> {
     const regionalConfigs =
       (await this.#deps.regional.topicConfigs([route.regional], signal)).get(route.regional) ?? new Map<string, string>();
-    await this.#syncConfigs(route, look.homeConfigs.get(route.home) ?? new Map(), regionalConfigs, signal);
+    await this.#configs.sync(route, look.homeConfigs.get(route.home) ?? new Map(), regionalConfigs, signal);
     const compacted = isCompacted(look.homeConfigs.get(route.home) ?? new Map());
     const recorded = look.records.get(route.regional)?.homeTopicId ?? home.topicId;
     const limit = maxBatchBytes(regionalConfigs);
@@ -313,20 +186,9 @@ export class TopicRefresh {
       }
       known.homeTopicId = recorded;
       known.compacted = compacted;
+      known.limitBatches(limit);
     }
     if (found) this.#deps.observe({ type: 'topic_found', topic: route.regional, partitions: home.partitions.length });
-  }
-
-  async #syncConfigs(
-    route: Route,
-    home: ReadonlyMap<string, string>,
-    regional: ReadonlyMap<string, string>,
-    signal: AbortSignal,
-  ): Promise<void> {
-    const { set, remove } = configChanges(home, regional, this.#settings.configExclude);
-    if (set.size === 0 && remove.length === 0) return;
-    await this.#deps.regional.alterTopicConfigs(route.regional, set, remove, signal);
-    this.#deps.observe({ type: 'topic_configs_synced', topic: route.regional, set: [...set.keys()], removed: remove });
   }
 
   async #stopTopic(route: Route, home: TopicDescription | undefined, error: FarshoreError, signal: AbortSignal): Promise<void> {
@@ -346,10 +208,10 @@ export class TopicRefresh {
       if (routed.has(topic) || first === undefined) continue;
       const error = new FarshoreError(
         'topic_missing',
-        `${first.route.home} is no longer among the topics to mirror: it was deleted at home, or excluded`,
+        `${first.route.home} is no longer among the topics to mirror: it was deleted at home or excluded, or may not be described any more`,
         {
           place: topic,
-          hint: `Create it again and run: farshore partition resume ${topic} --stage mirror --accept-recreated`,
+          hint: `If a right was lost (Describe), give it back: mirroring goes on by itself. If it was deleted, create it again and run: farshore partition resume ${topic} --stage mirror --accept-recreated`,
         },
       );
       await this.#stopTopic(first.route, undefined, error, signal);

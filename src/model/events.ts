@@ -1,4 +1,7 @@
+import type { PassStopped } from './audit.ts';
+import type { CutoverState, GateName } from './cutover.ts';
 import type { ErrorCode } from './errors.ts';
+import type { ShadowEvent } from './shadow-events.ts';
 
 /**
  * What stages report. One place (metrics/events.ts) turns these into instruments and one
@@ -15,6 +18,24 @@ export type FarshoreEvent =
   | { readonly type: 'topic_found' | 'topic_created' | 'topic_grown'; readonly topic: string; readonly partitions: number }
   | { readonly type: 'topic_missing'; readonly topic: string; readonly hint: string }
   | { readonly type: 'topic_configs_synced'; readonly topic: string; readonly set: readonly string[]; readonly removed: readonly string[] }
+  | {
+      readonly type: 'topic_config_refused';
+      readonly topic: string;
+      readonly config: string;
+      /** Undefined: it could not be removed. */
+      readonly value: string | undefined;
+      readonly reason: string;
+    }
+  | {
+      readonly type: 'full_audit_needed';
+      readonly stage: Stage;
+      readonly topic: string;
+      readonly partition: number;
+      readonly table: string | undefined;
+      readonly unreadMs: number;
+      readonly retentionMs: number;
+    }
+  | { readonly type: 'shards_changed'; readonly primary: string; readonly from: number | undefined; readonly to: number }
   | { readonly type: 'generation_raised'; readonly topic: string; readonly generation: number; readonly reason: string }
   | { readonly type: 'home_claimed'; readonly topic: string; readonly home: string; readonly epoch: number }
   | {
@@ -29,11 +50,109 @@ export type FarshoreEvent =
       readonly stale: number;
       readonly duplicates: number;
       readonly ties: number;
+      /** Records that set a field the entry does not allow, by field. */
+      readonly notAllowed: ReadonlyMap<string, number>;
       readonly bytes: number;
       readonly seconds: number;
       /** Record timestamp of the newest record, for the apply latency; undefined for an empty batch. */
       readonly newestTimestampMs: number | undefined;
     }
+  /** Rows that apply wrote, looked at again. */
+  | { readonly type: 'rows_read_back'; readonly table: string; readonly rows: number; readonly found: number }
+  | {
+      readonly type: 'rogue_write_found';
+      readonly table: string;
+      readonly key: string;
+      readonly kind: 'missing' | 'changed' | 'reverted';
+      readonly columns: readonly string[];
+    }
+  | {
+      readonly type: 'audit_repair';
+      readonly table: string;
+      readonly kind: 'missing' | 'extra' | 'changed';
+      readonly key: string;
+      readonly result: 'repaired' | 'healed' | 'primary_changed' | 'region_changed' | 'lost' | 'not_taken' | 'refused';
+      readonly by: string;
+    }
+  | {
+      readonly type: 'audit_compared';
+      readonly table: string;
+      readonly rows: number;
+      readonly bytes: number;
+      readonly suspects: number;
+      readonly unlisted: number;
+    }
+  | {
+      readonly type: 'audit_settled';
+      readonly table: string;
+      readonly healed: number;
+      readonly confirmed: number;
+      readonly unsettled: number;
+      readonly parked: number;
+    }
+  | {
+      readonly type: 'audit_finding';
+      readonly table: string;
+      readonly key: string;
+      readonly kind: 'missing' | 'extra' | 'changed';
+      readonly columns: readonly string[];
+      readonly cause: 'lost_delete' | undefined;
+    }
+  | { readonly type: 'audit_pass_ended'; readonly table: string; readonly stopped: PassStopped | undefined; readonly seconds: number }
+  | {
+      readonly type: 'audit_pass_failed' | 'audit_refused';
+      readonly table: string;
+      readonly code: ErrorCode;
+      readonly message: string;
+      readonly hint: string | undefined;
+    }
+  | { readonly type: 'read_back_failed'; readonly table: string; readonly rows: number; readonly code: ErrorCode }
+  | { readonly type: 'rejected_published'; readonly table: string }
+  | {
+      readonly type: 'rejected_publish_failed';
+      readonly code: ErrorCode;
+      readonly message: string;
+      readonly hint: string | undefined;
+    }
+  | {
+      /** They wait for another row, kept in farshore.rejected_records. */
+      readonly type: 'records_parked';
+      readonly topic: string;
+      readonly partition: number;
+      readonly table: string;
+      readonly waitsFor: string;
+      readonly records: number;
+    }
+  | {
+      readonly type: 'parked_ended';
+      readonly topic: string;
+      readonly partition: number;
+      readonly table: string;
+      readonly offset: bigint;
+      /** `rejected`: it waited too long. */
+      readonly result: 'applied' | 'superseded' | 'rejected';
+    }
+  | {
+      /** No entry of the topic takes them: another record name, event type or operation. */
+      readonly type: 'records_unrouted';
+      readonly topic: string;
+      readonly partition: number;
+      readonly records: number;
+    }
+  | {
+      readonly type: 'records_rejected';
+      readonly topic: string;
+      readonly partition: number;
+      readonly table: string;
+      readonly code: ErrorCode;
+      readonly records: number;
+      readonly firstOffset: bigint;
+      /** Of the first of them. */
+      readonly message: string;
+    }
+  | { readonly type: 'rejected_retried'; readonly table: string; readonly result: 'applied' | 'superseded' | 'rejected' }
+  | { readonly type: 'rejected_expired'; readonly records: number; readonly days: number }
+  | { readonly type: 'rejected_discarded'; readonly by: string; readonly records: number }
   | {
       readonly type: 'apply_retried';
       readonly topic: string;
@@ -63,9 +182,61 @@ export type FarshoreEvent =
   | { readonly type: 'heartbeat_written'; readonly seconds: number }
   | { readonly type: 'heartbeat_failed'; readonly code: ErrorCode; readonly message: string }
   | { readonly type: 'heartbeat_returned'; readonly latencySeconds: number }
+  | {
+      /** A mode under which a writer may do more than its table is ready for. */
+      readonly type: 'registry_compatibility';
+      readonly topic: string;
+      readonly subject: string;
+      readonly mode: string;
+      readonly meaning: string;
+    }
   | { readonly type: 'schema_fetched'; readonly result: 'found' | 'missing' | 'failed' | 'kept' }
   | { readonly type: 'lease'; readonly state: 'acquired' | 'lost' | 'waiting' | 'released'; readonly epoch: bigint | undefined }
+  | {
+      readonly type: 'login_not_renewed';
+      readonly component: Component;
+      readonly code: ErrorCode;
+      readonly message: string;
+      readonly hint: string | undefined;
+    }
+  | {
+      readonly type: 'job_failed';
+      readonly job: JobName;
+      readonly code: ErrorCode;
+      readonly message: string;
+      readonly hint: string | undefined;
+    }
+  | {
+      readonly type: 'tombstones_pruned';
+      readonly table: string;
+      readonly tombstones: number;
+      readonly keptMs: number;
+    }
+  | {
+      readonly type: 'cutover_moved';
+      readonly from: CutoverState;
+      readonly to: CutoverState;
+      readonly epoch: bigint;
+      readonly by: string;
+      readonly reason: string;
+    }
+  | { readonly type: 'cutover_held' | 'cutover_released'; readonly by: string; readonly reason: string }
+  | { readonly type: 'gate_changed'; readonly gate: GateName; readonly open: boolean; readonly reason: string | undefined }
+  | {
+      readonly type: 'cutover_hook_ran';
+      readonly on: CutoverState;
+      readonly hook: string;
+      readonly result: 'done' | 'failed';
+      readonly detail: string;
+      readonly seconds: number;
+    }
+  | { readonly type: 'tombstones_kept'; readonly table: string; readonly reason: string }
+  | ShadowEvent
   | { readonly type: 'component'; readonly component: Component; readonly up: boolean; readonly reason: string | undefined };
+
+/** What runs at set times. */
+export const jobs = ['expire_rejected', 'prune_tombstones', 'prune_shadow', 'audit', 'expire_audit'] as const;
+export type JobName = (typeof jobs)[number];
 
 export const components = ['primary_kafka', 'regional_kafka', 'regional_database', 'registry'] as const;
 export type Component = (typeof components)[number];

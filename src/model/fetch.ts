@@ -30,6 +30,8 @@ export type FetchedPartition =
       readonly lastBatch: { readonly leaderEpoch: number; readonly crc: number } | undefined;
       readonly droppedAborted: number;
       readonly droppedControl: number;
+      /** Gives the memory of `batches` back to be read into again: once, when nobody will look at them any more. Not calling it is safe. */
+      readonly release?: () => void;
     }
   | { readonly kind: 'diverging'; readonly topic: string; readonly partition: number; readonly epoch: number; readonly endOffset: bigint }
   | {

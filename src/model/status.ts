@@ -1,5 +1,6 @@
 import type { ErrorCode } from './errors.ts';
 import type { Component } from './events.ts';
+import type { KeptCount } from './rejected.ts';
 
 /** The snapshot behind /api/status, `farshore status` and the pages: plain JSON, offsets as decimal text. */
 export interface DaemonStatus {
@@ -16,9 +17,43 @@ export interface DaemonStatus {
     readonly topic: string;
     readonly state: 'applying' | 'stopped';
     readonly reason: string | null;
+    /** Present when deletes may have been missed (C7). */
+    readonly needsFullAudit?: true;
   }[];
+  /** Kept now, by table; null while not known, and of a daemon that stands by. */
+  readonly rejected: readonly KeptCount[] | null;
   readonly heartbeat: { readonly latencySeconds: number | null; readonly ageSeconds: number | null };
   readonly counters: { readonly mirroredRecords: string; readonly appliedRecords: string };
+}
+
+/** What is kept of the mapping between home and regional offsets; offsets as decimal text. */
+export interface OffsetsView {
+  readonly partitions: readonly {
+    readonly topic: string;
+    readonly partition: number;
+    readonly homeTopicId: string;
+    readonly regionalTopicId: string;
+    readonly points: number;
+    readonly first: OffsetPair | null;
+    readonly last: OffsetPair | null;
+  }[];
+  /** Null when no offset was asked for. */
+  readonly translation: OffsetTranslation | null;
+}
+
+export interface OffsetPair {
+  readonly home: string;
+  readonly regional: string;
+}
+
+/** A consumer that has read everything below the asked offset goes on at `at` in the other log and misses nothing. */
+export interface OffsetTranslation {
+  readonly from: 'home' | 'regional';
+  readonly asked: string;
+  /** Null when the asked offset is older than everything kept. */
+  readonly at: OffsetPair | null;
+  /** The point after it: what lies before that may be read again. Null at the newest. */
+  readonly next: OffsetPair | null;
 }
 
 export type PartitionState = 'running' | 'waiting' | 'paused' | 'stopped';
@@ -40,7 +75,29 @@ export interface StageStatus {
   readonly message: string | null;
   /** The command that resumes it. */
   readonly hint: string | null;
+  /** Offsets that are gone, or that going on gives up, in the cluster the stage reads from unless the code says otherwise; `to` is past the last. */
+  readonly lost?: LostRange;
   readonly since: string | null;
+}
+
+export interface LostRange {
+  readonly from: string;
+  readonly to: string;
+}
+
+/** What somebody, or a policy of the configuration, did about a partition. Offsets are of the log the stage reads. */
+export interface RecordedAction {
+  readonly at: string;
+  readonly by: string;
+  readonly action: string;
+  readonly stage: string;
+  readonly topic: string;
+  readonly partition: number;
+  /** What it had stopped with. */
+  readonly code: string | null;
+  /** Offsets that were given up; `to` is past the last. */
+  readonly lost: LostRange | null;
+  readonly options: Readonly<Record<string, string | boolean>>;
 }
 
 /** Unknown is not zero: both are null until measured, and `known` is false after three missed reads (C21). */

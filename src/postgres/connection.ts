@@ -4,6 +4,7 @@ import type { Statement } from '../apply/contracts.ts';
 import type { Clock } from '../model/clock.ts';
 import { FarshoreError } from '../model/errors.ts';
 import { databaseError, type Outcome, sessionIsLost } from './driver-error.ts';
+import { loginHint } from './login-hint.ts';
 import { type DatabaseOptions, tlsSettings } from './options.ts';
 import { Pipeline, type PipelineFailure, type PipelineResult } from './pipeline.ts';
 import { sqlStateMeaning } from './sqlstate.ts';
@@ -16,6 +17,7 @@ const sessionSettings = '-c datestyle=ISO,YMD -c timezone=UTC -c intervalstyle=p
 // Written out because a role may default to another isolation: the guards are made for read committed,
 // where a statement sees what was committed while it waited for a row lock.
 const begin: Statement = { name: 'farshore_begin', text: 'begin isolation level read committed read write', values: [] };
+const beginReading: Statement = { name: 'farshore_begin_reading', text: 'begin isolation level repeatable read read only', values: [] };
 const commit: Statement = { name: 'farshore_commit', text: 'commit', values: [] };
 const rollback: Statement = { text: 'rollback', values: [] };
 
@@ -29,14 +31,16 @@ export class Connection {
   readonly #socket: Socket;
   readonly #clock: Clock;
   readonly #requestTimeoutMs: number;
+  readonly #begin: Statement;
   readonly #prepared = new Map<string, string>();
   #lost: unknown;
 
-  private constructor(client: pg.Client, socket: Socket, clock: Clock, requestTimeoutMs: number) {
+  private constructor(client: pg.Client, socket: Socket, clock: Clock, options: DatabaseOptions) {
     this.#client = client;
     this.#socket = socket;
     this.#clock = clock;
-    this.#requestTimeoutMs = requestTimeoutMs;
+    this.#requestTimeoutMs = options.requestTimeoutMs;
+    this.#begin = options.readOnly === true ? beginReading : begin;
     // Without a listener an idle client whose server goes away would end the process.
     client.on('error', (error) => this.#lose(error));
     client.on('end', () => this.#lose(new Error('the server closed the connection')));
@@ -62,9 +66,9 @@ export class Connection {
       statement_timeout: options.statementTimeoutMs,
       lock_timeout: options.lockTimeoutMs,
       idle_in_transaction_session_timeout: options.idleInTransactionTimeoutMs,
-      options: sessionSettings,
+      options: options.readOnly === true ? `${sessionSettings} -c default_transaction_read_only=on` : sessionSettings,
     });
-    const connection = new Connection(client, socket, clock, options.requestTimeoutMs);
+    const connection = new Connection(client, socket, clock, options);
     try {
       await connection.#limited(client.connect(), options.connectTimeoutMs, signal);
       return connection;
@@ -73,6 +77,12 @@ export class Connection {
       if (signal.aborted) throw signal.reason;
       throw atServer(databaseError(error, 'not_applied'), options);
     }
+  }
+
+  /** The server process this session was told at the login; a pooler in between tells a number of its own. */
+  get serverPid(): number | undefined {
+    const { processID } = this.#client as pg.Client & { readonly processID?: number | null };
+    return processID ?? undefined;
   }
 
   get broken(): boolean {
@@ -93,7 +103,7 @@ export class Connection {
    * lost. An aborted signal rejects with its reason, and then the outcome is unknown too.
    */
   async transaction(statements: readonly Statement[], signal: AbortSignal): Promise<readonly PipelineResult[]> {
-    const { results, failure } = await this.#pipeline([begin, ...statements, commit], signal);
+    const { results, failure } = await this.#pipeline([this.#begin, ...statements, commit], signal);
     const committed = results.at(-1);
     if (results.length === statements.length + 2) {
       if (committed?.command === 'COMMIT') return results.slice(1, -1);
@@ -103,6 +113,35 @@ export class Connection {
     if (!this.broken) await this.#rollback();
     if (signal.aborted) throw signal.reason;
     throw databaseError(failure.error, transactionOutcome(failure, statements.length + 1));
+  }
+
+  /** One transaction in several round trips; see `ApplyDatabase.conversation`. */
+  async conversation(
+    steps: readonly ((answers: readonly PipelineResult[]) => readonly Statement[])[],
+    signal: AbortSignal,
+  ): Promise<readonly PipelineResult[]> {
+    let answers: readonly PipelineResult[] = [];
+    for (const [index, step] of steps.entries()) {
+      let asked: readonly Statement[];
+      try {
+        asked = step(answers);
+      } catch (error) {
+        if (!this.broken && index > 0) await this.#rollback();
+        throw error;
+      }
+      const last = index === steps.length - 1;
+      const statements = [...(index === 0 ? [this.#begin] : []), ...asked, ...(last ? [commit] : [])];
+      if (statements.length === 0) continue;
+      const { results, failure } = await this.#pipeline(statements, signal);
+      if (failure !== undefined || results.length < statements.length) {
+        if (!this.broken) await this.#rollback();
+        if (signal.aborted) throw signal.reason;
+        if (failure === undefined) throw new FarshoreError('internal', 'The server answered fewer statements than were sent.');
+        throw databaseError(failure.error, last ? transactionOutcome(failure, statements.length - 1) : 'not_applied');
+      }
+      answers = results;
+    }
+    return answers;
   }
 
   /** Runs a script of several statements by the simple protocol: no parameters, one implicit transaction unless it says otherwise. */
@@ -222,10 +261,11 @@ async function passwordFor({ password, address }: DatabaseOptions): Promise<stri
 }
 
 function atServer(error: FarshoreError, { address }: DatabaseOptions): FarshoreError {
+  const hint = error.hint ?? loginHint(error);
   return new FarshoreError(error.code, error.message, {
     cause: error,
     place: `database ${address.database} at ${address.host}:${address.port}`,
     facts: error.facts,
-    ...(error.hint === undefined ? {} : { hint: error.hint }),
+    ...(hint === undefined ? {} : { hint }),
   });
 }

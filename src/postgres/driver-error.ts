@@ -36,11 +36,13 @@ export function databaseError(error: unknown, outcome?: Outcome): FarshoreError 
   }
   if (error instanceof pg.DatabaseError && error.code !== undefined) {
     const { code, routine, schema, table, column, constraint } = error;
-    return new FarshoreError(sqlStateMeaning(code, routine).code, withoutValues(code, error.message), {
+    const meaning = sqlStateMeaning(code, routine);
+    return new FarshoreError(meaning.code, withoutValues(code, error.message), {
       cause: error,
       ...(table === undefined ? {} : { place: `table ${schema ?? '?'}.${table}` }),
       facts: {
         sqlState: code,
+        ...(meaning.action === 'reject' ? { rowAtFault: true } : {}),
         ...facts,
         ...(table === undefined ? {} : { table: `${schema ?? '?'}.${table}` }),
         ...(column === undefined ? {} : { column }),
@@ -50,4 +52,22 @@ export function databaseError(error: unknown, outcome?: Outcome): FarshoreError 
   }
   const message = error instanceof Error ? error.message : String(error);
   return new FarshoreError('database_unreachable', `No connection to the database: ${message}`, { cause: error, facts });
+}
+
+/** The error of a row of farshore.try_calls, as the driver would have thrown it. */
+export function refusalOf(row: Readonly<Record<string, unknown>>): FarshoreError {
+  const sqlState = String(row.sql_state);
+  const { code } = sqlStateMeaning(sqlState);
+  const named = (column: string) => (typeof row[column] === 'string' && row[column] !== '' ? String(row[column]) : undefined);
+  const [schema, name, column, constraint] = ['schema_name', 'table_name', 'column_name', 'constraint_name'].map(named);
+  const table = name === undefined ? undefined : `${schema ?? '?'}.${name}`;
+  return new FarshoreError(code, withoutValues(sqlState, String(row.message)), {
+    ...(table === undefined ? {} : { place: `table ${table}` }),
+    facts: {
+      ...{ sqlState, rowAtFault: true, outcome: 'not_applied' },
+      ...(table === undefined ? {} : { table }),
+      ...(column === undefined ? {} : { column }),
+      ...(constraint === undefined ? {} : { constraint }),
+    },
+  });
 }

@@ -38,6 +38,8 @@ export interface DatabaseOptions {
   readonly lockTimeoutMs: number;
   /** After this the server frees the locks of a session that stopped in the middle of a transaction. */
   readonly idleInTransactionTimeoutMs: number;
+  /** Nothing may be written by these sessions, and a transaction sees one snapshot. */
+  readonly readOnly?: boolean | undefined;
 }
 
 /** Limits nest: lock < statement < request, so that the server's own answer, which says more, comes first. */

@@ -2,6 +2,8 @@ import type pg from 'pg';
 import type { Statement, StatementResult } from '../apply/contracts.ts';
 import { FarshoreError } from '../model/errors.ts';
 import { arrayLiteral } from './array-literal.ts';
+import { type BoundValue, writeBind } from './bind-message.ts';
+import { TextColumn } from './text-column.ts';
 
 /** What a failed pipeline had done: how many statements had answered in full, and whether anything was sent. */
 export interface PipelineFailure {
@@ -16,8 +18,6 @@ export interface PipelineResult extends StatementResult {
   readonly command: string;
 }
 
-type BoundValue = string | Buffer | null;
-
 /** The driver's connection as a query of its own kind uses it (the same calls its cursor makes). */
 type Wire = pg.Connection;
 
@@ -25,6 +25,7 @@ function boundValue(value: unknown, statement: Statement): BoundValue {
   if (value === null || value === undefined) return null;
   if (typeof value === 'string' || Buffer.isBuffer(value)) return value;
   if (typeof value === 'number' || typeof value === 'bigint' || typeof value === 'boolean') return scalarText(value);
+  if (value instanceof TextColumn) return { utf8: value.literal() };
   if (Array.isArray(value)) return arrayLiteral(value);
   throw new FarshoreError('internal', `A value of type ${typeof value} cannot be bound to: ${statement.text}`);
 }
@@ -75,7 +76,7 @@ export class Pipeline implements pg.Submittable {
         wire.parse({ name, text, types: [] }, true);
         announced.add(name);
       }
-      wire.bind({ portal: '', statement: name ?? '', values: this.#values[index]! }, true);
+      writeBind(wire.stream, name ?? '', this.#values[index]!);
       wire.describe({ type: 'P', name: '' }, true);
       wire.execute(null, true);
     }

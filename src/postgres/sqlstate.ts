@@ -20,6 +20,10 @@ const bug: SqlStateMeaning = { action: 'halt', code: 'internal', sessionLost: fa
 /** Full codes that differ from their class. */
 const states: Readonly<Record<string, SqlStateMeaning>> = {
   FS001: { action: 'halt', code: 'fenced', sessionLost: false },
+  FS003: { action: 'reject', code: 'row_unknown', sessionLost: false },
+  // A table is guarded against writers of the region, and the guard does not let the daemon's own role pass.
+  FS004: table,
+  FS005: bug,
   FS002: { action: 'halt', code: 'position_moved', sessionLost: false },
   // Two rows of one statement hit the same key: the fold should have made one of them.
   '21000': bug,

@@ -1,11 +1,7 @@
 import type { Statement } from '../apply/contracts.ts';
+import type { TableName } from '../model/sql-name.ts';
 import type { Database } from './database.ts';
 import { json, type TextRow, text, truth } from './result-values.ts';
-
-export interface TableName {
-  readonly schema: string;
-  readonly table: string;
-}
 
 export interface ColumnDescription {
   readonly name: string;
@@ -48,7 +44,9 @@ const describeStatement = (tables: readonly TableName[]): Statement => ({
   text: `select n.nspname as schema, c.relname as table, c.relkind as kind,
        coalesce((select json_agg(json_build_object(
                    'name', a.attname, 'type', format_type(a.atttypid, a.atttypmod), 'nullable', not a.attnotnull,
-                   'hasDefault', a.atthasdef or a.attidentity <> '', 'generated', a.attgenerated, 'identity', a.attidentity)
+                   'hasDefault', a.atthasdef or a.attidentity <> '',
+                   'default', (select pg_get_expr(d.adbin, d.adrelid) from pg_attrdef d where d.adrelid = a.attrelid and d.adnum = a.attnum),
+                   'generated', a.attgenerated, 'identity', a.attidentity)
                    order by a.attnum)
                    from pg_attribute a where a.attrelid = c.oid and a.attnum > 0 and not a.attisdropped), '[]') as columns,
        coalesce((select json_agg(json_build_object(
@@ -119,6 +117,3 @@ export async function executeDdl(database: Database, statements: readonly string
     signal,
   );
 }
-
-/** A name as SQL writes it: always quoted. */
-export const quoteName = (name: string): string => `"${name.replaceAll('"', '""')}"`;

@@ -60,6 +60,13 @@ describe('the admin server on a socket', () => {
     );
   });
 
+  it('refuses a request with two Host headers: what stands in front may have judged the other one', async () => {
+    const { port } = await start();
+    const two = 'GET /livez HTTP/1.1\r\nhost: localhost\r\nhost: attacker.example\r\nconnection: close\r\n\r\n';
+    expect(await exchange(port, two)).toContain('HTTP/1.1 400');
+    expect(await exchange(port, two.replace('host: attacker.example\r\n', ''))).toContain('HTTP/1.1 200');
+  });
+
   it('refuses a change that a page of another site sends, with the right token too', async () => {
     const { port } = await start();
     const url = `http://127.0.0.1:${port}/api/partitions/pause`;

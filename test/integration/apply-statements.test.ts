@@ -13,6 +13,8 @@ import { arrayLiteral } from '../../src/postgres/array-literal.ts';
 import type { Database } from '../../src/postgres/database.ts';
 import { applyPositions } from '../../src/postgres/positions.ts';
 import { describeTables, executeDdl } from '../../src/postgres/tables.ts';
+import { TextColumn } from '../../src/postgres/text-column.ts';
+import { tombstoneStore } from '../../src/postgres/tombstones.ts';
 import { freshDatabase } from '../rig/context.ts';
 import { field, TestDecoders, type TestRecord, testBatch, visitTestRecords } from '../unit/apply/log-double.ts';
 import { migratedDatabase, never, rejectionOf, rowsOf } from './postgres-fixtures.ts';
@@ -38,7 +40,7 @@ afterAll(async () => {
 });
 
 beforeEach(async () => {
-  await database.query({ text: 'truncate farshore.apply_positions, farshore.tombstones', values: [] }, never);
+  await database.query({ text: 'truncate farshore.apply_positions, farshore.tombstones, farshore.rejected_records', values: [] }, never);
 });
 
 const ddl = (...statements: readonly string[]) => executeDdl(database, statements, never);
@@ -52,13 +54,13 @@ const accountFields: readonly FieldShape[] = [
 /** Applies records of one partition as the stage does: plan, commit, count. */
 async function partitionOf(entry: TableEntry, fields: readonly FieldShape[], partition = 0, generation = 1) {
   const decoders = new TestDecoders(new Map([['1', fields]]));
-  const catalog = new TableCatalog({ tables, arrayLiteral }, { entries: [entry], schema: 'validate' });
-  await catalog.loadKey(entry.topic, never);
-  await catalog.loadMapping(entry.topic, await decoders.load('1'), never);
+  const catalog = new TableCatalog({ tables }, { entries: [entry], schema: 'validate' });
+  await catalog.loadKey(entry.topic, 0, never);
+  await catalog.loadMapping(entry.topic, 0, await decoders.load('1'), never);
   const positions = applyPositions(database);
   let [position] = await positions.take([{ topic: entry.topic, partition, topicId }], 1n, never);
   const context: CommitContext = {
-    deps: { database, positions, clock: systemClock, random: () => 0, onStep: undefined },
+    deps: { database, positions, clock: systemClock, random: () => 0, onStep: undefined, arrayText: () => new TextColumn() },
     catalog,
     topicId,
     epoch: 1n,
@@ -67,7 +69,7 @@ async function partitionOf(entry: TableEntry, fields: readonly FieldShape[], par
     retried: () => undefined,
   };
   return {
-    async apply(records: readonly TestRecord[], homeEpoch = 1): Promise<Counts> {
+    async apply(records: readonly TestRecord[], homeEpoch = 1): Promise<Omit<Counts, 'table' | 'records' | 'notAllowed'>> {
       const batch = testBatch(records);
       const piece = { batch, end: batch.lastOffset + 1n, proof: { leaderEpoch: 0, crc: 7 }, bytes: batch.bytes.length };
       const from = records[0]!.offset;
@@ -79,8 +81,9 @@ async function partitionOf(entry: TableEntry, fields: readonly FieldShape[], par
           place: `${entry.topic}:${partition}`,
           sink: catalog.sink(entry.topic),
           decoders,
+          unknownSchema: () => undefined,
           visitRecords: visitTestRecords,
-          writers: { arrayLiteral, exactJson },
+          writers: { arrayText: () => new TextColumn(), arrayLiteral, exactJson },
         },
         { maxRecords: 1000, maxBytes: 1e6, upTo: undefined },
       );
@@ -88,7 +91,9 @@ async function partitionOf(entry: TableEntry, fields: readonly FieldShape[], par
       if (planned.plan.failure !== undefined) throw planned.plan.failure.error;
       const committed = await commitPlan(planned.plan, position!, context, never, never);
       position = committed.position;
-      return await countCommitted(planned.plan, committed, context, never, never);
+      const [counted] = await countCommitted(planned.plan, catalog.tablesOf(entry.topic), committed, context, never, never);
+      const { table: _table, records: _records, notAllowed: _notAllowed, ...counts } = counted!;
+      return counts;
     },
     /** Stands before an offset again, as after an operator's resume --from. */
     async rewindTo(next: bigint): Promise<void> {
@@ -172,6 +177,24 @@ describe('the guarded upsert', () => {
     expect(await names()).toEqual({});
     await partition.apply([state(2n, 1n, 'revived', 50n)]);
     expect(await names()).toEqual({ 1: 'revived' });
+  });
+
+  it('C4: a delete that is kept holds a late update back after a pass of pruning; one that was pruned is really gone', async () => {
+    const partition = await partitionOf(entry, accountFields);
+    await partition.apply([state(0n, 1n, 'a', 1n), gone(1n, 1n)]);
+    const prune = async (keepMs: number) => {
+      const page = { table: 'public.accounts', topics: ['accounts'], epoch: 1n, keepMs, after: undefined, limit: 10 };
+      return (await tombstoneStore(database).prune(page, never)).deleted;
+    };
+    const lateAgain = async () => {
+      await partition.rewindTo(0n);
+      await partition.apply([state(0n, 1n, 'late', 1n)]);
+      return await names();
+    };
+    expect(await prune(3_600_000)).toBe(0);
+    expect(await lateAgain()).toEqual({});
+    expect(await prune(0)).toBe(1);
+    expect(await lateAgain()).toEqual({ 1: 'late' });
   });
 
   it('C4: what is earlier in the log than the delete cannot revive the row, and the delete again does not remove what came later', async () => {
@@ -302,7 +325,22 @@ describe('columns', () => {
     const row = (offset: bigint, a: string, b: string) => ({ offset, value: { a, b, v: offset } });
     await partition.apply([row(0n, 'x', '2026-01-01 00:00:00+00'), row(1n, 'y', '2026-01-01 00:00:00+00')]);
     expect(await rowsOf(database, 'select a from pairs order by a')).toEqual([{ a: 'x' }, { a: 'y' }]);
-    const error = findFarshoreError(await rejectionOf(partition.apply([{ offset: 2n, key: 'x', value: null }])));
-    expect(error).toMatchObject({ code: 'record_malformed', place: 'pairs:0@2' });
+    await partition.apply([{ offset: 2n, key: 'x', value: null }, row(3n, 'z', '2026-01-01 00:00:00+00')]);
+    expect(await rowsOf(database, 'select a from pairs order by a')).toEqual([{ a: 'x' }, { a: 'y' }, { a: 'z' }]);
+    const kept =
+      "select topic, partition, record_offset, table_name, reason, convert_from(key, 'UTF8') as key, value, home_epoch, generation";
+    expect(await rowsOf(database, `${kept} from farshore.rejected_records`)).toEqual([
+      {
+        topic: 'pairs',
+        partition: '0',
+        record_offset: '2',
+        table_name: 'public.pairs',
+        reason: 'record_malformed',
+        key: 'x',
+        value: null,
+        home_epoch: '1',
+        generation: '1',
+      },
+    ]);
   });
 });

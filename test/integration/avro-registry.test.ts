@@ -28,6 +28,9 @@ const schemas: Readonly<Record<string, unknown>> = {
     ],
   },
   '/subjects': ['money', 'price'],
+  '/subjects/money/versions/latest': { subject: 'money', version: 4, id: 1, schema: money },
+  '/config': { compatibilityLevel: 'BACKWARD' },
+  '/config/money': { compatibilityLevel: 'NONE' },
   '/subjects/money/versions': [4],
   '/subjects/money/versions/4': { subject: 'money', version: 4, id: 1, schema: money },
   '/subjects/price/versions': [1],
@@ -78,7 +81,15 @@ describe('a registry over HTTP', () => {
   it('gives a schema with all it refers to, so that the text stands alone', async () => {
     const registry = await registryAt(answerAsRegistry);
     const decoder = recordDecoder(await registry.byRef('3', never), 'schema 3');
-    expect(decoder.decode(Buffer.from([2, 4]), 0, 2)).toEqual({ price: { net: { cents: 1n } }, tax: { cents: 2n } });
+    expect(decoder.decode(Buffer.from([2, 4]), 0, 2)).toEqual({ price: { net: { cents: 1 } }, tax: { cents: 2 } });
+  });
+
+  it('gives the newest schema of a subject, and compatibility modes', async () => {
+    const registry = await registryAt(answerAsRegistry);
+    expect([await registry.newest('money', never), await registry.newest('price', never)]).toEqual(['1', 'missing']);
+    expect(await registry.compatibility('money', never)).toBe('NONE');
+    expect(await registry.compatibility('price', never)).toBeUndefined();
+    expect(await registry.compatibility(undefined, never)).toBe('BACKWARD');
   });
 
   it('is unreachable with the wrong password', async () => {
@@ -125,6 +136,17 @@ describe('a directory as registry', () => {
     expect(await registry.byRef('8', never)).toBe('"long"');
     expect(await registry.byRef('9', never)).toBe('missing');
     expect(await registry.refs(never)).toEqual(['7', '8']);
+  });
+
+  it('knows the newest version of a subject, which plain files have none of', async () => {
+    const files = { '3.avsc': '"int"', 'a-value/2.avsc': '"int"', 'a-value/10.avsc': '"long"', 'b-value/1.avsc': '"int"' };
+    const folder = await folderWith({ ...files, 'ids.json': '{"a-value/2": 12, "a-value/10": 7}' });
+    const registry = directoryRegistry(folder);
+    expect(await registry.newest('a-value', never)).toBe('7');
+    expect(await registry.newest('c-value', never)).toBe('missing');
+    expect(await registry.newest('../schemas', never)).toBe('missing');
+    await expect(registry.newest('b-value', never)).rejects.toEqual(code('schema_unusable'));
+    expect(await registry.compatibility('a-value', never)).toBeUndefined();
   });
 
   it('sees a schema that is added later', async () => {

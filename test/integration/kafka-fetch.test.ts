@@ -62,7 +62,7 @@ describe('fetching', () => {
       topic,
       0,
       'produce',
-      (connection) => produceApi(cluster.maxVersion(apiKeys.Produce)).async(connection, null, 5000, [{ topic, partition: 0, bytes }]),
+      (connection) => produceApi(cluster.maxVersion(apiKeys.Produce))(connection, null, 5000, [{ topic, partition: 0, bytes }]),
       never,
     );
     expect(answers).toMatchObject([{ code: 0, baseOffset: 0n }]);

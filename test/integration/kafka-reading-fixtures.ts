@@ -40,8 +40,8 @@ export interface ReadLog {
   readonly droppedControl: number;
 }
 
-/** Reads a partition from `target` on until an answer is empty. */
-export async function readAll(fetcher: RawFetcher, target: FetchTarget, bytesAtOnce = maxBytes): Promise<ReadLog> {
+/** Reads a partition from `target` on until an answer is empty, or up to `end` where that is known. */
+export async function readAll(fetcher: RawFetcher, target: FetchTarget, bytesAtOnce = maxBytes, end?: bigint): Promise<ReadLog> {
   const batches: RawBatch[] = [];
   let offset = target.offset;
   let droppedAborted = 0;
@@ -55,6 +55,7 @@ export async function readAll(fetcher: RawFetcher, target: FetchTarget, bytesAtO
     droppedControl += answer.droppedControl;
     if (answer.empty) return { batches, nextOffset: offset, droppedAborted, droppedControl };
     offset = answer.nextOffset;
+    if (end !== undefined && offset >= end) return { batches, nextOffset: offset, droppedAborted, droppedControl };
   }
 }
 

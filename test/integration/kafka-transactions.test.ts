@@ -327,7 +327,7 @@ describe.each([2, 0])('the regional log where transaction.version is %i', (trans
         topic,
         0,
         'produce',
-        (c) => produceApi(11).async(c, id, 10_000, [{ topic, partition: 0, bytes: records.bytes }]),
+        (c) => produceApi(11)(c, id, 10_000, [{ topic, partition: 0, bytes: records.bytes }]),
         signal,
       );
       expect(answer).toMatchObject({ code: 0, baseOffset: records.baseOffset });

@@ -141,7 +141,7 @@ describe('transaction', () => {
     const slow = openDatabase(url, { connections: 1, applicationName: 'slow-one' });
     onTestFinished(() => slow.close());
     const pending = rejectionOf(slow.transaction([insert(1), { text: 'select pg_sleep(30)', values: [] }], never));
-    await eventually(() => backends("application_name = 'slow-one' and wait_event = 'PgSleep'"));
+    await eventually(async () => (await backends("application_name = 'slow-one' and wait_event = 'PgSleep'")) > 0);
     await rowsOf(database, "select pg_terminate_backend(pid) from pg_stat_activity where application_name = 'slow-one'");
     expect(await pending).toMatchObject({ code: 'database_unreachable', facts: { sqlState: '57P01', outcome: 'not_applied' } });
     expect(await keptIds()).toEqual([]);
@@ -155,7 +155,7 @@ describe('transaction', () => {
     onTestFinished(() => slow.close());
     const stop = new AbortController();
     const pending = rejectionOf(slow.transaction([insert(1), { text: 'select pg_sleep(0.5)', values: [] }, insert(2)], stop.signal));
-    await eventually(() => backends("application_name = 'aborted-one' and wait_event = 'PgSleep'"));
+    await eventually(async () => (await backends("application_name = 'aborted-one' and wait_event = 'PgSleep'")) > 0);
     const reason = new Error('stop');
     stop.abort(reason);
     expect(await pending).toBe(reason);

@@ -59,7 +59,8 @@ export async function startKafkaContainer(options: KafkaOptions): Promise<KafkaS
   const port = options.port ?? freePort;
   const clusterId = randomBytes(16).toString('base64url').replace(/^-/, 'A');
   const dataDir = '/tmp/data';
-  const content = propertiesText(brokerProperties({ port, controllerPort, dataDir }, options.properties ?? {}));
+  const proxied = options.proxied === undefined ? {} : { proxied: options.proxied };
+  const content = propertiesText(brokerProperties({ port, controllerPort, dataDir, ...proxied }, options.properties ?? {}));
   const container = await new GenericContainer(kafkaImage)
     .withNetworkMode('host')
     .withCopyContentToContainer([{ content, target: '/etc/broker.properties' }])

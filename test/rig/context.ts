@@ -37,16 +37,29 @@ export function kafkajsFor(bootstrap: string): Kafka {
 export interface NewTopic {
   readonly topic: string;
   readonly partitions?: number;
+  /** Default 1. */
+  readonly replicas?: number;
   readonly configs?: Readonly<Record<string, string>>;
 }
 
-/** Creates a topic and resolves when its partitions have leaders. */
-export async function createTopic(bootstrap: string, { topic, partitions = 1, configs = {} }: NewTopic): Promise<void> {
+/**
+ * Creates a topic and resolves when its partitions have leaders. Not by `waitForLeaders`: the controller answers before the broker that
+ * is asked has read of the topic, and kafkajs gives up at once at its "does not host this topic-partition".
+ */
+export async function createTopic(bootstrap: string, { topic, partitions = 1, replicas = 1, configs = {} }: NewTopic): Promise<void> {
   const admin = kafkajsFor(bootstrap).admin();
   await admin.connect();
   try {
     const configEntries = Object.entries(configs).map(([name, value]) => ({ name, value }));
-    await admin.createTopics({ waitForLeaders: true, topics: [{ topic, numPartitions: partitions, replicationFactor: 1, configEntries }] });
+    const entry = { topic, numPartitions: partitions, replicationFactor: replicas, configEntries };
+    await admin.createTopics({ waitForLeaders: false, topics: [entry] });
+    await eventually(
+      async () => {
+        const { topics } = await admin.fetchTopicMetadata({ topics: [topic] });
+        return topics[0]?.partitions.length === partitions && topics[0].partitions.every(({ leader }) => leader >= 0);
+      },
+      { what: `${topic} having leaders` },
+    );
   } finally {
     await admin.disconnect();
   }

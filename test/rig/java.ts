@@ -37,7 +37,19 @@ async function compile(sources: readonly string[], directory: string): Promise<v
   const fresh = await mkdtemp(join(stateDirectory, 'oracle.'));
   try {
     const classes = join(fresh, 'classes');
-    await run('javac', ['--release', '17', '-proc:none', '-d', classes, '-cp', `${kafkaJarsDirectory}/*`, ...sources]);
+    // Whatever the machine's locale: the sources are UTF-8.
+    await run('javac', [
+      '-encoding',
+      'UTF-8',
+      '--release',
+      '17',
+      '-proc:none',
+      '-d',
+      classes,
+      '-cp',
+      `${kafkaJarsDirectory}/*`,
+      ...sources,
+    ]);
     await run('jar', ['--create', '--file', join(fresh, 'rig.jar'), '-C', classes, '.']);
     await rm(classes, { recursive: true });
     await rename(fresh, directory);

@@ -3,6 +3,13 @@ export interface BrokerPlace {
   readonly port: number;
   readonly controllerPort: number;
   readonly dataDir: string;
+  readonly proxied?: ProxiedListener;
+}
+
+/** A second listener: clients that come by it are told to go on by another port, where a proxy stands. */
+export interface ProxiedListener {
+  readonly port: number;
+  readonly advertisedPort: number;
 }
 
 /**
@@ -10,6 +17,7 @@ export interface BrokerPlace {
  * consumer groups start without waiting for further members. `overrides` win.
  */
 export function brokerProperties(place: BrokerPlace, overrides: Readonly<Record<string, string>>): Record<string, string> {
+  const { proxied } = place;
   return {
     'process.roles': 'broker,controller',
     'node.id': '1',
@@ -18,6 +26,7 @@ export function brokerProperties(place: BrokerPlace, overrides: Readonly<Record<
     'advertised.listeners': `PLAINTEXT://127.0.0.1:${place.port}`,
     'controller.listener.names': 'CONTROLLER',
     'listener.security.protocol.map': 'PLAINTEXT:PLAINTEXT,CONTROLLER:PLAINTEXT',
+    ...(proxied === undefined ? {} : proxiedListener(place, proxied)),
     'log.dirs': place.dataDir,
     // After a SIGKILL the controller refuses the restarted broker until the dead one's session has run out (9 s by default).
     'broker.session.timeout.ms': '3000',
@@ -37,6 +46,13 @@ export function brokerProperties(place: BrokerPlace, overrides: Readonly<Record<
     ...overrides,
   };
 }
+
+const proxiedListener = (place: BrokerPlace, { port, advertisedPort }: ProxiedListener): Record<string, string> => ({
+  listeners: `PLAINTEXT://127.0.0.1:${place.port},PROXIED://127.0.0.1:${port},CONTROLLER://127.0.0.1:${place.controllerPort}`,
+  'advertised.listeners': `PLAINTEXT://127.0.0.1:${place.port},PROXIED://127.0.0.1:${advertisedPort}`,
+  'listener.security.protocol.map': 'PLAINTEXT:PLAINTEXT,PROXIED:PLAINTEXT,CONTROLLER:PLAINTEXT',
+  'inter.broker.listener.name': 'PLAINTEXT',
+});
 
 /** Backslashes are escapes in a properties file. */
 export function propertiesText(properties: Readonly<Record<string, string>>): string {

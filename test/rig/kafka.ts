@@ -2,7 +2,7 @@ import { randomBytes } from 'node:crypto';
 import { readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { exists, quickStartFlags, type RigJava, rigJava } from './java.ts';
-import { brokerProperties, clusterIdIn, featureArguments, propertiesText } from './kafka-config.ts';
+import { brokerProperties, clusterIdIn, featureArguments, type ProxiedListener, propertiesText } from './kafka-config.ts';
 import { brokerAnswers } from './kafka-probe.ts';
 import { freePorts } from './ports.ts';
 import { makeServerHome, markReleased, removeServerHome, type ServerHome } from './server-home.ts';
@@ -15,6 +15,9 @@ export interface KafkaOptions {
   readonly dataDir?: string;
   readonly properties?: Readonly<Record<string, string>>;
   readonly port?: number;
+  readonly proxied?: ProxiedListener;
+  /** To format with, where several nodes are one cluster. Default: an id of its own. */
+  readonly clusterId?: string;
   /** Feature levels to format with, e.g. `{ 'transaction.version': 0 }`; default: the newest of each. */
   readonly features?: Readonly<Record<string, number>>;
   readonly heapMiB?: number;
@@ -112,11 +115,14 @@ export async function startKafka(options: KafkaOptions): Promise<KafkaServer> {
   try {
     const [freePort = 0, controllerPort = 0] = await freePorts(2);
     const port = options.port ?? freePort;
-    const properties = brokerProperties({ port, controllerPort, dataDir: home.dataDir }, options.properties ?? {});
+    const properties = brokerProperties(
+      { port, controllerPort, dataDir: home.dataDir, ...(options.proxied === undefined ? {} : { proxied: options.proxied }) },
+      options.properties ?? {},
+    );
     await writeFile(home.configFile, propertiesText(properties));
     const stored = await storedClusterId(home.dataDir);
     // A cluster id is 16 bytes in URL-safe base64; StorageTool would take a leading dash for an option.
-    const clusterId = stored ?? randomBytes(16).toString('base64url').replace(/^-/, 'A');
+    const clusterId = stored ?? options.clusterId ?? randomBytes(16).toString('base64url').replace(/^-/, 'A');
     const format = stored === undefined ? [clusterId, ...featureArguments(options.features ?? {})] : [];
     let server = await launch(java, home, port, options, format);
     return {

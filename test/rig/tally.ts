@@ -35,6 +35,18 @@ export function countTests(report: VitestReport | undefined, exitStatus: number)
   return { passed, failed, skipped };
 }
 
+/**
+ * Counts the JSON lines of the fault trials: one test each. A run that ended badly without a failed line counts as one failure. What could
+ * not run here is named by a line `skipped: …` of `progress`.
+ */
+export function countTrials(lines: string, exitStatus: number, progress = ''): Tally {
+  const verdicts = lines.split('\n').flatMap((line) => (line === '' ? [] : [(JSON.parse(line) as { readonly verdict: string }).verdict]));
+  const passed = verdicts.filter((verdict) => verdict === 'pass').length;
+  const failed = verdicts.length - passed;
+  const skipped = [...progress.matchAll(/^skipped: (.*)$/gm)].map(([, title = '']) => title);
+  return { passed, failed: failed === 0 && (exitStatus !== 0 || passed === 0) ? 1 : failed, skipped };
+}
+
 export function closingLine(tallies: readonly Tally[]): string {
   const sum = (count: (tally: Tally) => number): number => tallies.reduce((total, tally) => total + count(tally), 0);
   const skipped = sum((tally) => tally.skipped.length);

@@ -35,6 +35,7 @@ export const rowTable = (name: string): string =>
   `create table ${name} (id integer primary key, note text not null, version integer not null, farshore_version bytea)`;
 
 export interface DaemonOptions {
+  /** `host:port`, or several with commas between. */
   readonly primary: string;
   readonly regional: string;
   readonly database: string;
@@ -46,11 +47,28 @@ export interface DaemonOptions {
   /** Further YAML under `mirror:`. */
   readonly mirror?: readonly string[];
   readonly heartbeat?: boolean;
+  /** Further keys of `primary.kafka`, in YAML flow style: `tls: {…}, sasl: {…}`. */
+  readonly primaryLogin?: string;
+  readonly regionalLogin?: string;
+  /** Further keys of `regional.database`; a `database` that is no address names the file that holds it. */
+  readonly databaseTls?: string;
+  /** Files to write into the daemon's folder, by name. */
+  readonly files?: Readonly<Record<string, string>>;
+  /** Further schemas of the registry, by id. */
+  readonly schemas?: Readonly<Record<number, string>>;
+  /** In YAML flow style; default the directory of schemas in the daemon's folder. */
+  readonly registry?: string;
+  /** Address of the primary's database, which is only read. */
+  readonly primaryDatabase?: string;
   /** Default us-east. */
   readonly primaryName?: string;
   /** Default 1000. */
   readonly heartbeatMs?: number;
+  /** Whole lines of the configuration's top level. */
+  readonly extra?: readonly string[];
 }
+
+const listed = (bootstrap: string): string => JSON.stringify(bootstrap.split(','));
 
 /** A daemon as an operator runs it: a process from a configuration file, asked through its API and the CLI. */
 export class TestDaemon implements AsyncDisposable {
@@ -71,19 +89,22 @@ export class TestDaemon implements AsyncDisposable {
     const daemon = new TestDaemon(folder, port ?? 0);
     await mkdir(join(folder, 'schemas'));
     await writeFile(join(folder, 'schemas', `${ROW_SCHEMA_ID}.avsc`), JSON.stringify(rowSchema));
+    for (const [id, text] of Object.entries(options.schemas ?? {})) await writeFile(join(folder, 'schemas', `${id}.avsc`), text);
     await writeFile(join(folder, 'token'), 'scenario-token\n', { mode: 0o600 });
+    for (const [name, text] of Object.entries(options.files ?? {})) await writeFile(join(folder, name), text, { mode: 0o600 });
     const tables = options.tables ?? [];
+    const more = (keys: string | undefined): string => (keys === undefined ? '' : `, ${keys}`);
     await writeFile(
       daemon.configFile,
       `region: ${options.region}
 primary:
   name: ${options.primaryName ?? 'us-east'}
-  kafka: { brokers: ["${options.primary}"], requestTimeoutMs: 5000 }
-  registry: { directory: schemas }
-  heartbeat: { enabled: ${options.heartbeat ?? false}, intervalMs: ${options.heartbeatMs ?? 1000} }
+  kafka: { brokers: ${listed(options.primary)}, requestTimeoutMs: 5000${more(options.primaryLogin)} }
+  registry: ${options.registry ?? '{ directory: schemas }'}
+  heartbeat: { enabled: ${options.heartbeat ?? false}, intervalMs: ${options.heartbeatMs ?? 1000} }${options.primaryDatabase === undefined ? '' : `\n  database: { url: "${options.primaryDatabase}" }`}
 regional:
-  kafka: { brokers: ["${options.regional}"], requestTimeoutMs: 5000 }
-  database: { url: "${options.database}" }
+  kafka: { brokers: ${listed(options.regional)}, requestTimeoutMs: 5000${more(options.regionalLogin)} }
+  database: { ${options.database.startsWith('postgres') ? `url: "${options.database}"` : `urlFile: ${options.database}`}${more(options.databaseTls)} }
 mirror:
   topics: [${options.topics.map((topic) => JSON.stringify(topic)).join(', ')}]
   refreshSeconds: 1
@@ -91,7 +112,7 @@ mirror:
 ${(options.mirror ?? []).map((line) => `  ${line}\n`).join('')}apply:
   schema: validate
   tables:${tables.length === 0 ? ' []' : `\n${tables.map((line) => `    - ${line}`).join('\n')}`}
-lease: { ttlMs: 3000 }
+${(options.extra ?? []).map((line) => `${line}\n`).join('')}lease: { ttlMs: 3000 }
 admin: { listen: "127.0.0.1:${port}", tokenFile: token }
 log: { level: info }
 `,
@@ -106,16 +127,27 @@ log: { level: info }
 
   /** Resolves once it is active. */
   async start(): Promise<void> {
+    await this.launch();
+    await eventually(async () => (await this.status()).role === 'active', { deadlineMs: 30_000, what: 'the daemon being active' });
+  }
+
+  /** Starts the process, with further environment variables, and waits for nothing. */
+  async launch(env: Readonly<Record<string, string>> = {}): Promise<void> {
     this.#server = await supervise({
       command: process.execPath,
       args: [join(repositoryRoot, 'src/main.ts'), 'run', '--config', this.configFile],
       cwd: repositoryRoot,
-      env: {},
+      env,
       logFile: join(this.folder, 'daemon.log'),
       orphanSignal: 'SIGKILL',
       orphanGraceMs: 0,
     });
-    await eventually(async () => (await this.status()).role === 'active', { deadlineMs: 30_000, what: 'the daemon being active' });
+  }
+
+  /** How the process ended; waits for it. */
+  async ended(): Promise<{ readonly code: number | null; readonly signal: NodeJS.Signals | null }> {
+    if (this.#server === undefined) throw new Error('the daemon was not started');
+    return await this.#server.exit;
   }
 
   async kill(): Promise<void> {

@@ -166,7 +166,7 @@ async function rawBatches(bootstrap: string, topic: string): Promise<readonly st
   const { signal } = new AbortController();
   await cluster.connect(signal);
   const [described] = await cluster.topics([topic], signal);
-  const source = regionalSource(cluster, 1 << 26);
+  const source = regionalSource(cluster, 1 << 26, 0);
   const found: string[] = [];
   for (let offset = 0n; ; ) {
     const target = { topic, topicId: described?.topicId ?? '', partition: 0, offset, lastFetchedEpoch: -1, maxBytes: 1 << 22 };

@@ -1,6 +1,6 @@
 import pg from 'pg';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { eventually, kafkajsFor } from '../rig/context.ts';
+import { createTopic, eventually, kafkajsFor } from '../rig/context.ts';
 import { type Rig, startRig } from '../rig/rig.ts';
 import { rowTable, rowValue, TestDaemon } from './daemon.ts';
 
@@ -31,10 +31,7 @@ describe('positions in a region that expires offsets after a minute', () => {
     database = new pg.Client({ connectionString: url });
     await database.connect();
     await database.query(rowTable('quiet'));
-    const admin = kafkajsFor(rig.primary.bootstrap).admin();
-    await admin.connect();
-    await admin.createTopics({ waitForLeaders: true, topics: [{ topic: 'quiet', numPartitions: 1, replicationFactor: 1 }] });
-    await admin.disconnect();
+    await createTopic(rig.primary.bootstrap, { topic: 'quiet' });
     const producer = kafkajsFor(rig.primary.bootstrap).producer();
     await producer.connect();
     await producer.send({ topic: 'quiet', messages: [{ key: '1', value: rowValue(1, 'only', 1) }] });

@@ -1,6 +1,6 @@
 import pg from 'pg';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { eventually, kafkajsFor } from '../rig/context.ts';
+import { createTopic, eventually, kafkajsFor } from '../rig/context.ts';
 import { type Rig, startRig } from '../rig/rig.ts';
 import { rowTable, rowValue, TestDaemon } from './daemon.ts';
 
@@ -88,10 +88,7 @@ describe('records under load', () => {
     const url = await rig.database.createDatabase('restarts');
     database = await connect(url);
     await database.query(`${rowTable('restarts')};\n${effects}`);
-    const admin = kafkajsFor(rig.primary.bootstrap).admin();
-    await admin.connect();
-    await admin.createTopics({ waitForLeaders: true, topics: [{ topic: 'restarts', numPartitions: PARTITIONS, replicationFactor: 1 }] });
-    await admin.disconnect();
+    await createTopic(rig.primary.bootstrap, { topic: 'restarts', partitions: PARTITIONS });
     daemon = await TestDaemon.create({
       primary: rig.primary.bootstrap,
       regional: rig.regional.bootstrap,

@@ -27,7 +27,7 @@ function verdict(room: string, imported: string): 'allowed' | 'refused' {
   }
 }
 
-const stages = ['mirror', 'apply', 'lag'] as const;
+const stages = ['mirror', 'apply', 'rejected', 'lag', 'audit', 'shadow', 'cutover'] as const;
 
 describe('the walls between rooms', () => {
   it.each(stages)('%s imports model and itself, and no other room', (stage) => {
@@ -73,7 +73,26 @@ describe('the walls between rooms', () => {
   it('every room is known to these rules', () => {
     const rooms = readdirSync(join(repositoryRoot, 'src'), { withFileTypes: true }).filter((entry) => entry.isDirectory());
     expect(rooms.map(({ name }) => name).toSorted()).toEqual(
-      ['admin', 'apply', 'avro', 'cli', 'config', 'daemon', 'http', 'kafka', 'lag', 'metrics', 'mirror', 'model', 'postgres'].toSorted(),
+      [
+        'admin',
+        'apply',
+        'audit',
+        'avro',
+        'cli',
+        'config',
+        'cutover',
+        'daemon',
+        'http',
+        'kafka',
+        'lag',
+        'metrics',
+        'mirror',
+        'model',
+        'postgres',
+        'rejected',
+        'schedule',
+        'shadow',
+      ].toSorted(),
     );
   });
 }, 60_000);

@@ -2,7 +2,7 @@ import { gunzipSync, gzipSync, zstdCompressSync, zstdDecompressSync } from 'node
 import { compressionsAlgorithms } from '@platformatic/kafka';
 import type { Codec } from '../../model/batch.ts';
 import { FarshoreError } from '../../model/errors.ts';
-import { lz4Size } from './lz4-frame.ts';
+import { lz4Size, unlz4 } from './lz4-frame.ts';
 import { snappyBlocks, snappySize, xerialFrame } from './snappy-frame.ts';
 
 /** Undoes a codec. Throws `memory_limit` before more than `maxBytes` are written out, `batch_corrupt` for damaged bytes. */
@@ -12,17 +12,19 @@ export const decompress: Decompress = (codec, bytes, maxBytes) => {
   try {
     switch (codec) {
       case 'none':
-        return within(maxBytes, bytes.length, bytes);
+        within(maxBytes, bytes.length);
+        return bytes;
       case 'gzip':
         return gunzipSync(bytes, { maxOutputLength: maxBytes });
       case 'zstd':
         return zstdDecompressSync(bytes, { maxOutputLength: maxBytes });
-      case 'snappy':
-        within(maxBytes, snappySize(bytes), bytes);
-        return unsnappy(bytes);
+      case 'snappy': {
+        const blocks = snappyBlocks(bytes);
+        within(maxBytes, snappySize(blocks));
+        return unsnappy(blocks);
+      }
       case 'lz4':
-        within(maxBytes, lz4Size(bytes, maxBytes), bytes);
-        return compressionsAlgorithms.lz4.decompressSync(bytes);
+        return unlz4(bytes, within(maxBytes, lz4Size(bytes)));
     }
   } catch (error) {
     if (error instanceof FarshoreError) throw error;
@@ -47,20 +49,20 @@ export function compress(codec: Codec, bytes: Buffer): Buffer {
   }
 }
 
-function unsnappy(bytes: Buffer): Buffer {
-  const blocks = snappyBlocks(bytes).map((block) => Buffer.from(compressionsAlgorithms.snappy.decompressSync(block)));
+function unsnappy(raw: readonly Buffer[]): Buffer {
+  const blocks = raw.map((block) => Buffer.from(compressionsAlgorithms.snappy.decompressSync(block)));
   return blocks.length === 1 ? blocks[0]! : Buffer.concat(blocks);
 }
 
-function within(maxBytes: number, size: number, bytes: Buffer): Buffer {
+function within(maxBytes: number, size: number): number {
   if (size > maxBytes) throw tooLarge(maxBytes, size);
-  return bytes;
+  return size;
 }
 
 function tooLarge(maxBytes: number, size: number | undefined): FarshoreError {
   const found = size === undefined ? `more than ${maxBytes}` : String(size);
   return new FarshoreError('memory_limit', `A batch holds ${found} bytes when decompressed; the limit is ${maxBytes}`, {
-    hint: 'Raise limits.bufferBytes.',
+    hint: 'Raise limits.maxDecompressedBytes.',
     facts: { maxBytes, ...(size === undefined ? {} : { bytes: size }) },
   });
 }

@@ -123,7 +123,8 @@ function located(batch: RawBatch, error: unknown): unknown {
   return new FarshoreError(error.code, error.message, {
     place: `offset ${batch.baseOffset}`,
     cause: error,
-    facts: error.facts,
+    // Whoever skips it skips all of it.
+    facts: { ...error.facts, nextOffset: String(batch.lastOffset + 1n) },
     ...(error.hint === undefined ? {} : { hint: error.hint }),
   });
 }

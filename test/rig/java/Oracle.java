@@ -269,7 +269,11 @@ public final class Oracle {
         producer.beginTransaction();
       }
       JsonNode result = send(producer, request);
-      if (transactional) producer.commitTransaction();
+      if (transactional) {
+        producer.commitTransaction();
+        // A read_committed end that is asked for before the markers stand would leave these records out.
+        awaitMarkers(new NamedProducer(producer, request.get("transactionalId").asText(), admin(request)));
+      }
       return result;
     }
   }

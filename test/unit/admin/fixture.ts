@@ -1,5 +1,6 @@
 import { type AdminSettings, type AdminSource, adminLimits, type PauseRequest, type ResumeRequest } from '../../../src/admin/contracts.ts';
 import { systemClock } from '../../../src/model/clock.ts';
+import { noShadowView } from '../../../src/model/shadow-view.ts';
 import type { DaemonStatus } from '../../../src/model/status.ts';
 
 const unknown = { known: false, seconds: null, records: null };
@@ -30,9 +31,15 @@ export const status: DaemonStatus = {
     },
   ],
   tables: [],
+  rejected: [],
   heartbeat: { latencySeconds: null, ageSeconds: null },
   counters: { mirroredRecords: '10', appliedRecords: '5' },
 };
+
+const refuse = async (): Promise<never> => {
+  throw new Error('the cutover was not meant to be asked');
+};
+const cutoverDouble: AdminSource['cutover'] = { active: refuse, plan: refuse, log: refuse, change: refuse };
 
 /** A daemon that answers as told and keeps what it was asked to do. */
 export function testSource(changes: Partial<AdminSource> = {}) {
@@ -40,6 +47,10 @@ export function testSource(changes: Partial<AdminSource> = {}) {
   const resumed: ResumeRequest[] = [];
   const source: AdminSource = {
     status: () => status,
+    cutover: cutoverDouble,
+    actions: async () => [],
+    schema: async () => ({ tables: [] }),
+    offsets: () => ({ partitions: [], translation: null }),
     liveness: () => ({ ok: true, checks: [{ name: 'mirror', ok: true }] }),
     readiness: () => ({ ok: true, checks: [{ name: 'database', ok: true, detail: 'answers' }] }),
     startup: () => ({ ok: false, checks: [{ name: 'migrations', ok: false, detail: 'not done' }] }),
@@ -50,6 +61,19 @@ export function testSource(changes: Partial<AdminSource> = {}) {
     resume: async (request) => {
       resumed.push(request);
     },
+    rejected: async () => [],
+    rejectedRecord: async () => undefined,
+    retryRejected: async () => ({ applied: 0, superseded: 0, rejected: 0 }),
+    discardRejected: async () => 0,
+    audit: () => ({ enabled: false, activity: '', tables: [] }),
+    auditFindings: async () => [],
+    auditRepairs: async () => [],
+    runAudit: () => [],
+    triageFindings: async () => 0,
+    repairFindings: async () => [],
+    replay: () => [],
+    shadowView: () => noShadowView,
+    shadowDiffs: async () => [],
     ...changes,
   };
   return { source, paused, resumed };

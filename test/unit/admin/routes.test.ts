@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import type { AdminSettings, AdminSource } from '../../../src/admin/contracts.ts';
+import type { ActionsRequest, AdminSettings, AdminSource, OffsetsRequest, SchemaRequest } from '../../../src/admin/contracts.ts';
 import { createAdmin } from '../../../src/admin/server.ts';
 import { FarshoreError } from '../../../src/model/errors.ts';
 import { status, testSettings, testSource, token } from './fixture.ts';
@@ -47,6 +47,77 @@ describe('reading', () => {
     const metrics = await get('/metrics');
     expect(metrics.body).toBe('farshore_leader 1\n');
     expect(metrics.headers['content-type']).toBe('text/plain; version=0.0.4; charset=utf-8');
+  });
+
+  it('tells who paused and resumed what, of a topic or of all', async () => {
+    const asked: ActionsRequest[] = [];
+    const { get } = await setup({
+      source: {
+        actions: async (request) => {
+          asked.push(request);
+          return [];
+        },
+      },
+    });
+    for (const query of ['', '?topic=t&limit=5', '?topic=t&partition=3'])
+      expect((await get(`/api/partitions/log${query}`)).json(), query).toEqual({ actions: [] });
+    expect(asked).toEqual([
+      { topic: undefined, partition: undefined, limit: 100 },
+      { topic: 't', partition: undefined, limit: 5 },
+      { topic: 't', partition: 3, limit: 100 },
+    ]);
+    for (const query of ['?partition=1', '?limit=0', '?limit=99999', '?who=x'])
+      expect((await get(`/api/partitions/log${query}`)).statusCode, query).toBe(400);
+  });
+
+  it('tells how topics, schemas and tables meet, of one or of all', async () => {
+    const asked: SchemaRequest[] = [];
+    const { get } = await setup({
+      source: {
+        schema: async (request) => {
+          asked.push(request);
+          return { tables: [] };
+        },
+      },
+    });
+    for (const query of ['', '?topic=t', '?topic=t&table=public.t'])
+      expect((await get(`/api/schema${query}`)).json(), query).toEqual({ tables: [] });
+    expect(asked).toEqual([
+      { topic: undefined, table: undefined },
+      { topic: 't', table: undefined },
+      { topic: 't', table: 'public.t' },
+    ]);
+    for (const query of ['?topic=', '?x=1', '?topic=t&topic=u']) expect((await get(`/api/schema${query}`)).statusCode, query).toBe(400);
+  });
+
+  it('C5: asks for offsets of one log at a time, of one partition', async () => {
+    const asked: OffsetsRequest[] = [];
+    const { get } = await setup({
+      source: {
+        offsets: (request) => {
+          asked.push(request);
+          return { partitions: [], translation: null };
+        },
+      },
+    });
+    for (const query of ['', '?topic=t', '?topic=t&partition=3&home=12', '?topic=t&partition=0&regional=9007199254740993'])
+      expect((await get(`/api/offsets${query}`)).statusCode, query).toBe(200);
+    expect(asked).toEqual([
+      { topic: undefined, partition: undefined, asked: undefined },
+      { topic: 't', partition: undefined, asked: undefined },
+      { topic: 't', partition: 3, asked: { from: 'home', offset: 12n } },
+      { topic: 't', partition: 0, asked: { from: 'regional', offset: 9007199254740993n } },
+    ]);
+    for (const query of [
+      '?partition=1',
+      '?home=1',
+      '?topic=t&home=1',
+      '?topic=t&partition=1&home=1&regional=1',
+      '?topic=t&partition=1&home=-1',
+      '?x=1',
+    ])
+      expect((await get(`/api/offsets${query}`)).statusCode, query).toBe(400);
+    expect(asked).toHaveLength(4);
   });
 
   it('serves a dashboard of its own files only, under a strict policy', async () => {

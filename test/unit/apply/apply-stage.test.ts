@@ -1,13 +1,21 @@
 import { describe, expect, it } from 'vitest';
 import { FarshoreError } from '../../../src/model/errors.ts';
 import { regionalOffset } from '../../../src/model/offsets.ts';
-import { type TestRecord, testBatch } from './log-double.ts';
-import { eventually, generationsOf, order, otherTopicId, type Rig, rigOf, topicId } from './stage-doubles.ts';
+import { TestDecoders, type TestRecord, testBatch } from './log-double.ts';
+import { eventually, generationsOf, order, otherTopicId, type Rig, rigOf, thingFields, topicId } from './stage-doubles.ts';
 
 const thing = (offset: bigint, id: bigint, name = `name ${id}`): TestRecord => ({ offset, value: { id, name } });
 const things = (from: bigint, count: number) =>
   testBatch(Array.from({ length: count }, (_, i) => thing(from + BigInt(i), from + BigInt(i))));
 const malformed = (offset: bigint): TestRecord => ({ offset, value: 'malformed' });
+const nameless = (offset: bigint): TestRecord => ({ offset, value: { id: null, name: 'no key' } });
+const nine = () => testBatch(Array.from({ length: 9 }, (_, i) => thing(BigInt(i), BigInt(i), i === 6 ? 'poison' : 'fine')));
+const refusing =
+  (facts: Readonly<Record<string, string | boolean>>) =>
+  (rows: readonly (readonly unknown[])[]): void => {
+    if (rows.some((row) => row[1] === 'poison'))
+      throw new FarshoreError('row_refused', 'no', { facts: { outcome: 'not_applied', ...facts } });
+  };
 const named = ({ database }: Rig) => Object.fromEntries([...database.rows].map(([id, { values }]) => [id, values[1]]));
 const applied = ({ events }: Rig) => events.filter((event) => event.type === 'batch_applied');
 
@@ -146,42 +154,112 @@ describe('ApplyStage', () => {
     expect(Object.keys(named(rig)).toSorted()).toEqual(['0', '1', '2', '50']);
   });
 
-  it('C16: applies everything before a record that cannot be decoded, stands at it and says how to go on', async () => {
-    const rig = runningRig();
-    rig.source.append('things', 0, testBatch([thing(0n, 1n), thing(1n, 2n), malformed(2n), thing(3n, 3n)]));
-    rig.source.append('things', 1, testBatch([thing(0n, 10n)]));
+  it('asks a partition that a full answer left out for no more than the budget has free', async () => {
+    const rig = runningRig({ maxPartitionFetchBytes: 10_000_000 });
+    rig.source.starved = ({ partition }) => partition === 0;
+    rig.source.append('things', 0, things(0n, 3));
+    rig.source.append('things', 1, testBatch([thing(0n, 50n)]));
     void rig.start();
-    await eventually(() => expect(rig.stage.status('things', 0)).toMatchObject({ state: 'stopped', code: 'record_malformed', next: '2' }));
-    expect(rig.stage.status('things', 0)?.hint).toContain('farshore partition resume things:0 --stage apply --from 3 --accept-loss');
-    expect(rig.database.stops.get('things:0')).toMatchObject({ state: 'stopped', code: 'record_malformed' });
+    await eventually(() => expect(rig.database.next('things', 0)).toBe(3n));
+    expect(rig.source.aloneLimits.length).toBeGreaterThan(0);
+    expect(Math.max(...rig.source.aloneLimits)).toBeLessThanOrEqual(rig.budget.limit);
+  });
+
+  it('C16: a record that cannot be decoded is kept, and those after it are applied', async () => {
+    const rig = runningRig();
+    rig.source.append('things', 0, testBatch([thing(0n, 1n), thing(1n, 2n), malformed(2n), thing(3n, 3n), nameless(4n)]));
+    void rig.start();
+    await eventually(() => expect(rig.database.next('things', 0)).toBe(5n));
+    expect(Object.keys(named(rig))).toEqual(['1', '2', '3']);
+    expect(rig.database.kept).toEqual(['things:0@2 public.things record_malformed', 'things:0@4 public.things record_unmappable']);
+    expect(rig.database.transactions).toBe(1);
+    expect(rig.stage.status('things', 0)?.state).toBe('running');
+    expect(rig.events.filter(({ type }) => type === 'records_rejected')).toMatchObject([
+      { topic: 'things', partition: 0, table: 'public.things', code: 'record_malformed', records: 1, firstOffset: 2n },
+      { code: 'record_unmappable', records: 1, firstOffset: 4n },
+    ]);
+    expect(applied(rig)).toMatchObject([{ records: 5, upserts: 3 }]);
+  });
+
+  it('C16: finds a row the database refuses by halves, each with its position, and keeps it', async () => {
+    const rig = runningRig();
+    rig.source.append('things', 0, nine());
+    rig.database.beforeCommit = refusing({ rowAtFault: true, sqlState: '23514' });
+    void rig.start();
+    await eventually(() => expect(rig.database.next('things', 0)).toBe(9n));
+    expect(Object.keys(named(rig))).toEqual(['0', '1', '2', '3', '4', '5', '7', '8']);
+    expect(rig.database.kept).toEqual(['things:0@6 public.things row_refused']);
+    expect(rig.budget.free).toBe(rig.budget.limit);
+  });
+
+  it.each([
+    ['its parent is missing', { sqlState: '23503', table: 'public.things', constraint: 'fk' }, 'public.parents'],
+    ['its children are there', { sqlState: '23503', table: 'public.children', constraint: 'fk' }, 'public.children'],
+    ['another row holds the value', { sqlState: '23505', table: 'public.things' }, 'public.things'],
+  ])(
+    'C17: a row refused because %s is parked with the table it waits for, and those above the limit are rejected',
+    async (_why, facts, parent) => {
+      const rig = runningRig();
+      rig.source.append('things', 0, nine());
+      rig.source.append('things', 1, testBatch([thing(0n, 10n, 'poison'), thing(1n, 11n)]));
+      rig.database.beforeCommit = refusing({ ...facts, rowAtFault: true });
+      void rig.start();
+      await eventually(() => expect([rig.database.next('things', 0), rig.database.next('things', 1)]).toEqual([9n, 2n]));
+      expect(rig.database.kept.map((line) => line.replace(/^.* row_refused/, '')).sort()).toEqual(['', ` waits for ${parent}`]);
+      expect(rig.events.filter(({ type }) => type === 'records_parked')).toMatchObject([{ waitsFor: parent, records: 1 }]);
+      expect(rig.budget.free).toBe(rig.budget.limit);
+    },
+  );
+
+  it('C16: a row refused because the server itself is at fault is not kept: the partition stands at it and says how to go on', async () => {
+    const facts = { sqlState: 'XX000' };
+    const rig = runningRig();
+    rig.source.append('things', 0, nine());
+    rig.source.append('things', 1, testBatch([thing(0n, 10n)]));
+    rig.database.beforeCommit = refusing(facts);
+    void rig.start();
+    await eventually(() => expect(rig.stage.status('things', 0)).toMatchObject({ state: 'stopped', code: 'row_refused', next: '6' }));
+    expect(Object.keys(named(rig))).toEqual(expect.arrayContaining(['0', '1', '2', '3', '4', '5']));
+    expect(rig.database.kept).toEqual([]);
+    expect(rig.stage.status('things', 0)?.hint).toContain('farshore partition resume things:0 --stage apply --from 7 --accept-loss');
+    expect(rig.database.stops.get('things:0')).toMatchObject({ state: 'stopped', code: 'row_refused' });
     rig.source.append('things', 1, testBatch([thing(1n, 11n)]));
     await eventually(() => expect(rig.database.next('things', 1)).toBe(2n));
-    expect(Object.keys(named(rig))).not.toContain('3');
-    const request = { from: 3n, acceptLoss: true, acceptRecreated: false, by: 'ops' };
+    const request = { from: 7n, acceptLoss: true, acceptRecreated: false, by: 'ops' };
     await expect(rig.stage.resume('things', 0, { ...request, acceptLoss: false }, new AbortController().signal)).rejects.toMatchObject({
       code: 'request_invalid',
     });
     await rig.stage.resume('things', 0, request, new AbortController().signal);
-    await eventually(() => expect(rig.database.next('things', 0)).toBe(4n));
-    expect(rig.database.actions).toMatchObject([{ by: 'ops', code: 'record_malformed', lostFrom: 2n, lostTo: 3n }]);
+    await eventually(() => expect(rig.database.next('things', 0)).toBe(9n));
+    expect(rig.database.actions).toMatchObject([{ by: 'ops', code: 'row_refused', lostFrom: 6n, lostTo: 7n }]);
     expect(rig.database.stops.size).toBe(0);
+    expect(rig.budget.free).toBe(rig.budget.limit);
   });
 
-  it('C16: finds a row the database refuses by halves, each with its position', async () => {
+  it('a row that the ledger of rejected records cannot take either stops the partition instead of being tried for ever', async () => {
     const rig = runningRig();
-    rig.source.append(
-      'things',
-      0,
-      testBatch(Array.from({ length: 9 }, (_, i) => thing(BigInt(i), BigInt(i), i === 6 ? 'poison' : 'fine'))),
-    );
-    rig.database.beforeCommit = (rows) => {
-      if (rows.some((row) => row[1] === 'poison')) throw new FarshoreError('row_refused', 'no', { facts: { outcome: 'not_applied' } });
+    rig.source.append('things', 0, testBatch([malformed(0n)]));
+    rig.database.beforeCommit = () => {
+      throw new FarshoreError('row_refused', 'no', { facts: { rowAtFault: true, sqlState: '54000', outcome: 'not_applied' } });
     };
     void rig.start();
-    await eventually(() => expect(rig.stage.status('things', 0)).toMatchObject({ state: 'stopped', code: 'row_refused', next: '6' }));
-    expect(Object.keys(named(rig))).toEqual(['0', '1', '2', '3', '4', '5']);
-    expect(rig.database.stops.get('things:0')?.hint).toContain('--from 7 --accept-loss');
-    expect(rig.budget.free).toBe(rig.budget.limit);
+    await eventually(() => expect(rig.stage.status('things', 0)).toMatchObject({ state: 'stopped', code: 'row_refused', next: '0' }));
+  });
+
+  it('a flood of bad records stops the table with nothing diverted, and a resume allows as many again', async () => {
+    const rig = runningRig({ rejectBudget: { share: 0.2, perMinute: 4 }, maxBatchRecords: 5 });
+    const bad = (from: bigint, count: number) => Array.from({ length: count }, (_, i) => malformed(from + BigInt(i)));
+    rig.source.append('things', 0, testBatch(bad(0n, 4)), testBatch(bad(4n, 4)));
+    rig.source.append('things', 1, testBatch([thing(0n, 1n)]));
+    void rig.start();
+    await eventually(() => expect(rig.stage.status('things', 0)).toMatchObject({ code: 'rejected_flood', next: '4' }));
+    expect(rig.stage.status('things', 1)).toMatchObject({ code: 'rejected_flood' });
+    expect(rig.database.kept).toHaveLength(4);
+    expect(rig.stage.status('things', 0)?.hint).toContain('farshore rejected list --table public.things');
+    const request = { from: undefined, acceptLoss: false, acceptRecreated: false, by: 'ops' };
+    await rig.stage.resume('things', undefined, request, new AbortController().signal);
+    await eventually(() => expect(rig.database.next('things', 0)).toBe(8n));
+    expect(rig.database.kept).toHaveLength(8);
   });
 
   it('reads the position after an unknown outcome and does not apply twice', async () => {
@@ -241,11 +319,34 @@ describe('ApplyStage', () => {
     await eventually(() => expect(rig.database.rows.size).toBe(2));
   });
 
-  it('a schema the registry does not know stops the partition at its first record', async () => {
+  it('a table that was missing is filled once it is there, without a command, and is shown as stopped until then', async () => {
     const rig = runningRig();
-    rig.source.append('things', 0, testBatch([thing(0n, 1n), { ...thing(1n, 2n), schema: '99' }]));
+    const [whole] = rig.tables.splice(0);
+    rig.source.append('things', 0, things(0n, 1));
     void rig.start();
-    await eventually(() => expect(rig.stage.status('things', 0)).toMatchObject({ code: 'schema_unknown', next: '1' }));
+    const status = () => rig.stage.status('things', 0);
+    await eventually(() => expect(status()?.code).toBe('table_missing'));
+    // Several trials later: one event, and no moment in which it looked well.
+    const trials = rig.source.fetched.length + 3;
+    await eventually(() => {
+      expect(status()).toMatchObject({ state: 'stopped', code: 'table_missing' });
+      expect(rig.source.fetched.length).toBeGreaterThan(trials);
+    });
+    expect(rig.events.filter(({ type }) => type === 'partition_stopped')).toHaveLength(1);
+    rig.tables.push(whole!);
+    await eventually(() => expect(rig.database.rows.size).toBe(1));
+    await eventually(() => expect(status()?.state).toBe('running'));
+    expect(rig.events.filter(({ type }) => type === 'partition_resumed')).toMatchObject([{ stage: 'apply', by: 'mended' }]);
+  });
+
+  it('records of a schema the registry does not know are kept, and it is asked once for all of them', async () => {
+    const decoders = new TestDecoders(new Map([['1', thingFields]]));
+    const rig = runningRig({}, { decoders });
+    rig.source.append('things', 0, testBatch([thing(0n, 1n), { ...thing(1n, 2n), schema: '99' }, { ...thing(2n, 3n), schema: '99' }]));
+    void rig.start();
+    await eventually(() => expect(rig.database.next('things', 0)).toBe(3n));
+    expect(rig.database.kept).toEqual(['things:0@1 public.things schema_unknown', 'things:0@2 public.things schema_unknown']);
+    expect(decoders.loads).toBe(2);
   });
 
   it('a pause ends after the transaction in hand and holds until it is resumed', async () => {

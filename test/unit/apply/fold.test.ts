@@ -5,15 +5,16 @@ import { Fold } from '../../../src/apply/fold.ts';
 import { mapTable, type TableMapping } from '../../../src/apply/mapping.ts';
 import { versionHex } from '../../../src/model/version.ts';
 import { tableDescription } from './descriptions.ts';
+import { elementsOf, ListText } from './list-text.ts';
 import { field } from './log-double.ts';
 
-const writers = { arrayLiteral: () => '{}', exactJson: (value: unknown) => JSON.stringify(value) };
+const writers = { arrayText: () => new ListText(), arrayLiteral: () => '{}', exactJson: (value: unknown) => JSON.stringify(value) };
 const order = { homeEpoch: 3, generation: 2 };
 const fields = [field('id', 'long'), field('name', 'string', { nullable: true }), field('at', 'long', { nullable: true })];
 const description = tableDescription('public.things', { id: 'bigint', name: 'text', at: 'bigint' }, ['id']);
 
 function mappingOf(version: readonly string[] | undefined): TableMapping {
-  const mapped = mapTable({ topic: 'things', version }, fields, description);
+  const mapped = mapTable({ topic: 'things', version }, { fields }, description);
   if (mapped.kind === 'problems') throw mapped.problems[0]!;
   return mapped.mapping;
 }
@@ -30,12 +31,12 @@ describe('Fold', () => {
     fold.add(state(2n, 'b'), 11n);
     fold.add(state(1n, 'c'), 12n);
     const { after, before, deletes, folded, records, ties } = fold.finish();
-    expect(after?.columns).toEqual([
+    expect(after?.columns.map(elementsOf)).toEqual([
       [1n, 2n],
       ['c', 'b'],
       [null, null],
     ]);
-    expect(after?.versions).toEqual([versionHex(3, null, 2, 12n), versionHex(3, null, 2, 11n)]);
+    expect(elementsOf(after?.versions)).toEqual([versionHex(3, null, 2, 12n), versionHex(3, null, 2, 11n)]);
     expect({ before, deletes, folded, records, ties }).toEqual({ before: undefined, deletes: undefined, folded: 1, records: 3, ties: 0 });
   });
 
@@ -44,8 +45,8 @@ describe('Fold', () => {
     fold.add(state(1n, 'new', 9n), 10n);
     fold.add(state(1n, 'old', 8n), 11n);
     const { after, folded } = fold.finish();
-    expect(after?.columns[1]).toEqual(['new']);
-    expect(after?.versions).toEqual([versionHex(3, 9n, 2, 10n)]);
+    expect(elementsOf(after?.columns[1])).toEqual(['new']);
+    expect(elementsOf(after?.versions)).toEqual([versionHex(3, 9n, 2, 10n)]);
     expect(folded).toBe(1);
   });
 
@@ -54,7 +55,7 @@ describe('Fold', () => {
     fold.add(state(1n, 'known', -(2n ** 63n)), 10n);
     fold.add(state(1n, 'null', null), 11n);
     fold.add({ id: 1n, name: 'absent' }, 12n);
-    expect(fold.finish().after?.columns[1]).toEqual(['known']);
+    expect(elementsOf(fold.finish().after?.columns[1])).toEqual(['known']);
   });
 
   it('C4: a null value splits its key: state before, delete, highest after', () => {
@@ -66,9 +67,9 @@ describe('Fold', () => {
     fold.add(state(1n, 'revived more', 6n), 5n);
     fold.add(state(2n, 'other', 1n), 6n);
     const { before, deletes, after, folded, records } = fold.finish();
-    expect(before?.columns[1]).toEqual(['first']);
-    expect(deletes).toEqual({ columns: [[1n]], versions: [versionHex(3, null, 2, 3n)] });
-    expect(after?.columns[1]?.toSorted()).toEqual(['other', 'revived more']);
+    expect(elementsOf(before?.columns[1])).toEqual(['first']);
+    expect(deletes).toMatchObject({ columns: [new ListText([1n])], versions: new ListText([versionHex(3, null, 2, 3n)]) });
+    expect(elementsOf(after?.columns[1]).toSorted()).toEqual(['other', 'revived more']);
     expect(records - folded).toBe(4);
   });
 
@@ -81,7 +82,7 @@ describe('Fold', () => {
     fold.add(state(2n, 'y', null), 5n);
     const { after, ties } = fold.finish();
     expect(ties).toBe(1);
-    expect(after?.columns[1]).toEqual(['b', 'y']);
+    expect(elementsOf(after?.columns[1])).toEqual(['b', 'y']);
   });
 
   it('refuses a null key and leaves what was folded before as it was', () => {
@@ -91,17 +92,24 @@ describe('Fold', () => {
     expect(fold.finish()).toMatchObject({ records: 1, folded: 0 });
   });
 
+  it('refuses a delete whose key holds a NUL and leaves what was folded before as it was', () => {
+    const fold = foldOf(logOrdered);
+    fold.add(state(1n, 'a'), 1n);
+    expect(() => fold.delete(['1\0'], 2n)).toThrow(expect.objectContaining({ code: 'record_unmappable' }));
+    expect(fold.finish()).toMatchObject({ records: 1, folded: 0, deletes: undefined, after: { versions: { count: 1 } } });
+  });
+
   it('takes different texts of one uuid or number for one key', () => {
     const mapped = mapTable(
       { topic: 'u' },
-      [field('id', 'string', { logical: 'uuid' })],
+      { fields: [field('id', 'string', { logical: 'uuid' })] },
       tableDescription('public.u', { id: 'uuid' }, ['id']),
     );
     if (mapped.kind === 'problems') throw mapped.problems[0]!;
     const fold = foldOf(mapped.mapping);
     fold.add({ id: 'AAAAAAAA-0000-4000-8000-000000000001' }, 1n);
     fold.delete(['aaaaaaaa-0000-4000-8000-000000000001'], 2n);
-    expect(fold.finish()).toMatchObject({ after: undefined, before: { versions: [expect.any(String)] } });
+    expect(fold.finish()).toMatchObject({ after: undefined, before: { versions: { elements: [expect.any(String)] } } });
     const whole = foldOf(logOrdered);
     whole.add(state(7n, 'seven'), 1n);
     whole.delete(['007'], 2n);
@@ -135,9 +143,10 @@ describe('Fold', () => {
           if (row === undefined || row.version < version) table.set(id, { version, name });
         });
         const { after, before, deletes, folded, records } = fold.finish();
-        const found = (after?.versions ?? []).map((version, i) => [after!.columns[0]![i], { version, name: after!.columns[1]![i] }]);
+        const [ids, names] = (after?.columns ?? []).map(elementsOf);
+        const found = elementsOf(after?.versions).map((version, i) => [ids![i], { version, name: names![i] }]);
         expect(new Map(found as [bigint, { version: string; name: string }][])).toEqual(table);
-        const sizes = [after, before, deletes].map((rows) => rows?.versions.length ?? 0);
+        const sizes = [after, before, deletes].map((rows) => rows?.versions.count ?? 0);
         expect(sizes.reduce((a, b) => a + b, folded)).toBe(records);
       }),
     );

@@ -16,21 +16,21 @@ const columns = { id: 'bigint', amount: 'numeric(12,2)', updated_at: 'timestamp 
 const invoices = tableDescription('public.invoices', columns, ['id']);
 
 const problemsOf = (entry: TableEntry, table: TableDescription | undefined, of = fields) => {
-  const mapped = mapTable(entry, of, table);
+  const mapped = mapTable(entry, { fields: of }, table);
   return mapped.kind === 'problems' ? mapped.problems.map(({ code, message, hint }) => [code, message, hint]) : [];
 };
 
 describe('the mapping', () => {
   it('needs no options: table after the last part of the topic, key from the primary key, columns by name', () => {
     expect(tableNameOf({ topic: 'billing.invoices' })).toEqual({ schema: 'public', table: 'invoices' });
-    const mapped = mapTable({ topic: 'billing.invoices' }, fields, invoices);
+    const mapped = mapTable({ topic: 'billing.invoices' }, { fields }, invoices);
     expect(mapped).toMatchObject({ kind: 'mapped', mapping: { name: 'public.invoices', keyIndexes: [0], version: [], hasSource: false } });
   });
 
   it('takes table, key, version and column names from the entry', () => {
     const table = tableDescription('app.bills', { no: 'bigint', total: 'numeric(12,2)', updated_at: columns.updated_at }, ['no']);
     const entry = { topic: 'x', table: 'app.bills', key: ['no'], version: ['updated_at'], columns: { no: 'id', total: 'amount' } };
-    const mapped = mapTable(entry, fields, table);
+    const mapped = mapTable(entry, { fields }, table);
     if (mapped.kind === 'problems') throw mapped.problems[0]!;
     expect(mapped.mapping.columns.map(({ column, field: from }) => [column, from])).toEqual([
       ['no', 'id'],
@@ -126,15 +126,15 @@ describe('column types', () => {
   });
 
   it('creates a table with key, version column and the docs as comments', () => {
-    const [create, comment] = createTableText({ topic: 'b.invoices', key: ['id'] }, [
-      field('id', 'long', { doc: "the bill's" }),
-      ...fields.slice(1),
-    ]);
+    const [create, comment] = createTableText(
+      { topic: 'b.invoices', key: ['id'] },
+      { fields: [field('id', 'long', { doc: "the bill's" }), ...fields.slice(1)] },
+    );
     expect(create).toContain('create table if not exists "public"."invoices"');
     expect(create).toContain('"id" bigint not null');
     expect(create).toContain('farshore_version bytea');
     expect(create).toContain('primary key ("id")');
     expect(comment).toBe(`comment on column "public"."invoices"."id" is 'the bill''s'`);
-    expect(() => createTableText({ topic: 'b.invoices' }, fields)).toThrow(expect.objectContaining({ code: 'table_unmappable' }));
+    expect(() => createTableText({ topic: 'b.invoices' }, { fields })).toThrow(expect.objectContaining({ code: 'table_unmappable' }));
   });
 });

@@ -44,6 +44,11 @@ describe('the source part of a version', () => {
     );
   });
 
+  it('takes -2^53, which is a whole number and no safe one', () => {
+    const reader = new SourceReader([{ field: 'at', kind: 'integer' }]);
+    expect(reader.read({ at: -(2 ** 53) })).toBe(versionHex(0, -(1n << 53n), 0, 0n).slice(8, -24));
+  });
+
   it('refuses a value that has no order', () => {
     expect(new SourceReader([{ field: 'v', kind: 'integer' }]).read({ v: 'text' })).toBeUndefined();
     expect(new SourceReader([{ field: 'v', kind: 'timestamp' }]).read({ v: 'soon' })).toBeUndefined();

@@ -12,6 +12,7 @@ import type { Generation } from '../../../src/model/generation.ts';
 import { offsetValue, type RegionalOffset, regionalOffset } from '../../../src/model/offsets.ts';
 import type { ApplyPosition } from '../../../src/model/position.ts';
 import { tableDescription } from './descriptions.ts';
+import { elementsOf, ListText } from './list-text.ts';
 import { field, TestDecoders, visitTestRecords } from './log-double.ts';
 
 export const topicId = '00000000-0000-4000-8000-00000000000a';
@@ -39,6 +40,8 @@ export class MemorySource implements RegionalSource {
   readonly logs = new Map<string, Log>();
   readonly ids = new Map<string, string>();
   readonly fetched: (readonly FetchTarget[])[] = [];
+  /** Byte limits of the fetches that asked one partition alone. */
+  readonly aloneLimits: number[] = [];
   /** Runs before a fetch answers; may answer in its place. */
   beforeAnswer: (targets: readonly FetchTarget[]) => readonly FetchedPartition[] | undefined = () => undefined;
   /** Targets beside others that answer as if the byte limit were used up. */
@@ -68,8 +71,13 @@ export class MemorySource implements RegionalSource {
       }));
   }
 
-  async fetch(targets: readonly FetchTarget[], _limits: unknown, signal: AbortSignal): Promise<readonly FetchedPartition[]> {
+  async fetch(
+    targets: readonly FetchTarget[],
+    { maxBytes }: { readonly maxBytes: number },
+    signal: AbortSignal,
+  ): Promise<readonly FetchedPartition[]> {
     this.fetched.push(targets);
+    if (targets.length === 1) this.aloneLimits.push(maxBytes);
     await fastClock.sleep(1, signal);
     return this.beforeAnswer(targets) ?? targets.map((target) => this.#answer(target, targets.length > 1 && this.starved(target)));
   }
@@ -119,11 +127,18 @@ export class MemoryDatabase {
   readonly rows = new Map<string, Row>();
   readonly actions: ApplyAction[] = [];
   readonly stops = new Map<string, ApplyStop>();
+  /** Rejected records: `topic:partition@offset table reason`. */
+  readonly kept: string[] = [];
   epoch = 1n;
   transactions = 0;
   /** Throws to refuse a transaction before it is done, or to lose its answer after. */
   beforeCommit: (rows: readonly (readonly unknown[])[]) => void = () => undefined;
   afterCommit: () => void = () => undefined;
+
+  /** Batches of these tests are small, and halved. */
+  async conversation(): Promise<readonly StatementResult[]> {
+    throw new Error('Nothing is tried in pieces here.');
+  }
 
   async transaction(statements: readonly Statement[]): Promise<readonly StatementResult[]> {
     await Promise.resolve();
@@ -135,7 +150,7 @@ export class MemoryDatabase {
     if (position.topicId !== id || offsetValue(position.next) !== expected) throw new FarshoreError('position_moved', 'not there');
     const upserts = statements.filter(({ text }) => text.startsWith('insert into "public"'));
     const given = upserts.flatMap(({ values }) => {
-      const columns = values.slice(0, -1).map((literal) => JSON.parse(literal as string) as unknown[]);
+      const columns = values.slice(0, -1).map((column) => elementsOf(column as ListText).map(plainNumber));
       return columns[0]!.map((_, row) => columns.map((column) => column[row]));
     });
     this.beforeCommit(given);
@@ -144,6 +159,7 @@ export class MemoryDatabase {
       const standing = this.rows.get(String(row[0]));
       if (standing === undefined || standing.version < version) this.rows.set(String(row[0]), { version, values: row });
     }
+    for (const { text, values } of statements) if (text.startsWith('insert into farshore.rejected_records')) this.#keep(values);
     const [, , , next, leaderEpoch, crc] = statements.at(-1)!.values as [string, number, bigint, bigint, number | null, number | null];
     this.positions.set(key, {
       ...position,
@@ -155,8 +171,18 @@ export class MemoryDatabase {
     this.afterCommit();
     return statements.map(({ text, values }) => ({
       rows: [],
-      rowCount: text.startsWith('insert') ? (JSON.parse(values[0] as string) as unknown[]).length : 1,
+      rowCount: text.startsWith('insert into "public"') ? (values[0] as ListText).count : 1,
     }));
+  }
+
+  #keep(values: readonly unknown[]): void {
+    const [topic, partition, , tables, offsets, ...columns] = values as [string, number, string, ...ListText[]];
+    const reasons = elementsOf(columns[7]!);
+    const waits = elementsOf(columns[10]!);
+    for (const [index, offset] of elementsOf(offsets!).entries())
+      this.kept.push(
+        `${topic}:${partition}@${offset} ${elementsOf(tables!)[index]} ${reasons[index]}${waits[index] === null ? '' : ` waits for ${waits[index]}`}`,
+      );
   }
 
   async query(): Promise<StatementResult> {
@@ -226,9 +252,17 @@ export function rigOf(settings: Partial<ApplySettings> = {}, changes: Partial<Ap
       clear: async (_stage, topic, partition) => void database.stops.delete(`${topic}:${partition}`),
       record: async (action) => void database.actions.push(action),
     },
+    parked: {
+      list: async () => [],
+      counts: async () => new Map(),
+      reject: async () => undefined,
+      parentOf: async () => 'public.parents',
+    },
     visitRecords: visitTestRecords,
+    arrayText: () => new ListText(),
     arrayLiteral: (elements) => JSON.stringify(elements, (_name, value) => (typeof value === 'bigint' ? Number(value) : value)),
     exactJson: (value) => JSON.stringify(value),
+    refusalOf: () => new FarshoreError('row_refused', 'no'),
     budget,
     observe: (event) => events.push(event),
     clock: fastClock,
@@ -238,10 +272,12 @@ export function rigOf(settings: Partial<ApplySettings> = {}, changes: Partial<Ap
   };
   const stage = new ApplyStage(deps, {
     region: 'west',
+    parkLimits: { limit: 1, maxAgeSeconds: 60 },
     epoch: 1n,
     entries: [{ topic: 'things' }],
     schema: 'validate',
     heartbeatTopic: undefined,
+    rejectBudget: { share: 0.5, perMinute: 100 },
     connections: 2,
     maxBatchRecords: 10,
     maxBatchBytes: 10_000,
@@ -270,3 +306,5 @@ export function order(topic: string, generations: readonly Generation[], homeEpo
 }
 
 export const eventually = (check: () => void) => vi.waitFor(check, { timeout: 5_000, interval: 2 });
+
+const plainNumber = (value: unknown): unknown => (typeof value === 'bigint' ? Number(value) : value);

@@ -24,7 +24,7 @@ describe('decoders', () => {
     registry.texts.set('7', idSchema);
     expect(decoders.get('7')).toBeUndefined();
     const decoder = await decoders.load('7', never);
-    expect(decoder.decode(Buffer.from([2]), 0, 1)).toEqual({ id: 1n });
+    expect(decoder.decode(Buffer.from([2]), 0, 1)).toEqual({ id: 1 });
     expect(decoders.get('7')).toBe(decoder);
     expect(await decoders.load('7', never)).toBe(decoder);
     expect(registry.asked).toEqual(['7']);

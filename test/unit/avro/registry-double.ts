@@ -22,6 +22,17 @@ export class RegistryDouble implements SchemaRegistry, SchemaKeeper {
     return [...this.texts.keys()];
   }
 
+  async newest(): Promise<string | 'missing'> {
+    return [...this.texts.keys()].at(-1) ?? 'missing';
+  }
+
+  readonly modes = new Map<string | undefined, string>();
+
+  async compatibility(subject: string | undefined): Promise<string | undefined> {
+    this.asked.push(subject ?? 'all');
+    return this.modes.get(subject);
+  }
+
   async get(registry: string, ref: string): Promise<string | undefined> {
     return this.kept.get(`${registry} ${ref}`);
   }

@@ -80,6 +80,28 @@ describe('a registry over HTTP', () => {
     await expect(setUp({}).registry.refs(never)).rejects.toEqual(refused('registry_unreachable', /404/));
   });
 
+  it('names the newest schema of a subject', async () => {
+    const { registry } = setUp({
+      '/subjects/a%2Fb-value/versions/latest': ok({ subject: 'a/b-value', version: 4, id: 12, schema: '"long"' }),
+      '/subjects/proto-value/versions/latest': ok({ id: 13, schema: 'message X {}', schemaType: 'PROTOBUF' }),
+    });
+    expect(await registry.newest('a/b-value', never)).toBe('12');
+    expect(await registry.newest('other-value', never)).toBe('missing');
+    await expect(registry.newest('proto-value', never)).rejects.toEqual(refused('schema_unusable', /PROTOBUF/));
+  });
+
+  it('tells the compatibility mode of a subject, and of itself', async () => {
+    const { registry } = setUp({
+      '/config': ok({ compatibilityLevel: 'BACKWARD' }),
+      '/config/a%2Fb-value': ok({ compatibilityLevel: 'NONE' }),
+      '/config/odd': ok({ level: 'NONE' }),
+    });
+    expect(await registry.compatibility(undefined, never)).toBe('BACKWARD');
+    expect(await registry.compatibility('a/b-value', never)).toBe('NONE');
+    expect(await registry.compatibility('other-value', never)).toBeUndefined();
+    await expect(registry.compatibility('odd', never)).rejects.toEqual(refused('registry_unreachable', /not that of a schema registry/));
+  });
+
   it('rejects with the reason of whoever gave up', async () => {
     const giveUp = new AbortController();
     const registry = httpRegistry({

@@ -80,10 +80,10 @@ describe('names in a schema', () => {
     expect(decoder.fields.map(({ avro }) => avro)).toEqual(['record', 'enum', 'enum', 'record']);
     const bytes = Buffer.from([14, 2, 2, 0, 2, 2, 0, 0, 0]);
     expect(decoder.decode(bytes, 0, bytes.length)).toEqual({
-      total: { cents: 7n },
+      total: { cents: 7 },
       state: 'B',
       before: 'A',
-      parent: { total: { cents: 1n }, state: 'A', before: null, parent: null },
+      parent: { total: { cents: 1 }, state: 'A', before: null, parent: null },
     });
   });
 });
@@ -94,7 +94,7 @@ describe('a schema text', () => {
       { name: 'a', type: ['null', 'string'], default: 'null' },
       { name: 'b', type: 'long', default: 9_223_372_036_854_776_000 },
     );
-    expect(decoderOf(schema).decode(Buffer.from([0, 2]), 0, 2)).toEqual({ a: null, b: 1n });
+    expect(decoderOf(schema).decode(Buffer.from([0, 2]), 0, 2)).toEqual({ a: null, b: 1 });
   });
 
   it('may carry an attribute called references', () => {
@@ -125,10 +125,16 @@ describe('the schemas that come with Farshore', () => {
     expect(new Set(Object.values(ids)).size).toBe(files.length);
   });
 
-  it.each(files)('%s is a documented record with a key and a version', (file) => {
-    const decoder = recordDecoder(readFileSync(new URL(`${file}.avsc`, folder), 'utf8'), file);
+  const decoderOf = (file: string) => recordDecoder(readFileSync(new URL(`${file}.avsc`, folder), 'utf8'), file);
+
+  it.each(files.filter((file) => file.startsWith('billing.')))('%s is a row with a key and a version', (file) => {
+    const decoder = decoderOf(file);
     expect(decoder.fields.find(({ name }) => name === 'id')).toMatchObject({ nullable: false });
     expect(decoder.fields.find(({ name }) => name === 'updated_at')).toMatchObject({ logical: 'timestamp-micros', nullable: false });
+  });
+
+  it.each(files)('%s is a documented record', (file) => {
+    const decoder = decoderOf(file);
     expect(decoder.fields.filter(({ doc }) => doc === undefined).map(({ name }) => name)).toEqual([]);
   });
 });

@@ -15,11 +15,18 @@ const same = <T extends DecodedValue>(type: string, values: fc.Arbitrary<T>): Sh
   values: values.map((value) => ({ sent: value, decoded: value })),
 });
 
+/** A number where it is exact. */
+const exactly = (value: bigint): number | bigint => (value >= -(1n << 53n) && value < 1n << 53n ? Number(value) : value);
+
 const scalars: readonly Shape[] = [
   { type: 'null', branch: 'null', values: fc.constant({ sent: null, decoded: null }) },
   same('boolean', fc.boolean()),
   same('int', fc.integer()),
-  same('long', fc.bigInt({ min: -(1n << 63n), max: (1n << 63n) - 1n })),
+  {
+    type: 'long',
+    branch: 'long',
+    values: fc.bigInt({ min: -(1n << 63n), max: (1n << 63n) - 1n }).map((sent) => ({ sent, decoded: exactly(sent) })),
+  },
   same('float', fc.float()),
   same('double', fc.double()),
   same('string', fc.oneof(fc.string({ unit: 'grapheme' }), fc.string({ unit: 'binary', maxLength: 600 }))),

@@ -34,6 +34,7 @@ export function testIo(
       sent.push({ url, ...request });
       return over.answer ?? { status: 200, body: JSON.stringify(status) };
     },
+    prompt: undefined,
     daemon: { runDaemon: refuse, checkAll: refuse, applyMigrations: refuse, printMigrations: refuse },
     version: '0.1.0',
     operator: 'ada@gate',
@@ -102,5 +103,6 @@ export const status: DaemonStatus = {
   ],
   tables: [{ table: 'public.accounts', topic: 'billing.accounts', state: 'stopped', reason: 'column total is missing' }],
   heartbeat: { latencySeconds: 0.035, ageSeconds: 1.2 },
+  rejected: [{ table: 'public.invoices', records: 3, parked: 0 }],
   counters: { mirroredRecords: '1200', appliedRecords: '1192' },
 };

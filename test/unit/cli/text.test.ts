@@ -20,6 +20,7 @@ primary kafka      down: no broker answered
 regional database  up
 heartbeat          35 ms end to end, seen 1.2 s ago
 records            1200 mirrored, 1192 applied since the start
+rejected           3 of public.invoices kept · farshore rejected list
 partitions         mirror 1 running, 1 stopped; apply 1 running
 lag                at most 2 min (billing.invoices:0), unknown for 1 of 2 partitions
 

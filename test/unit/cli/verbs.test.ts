@@ -74,6 +74,87 @@ describe('check', () => {
   });
 });
 
+describe('partition log', () => {
+  const action = {
+    at: '2026-01-01T00:00:00.000Z',
+    by: 'ada@gate',
+    action: 'resume',
+    stage: 'mirror',
+    topic: 'billing.accounts',
+    partition: 2,
+    code: 'source_truncated',
+    lost: { from: '3', to: '5' },
+    options: { from: '5', acceptLoss: true, acceptRewind: false },
+  };
+
+  it('shows who did what, and what was given up', async () => {
+    const io = testIo({ files, answer: { status: 200, body: JSON.stringify({ actions: [action] }) } });
+    expect(await runCli(['partition', 'log', 'billing.accounts:2', '--url', 'http://h:1'], io)).toBe(0);
+    expect(io.sent[0]?.url).toBe('http://h:1/api/partitions/log?topic=billing.accounts&partition=2&limit=100');
+    const [, line] = io.out().split('\n');
+    expect(line?.split(/ {2,}/)).toEqual([
+      action.at,
+      'ada@gate',
+      'resume',
+      'billing.accounts:2',
+      'mirror',
+      'source_truncated',
+      'offsets 3 to 4, 2 records at most',
+      'from=5 acceptLoss',
+    ]);
+  });
+});
+
+describe('lag --offsets', () => {
+  const answer = (translation: unknown) => ({
+    status: 200,
+    body: JSON.stringify({
+      partitions: [
+        {
+          topic: 'billing.accounts',
+          partition: 0,
+          homeTopicId: 'h',
+          regionalTopicId: 'r',
+          points: 2,
+          first: { home: '0', regional: '0' },
+          last: { home: '90', regional: '112' },
+        },
+      ],
+      translation,
+    }),
+  });
+  const ask = async (args: readonly string[], translation: unknown = null) => {
+    const io = testIo({ files, answer: answer(translation) });
+    const code = await runCli(['lag', '--url', 'http://h:1', ...args], io);
+    return { code, out: io.out(), err: io.err(), url: io.sent[0]?.url };
+  };
+
+  it('shows what is kept', async () => {
+    const { out, url } = await ask(['--offsets']);
+    expect(url).toBe('http://h:1/api/offsets?');
+    expect(out).toBe('PARTITION           POINTS  HOME     REGIONAL\nbilling.accounts:0  2       0 to 90  0 to 112\n');
+  });
+
+  it('C5: translates, and says what may be read again', async () => {
+    const point = { from: 'home', asked: '40', at: { home: '30', regional: '35' }, next: { home: '60', regional: '70' } };
+    const { out, url } = await ask(['--offsets', 'billing.accounts:0', '--home', '40'], point);
+    expect(url).toBe('http://h:1/api/offsets?topic=billing.accounts&partition=0&home=40');
+    expect(out).toBe('home 40: go on at regional 35; nothing is skipped, at most 35 offsets are read again\n');
+    const older = await ask(['--offsets', 'billing.accounts:0', '--regional', '1'], { from: 'regional', asked: '1', at: null, next: null });
+    expect(older.out).toBe('regional 1 is older than everything kept: start home from the earliest offset\n');
+  });
+
+  it.each([
+    [['--home', '4']],
+    [['--offsets', 't', '--home', '4']],
+    [['--offsets', 't:0', '--home', '4', '--regional', '5']],
+    [['--offsets', 't t']],
+  ])('C5: refuses %j', async (args) => {
+    const { code, url } = await ask(args);
+    expect([code, url]).toEqual([2, undefined]);
+  });
+});
+
 describe('migrate', () => {
   it('prints the SQL without a configuration', async () => {
     const io = testIo({ daemon: daemon({ printMigrations: async () => 'create schema farshore;\n' }) });

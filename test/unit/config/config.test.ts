@@ -71,18 +71,20 @@ describe('a configuration', () => {
       exclude: ['billing.internal.*'],
       prefix: '',
       refreshSeconds: 30,
+      shards: 1,
+      minRetentionSeconds: 604_800,
       recommitSeconds: 43_200,
       standby: false,
       onTruncated: 'stop',
       onRecreated: 'stop',
       transactionTimeoutMs: 15_000,
-      maxCycleBytes: 33_554_432,
-      maxPartitionFetchBytes: 4_194_304,
+      maxCycleBytes: 16_777_216,
+      maxPartitionFetchBytes: 8_388_608,
       fetchMaxWaitMs: 500,
       configExclude: [],
     });
     expect(config.apply).toMatchObject({ schema: 'validate', connections: 4, maxBatchRecords: 5000, maxBatchBytes: 8_388_608 });
-    expect(config.limits.bufferBytes).toBe(134_217_728);
+    expect(config.limits.bufferBytes).toBe(67_108_864);
     expect(config.lease.ttlMs).toBe(10_000);
     expect(config.regional.kafka).toMatchObject({ clientId: 'farshore', requestTimeoutMs: 10_000, tls: undefined, sasl: undefined });
   });

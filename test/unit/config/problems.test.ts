@@ -53,8 +53,13 @@ const cases: readonly (readonly [name: string, yaml: string, expected: readonly 
   ],
   ['a key of a table entry with a typing error', `${good}      verison: a\n`, ['14:7: unknown key verison (did you mean version?)']],
   ['a key nobody knows', `${good}colour: red\n`, ['14:1: unknown key colour']],
-  ['a part of a later version', `${good}audit: {}\n`, ['14:1: audit is not in this version of Farshore (remove it)']],
-  ['a table key of a later version', `${good}      preset: plain\n`, ['14:7: preset is not in this version of Farshore (remove it)']],
+  ['a part of a later version', `${good}outbox: {}\n`, ['14:1: outbox is not in this version of Farshore (remove it)']],
+  ['a preset there is not', `${good}      preset: maxwell\n`, ['14:15: apply.tables.0.preset must be one of plain, dionysus, debezium']],
+  [
+    'a schedule that is none',
+    `${good}rejected: { retention: { schedule: "17 25 * * *" } }\n`,
+    ['14:36: rejected.retention.schedule: 25 is no hour (minute hour day month weekday, such as 17 3 * * *)'],
+  ],
   ['a key without a value', `${good}log:\n`, ['14:1: this key has no value (give it one or remove the key)']],
   ['a missing key', changed('  name: us-east\n', ''), ['2:1: primary.name is missing']],
   ['text where a number belongs', prefix('  refreshSeconds: soon'), ['11:19: mirror.refreshSeconds must be a number']],
@@ -113,29 +118,38 @@ const cases: readonly (readonly [name: string, yaml: string, expected: readonly 
   ],
   [
     'a topic with two entries',
-    `${good}    - topic: billing.invoices\n      table: other\n`,
-    ['14:14: topic billing.invoices has two entries (keep one of them)'],
+    `${good}    - topic: billing.invoices\n      table: invoices\n`,
+    ['15:14: topic billing.invoices has two entries for table public.invoices (keep one of them)'],
   ],
   [
     'C1: two topics on one table without a source version',
     `${good}    - topic: billing.old\n      table: invoices\n`,
     [
-      '15:14: table public.invoices is already that of topic billing.invoices: without a version nothing orders the records of two topics (name another table)',
+      '15:14: table public.invoices is already that of topic billing.invoices: without a version nothing orders the records of two topics (give both entries a version, or name another table)',
     ],
   ],
   [
-    'two topics on one table with a source version',
-    `${good}      version: at\n    - { topic: billing.b.invoices, version: at }\n`,
+    'a column with two sources, and a cast of none',
+    `${good}      columns:\n        a: { field: x, value: 1 }\n        b: { value: 1, cast: text }\n`,
     [
-      '15:16: table public.invoices is already that of topic billing.invoices: one table takes one topic in this version (name another table)',
+      '15:12: columns.a has more than one of field, value, document (write exactly one of them)',
+      '16:30: cast is for a field (remove it, or name the field)',
     ],
+  ],
+  [
+    'a partial entry that does not say how',
+    `${good}      partial: { cleared: gone }\n`,
+    [
+      '14:16: partial has none of mask, absent, nulls (write exactly one of them)',
+      '14:27: cleared is for nulls: absent (remove it, or add nulls: absent)',
+    ],
+  ],
+  [
+    'a filter of records that names a field and no value',
+    `${good}      only: { field: kind }\n`,
+    ['14:13: only.field needs only.in (add in)'],
   ],
   ['a version that is no field', `${good}      version: 5\n`, ['14:16: apply.tables.0.version must be a text or a list of texts']],
-  [
-    'schema: evolve',
-    changed('apply:', 'apply:\n  schema: evolve'),
-    ['12:11: evolve is not yet supported (use validate, and run the statements farshore check prints)'],
-  ],
   [
     'tables without a registry',
     changed('  registry: { directory: ./schemas }\n', ''),
@@ -197,8 +211,8 @@ const cases: readonly (readonly [name: string, yaml: string, expected: readonly 
   ],
   [
     'buffers that do not hold two cycles',
-    `${good}limits: { bufferBytes: 33554432 }\n`,
-    ['14:24: limits.bufferBytes must hold two cycles of mirror.maxCycleBytes (at least 67108864)'],
+    `${good}limits: { bufferBytes: 16777216 }\n`,
+    ['14:24: limits.bufferBytes must hold two cycles of mirror.maxCycleBytes (at least 33554432)'],
   ],
   [
     'others reaching the API without a token',
@@ -226,6 +240,7 @@ const cases: readonly (readonly [name: string, yaml: string, expected: readonly 
     changed('  registry:', '  heartbeat: { topic: farshore.heartbeat.x }\n  registry:'),
     ['5:23: primary.heartbeat.topic: farshore.heartbeat.<name> is where the heartbeats of another cluster arrive (farshore.heartbeat)'],
   ],
+  ['C13: more than one shard', prefix('  shards: 2'), ['11:11: mirror.shards: this version runs one shard: more are not supported yet']],
   [
     'an alias to a value it is part of',
     `${good}log: &log\n  level: *log\n`,
@@ -243,7 +258,7 @@ describe('problems of a configuration', () => {
   });
 
   it('are all told at once, in the order of the file', () => {
-    const yaml = prefix('  refreshSeconds: soon\naudit: 1')
+    const yaml = prefix('  refreshSeconds: soon\noutbox: 1')
       .replace('name: us-east', 'nmae: us-east')
       .replace('eu-west', `\${NONE}`)
       .replace('topic: billing.invoices', 'topic: other');
@@ -252,7 +267,7 @@ describe('problems of a configuration', () => {
       '2:1: primary.name is missing',
       '3:3: unknown key nmae (did you mean name?)',
       '11:19: mirror.refreshSeconds must be a number',
-      '12:1: audit is not in this version of Farshore (remove it)',
+      '12:1: outbox is not in this version of Farshore (remove it)',
       '15:14: topic other is not mirrored (add it to mirror.topics)',
     ]);
   });

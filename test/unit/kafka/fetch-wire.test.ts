@@ -2,6 +2,7 @@ import { Reader, Writer } from '@platformatic/kafka';
 import { describe, expect, it } from 'vitest';
 import { batchReader } from '../../../src/kafka/batch/read.ts';
 import { judgePart } from '../../../src/kafka/fetch-answer.ts';
+import { FetchMemory } from '../../../src/kafka/fetch-memory.ts';
 import { decodeFetch, encodeFetch, type FetchAnswerPart } from '../../../src/kafka/fetch-wire.ts';
 import { batchBytes } from './batch-fixtures.ts';
 
@@ -15,6 +16,7 @@ describe('a fetch request', () => {
       minBytes: 1,
       maxBytes: 9,
       isolation: 'read_committed',
+      rack: '',
       parts: [{ ...target, currentLeaderEpoch: 7 }],
     }).buffer;
     const r = Reader.from(bytes);
@@ -26,8 +28,15 @@ describe('a fetch request', () => {
     expect(topics).toEqual([[topicId, [[3, 7, 5n, 2, -1n, 100]]]]);
   });
 
+  it('tells the rack at its end', () => {
+    const call = { maxWaitMs: 1, minBytes: 1, maxBytes: 9, isolation: 'read_committed', rack: '', parts: [] } as const;
+    const [nowhere, somewhere] = [encodeFetch(17, call).buffer, encodeFetch(17, { ...call, rack: 'west-1' }).buffer];
+    expect(somewhere.length).toBe(nowhere.length + 6);
+    expect(somewhere.toString('latin1')).toContain('west-1');
+  });
+
   it('has a replica id in front up to version 14', () => {
-    const call = { maxWaitMs: 1, minBytes: 1, maxBytes: 9, isolation: 'read_committed', parts: [] } as const;
+    const call = { maxWaitMs: 1, minBytes: 1, maxBytes: 9, isolation: 'read_committed', rack: '', parts: [] } as const;
     expect(encodeFetch(14, call).buffer.readInt32BE(0)).toBe(-1);
     expect(encodeFetch(14, call).length).toBe(encodeFetch(15, call).length + 4);
   });
@@ -59,7 +68,7 @@ describe('a fetch answer', () => {
       );
     });
     writer.appendTaggedFields();
-    const answer = decodeFetch(new Reader(writer.dynamicBuffer));
+    const answer = decodeFetch(new Reader(writer.dynamicBuffer), new FetchMemory(0));
     expect(answer).toMatchObject({ throttleMs: 11, code: 0 });
     expect(answer.parts).toHaveLength(1);
     return answer.parts[0]!;
@@ -70,7 +79,7 @@ describe('a fetch answer', () => {
     const part = answerWith(batchBytes({ baseOffset: 5n, leaderEpoch: 2 }), false);
     expect(Buffer.isBuffer(part.records)).toBe(true);
     expect(part).toMatchObject({ topicId, partition: 3, aborted: [{ producerId: 7n, firstOffset: 4n }], diverging: undefined });
-    expect(judgePart(target, part, read)).toMatchObject({
+    expect(judgePart(target, part, read, new FetchMemory(0))).toMatchObject({
       kind: 'batches',
       nextOffset: 6n,
       empty: false,
@@ -82,13 +91,21 @@ describe('a fetch answer', () => {
   });
 
   it('C8: is empty only when it holds no bytes at all', () => {
-    expect(judgePart(target, answerWith(null, false), read)).toMatchObject({ empty: true, nextOffset: 5n, lastBatch: undefined });
+    expect(judgePart(target, answerWith(null, false), read, new FetchMemory(0))).toMatchObject({
+      empty: true,
+      nextOffset: 5n,
+      lastBatch: undefined,
+    });
     const cut = batchBytes({ baseOffset: 5n }).subarray(0, 40);
-    expect(judgePart(target, answerWith(cut, false), read)).toMatchObject({ empty: false, nextOffset: 5n, batches: [] });
+    expect(judgePart(target, answerWith(cut, false), read, new FetchMemory(0))).toMatchObject({
+      empty: false,
+      nextOffset: 5n,
+      batches: [],
+    });
   });
 
   it('C6: says where the log leaves the position’s', () => {
-    expect(judgePart(target, answerWith(null, true), read)).toEqual({
+    expect(judgePart(target, answerWith(null, true), read, new FetchMemory(0))).toEqual({
       kind: 'diverging',
       topic: 'a',
       partition: 3,
@@ -101,8 +118,15 @@ describe('a fetch answer', () => {
     const damaged = batchBytes({ baseOffset: 6n });
     damaged[30]! ^= 1;
     const both = answerWith(Buffer.concat([batchBytes({ baseOffset: 5n }), damaged]), false);
-    expect(judgePart(target, both, read)).toMatchObject({ kind: 'batches', batches: [{ baseOffset: 5n }], nextOffset: 6n });
-    expect(judgePart({ ...target, offset: 6n }, answerWith(damaged, false), read)).toMatchObject({ kind: 'corrupt', offset: 6n });
+    expect(judgePart(target, both, read, new FetchMemory(0))).toMatchObject({
+      kind: 'batches',
+      batches: [{ baseOffset: 5n }],
+      nextOffset: 6n,
+    });
+    expect(judgePart({ ...target, offset: 6n }, answerWith(damaged, false), read, new FetchMemory(0))).toMatchObject({
+      kind: 'corrupt',
+      offset: 6n,
+    });
   });
 
   it.each([
@@ -116,6 +140,6 @@ describe('a fetch answer', () => {
     [100, 'ask_topic'],
     [-1, 'retry'],
   ])('with error %i means %s', (code, kind) => {
-    expect(judgePart(target, { ...answerWith(null, false), code }, read)).toMatchObject({ kind });
+    expect(judgePart(target, { ...answerWith(null, false), code }, read, new FetchMemory(0))).toMatchObject({ kind });
   });
 });

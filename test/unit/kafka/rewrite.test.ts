@@ -47,6 +47,13 @@ describe('stampBatch', () => {
     expect(bytes.readUInt32BE(17)).toBe(crc32c(bytes.subarray(21)));
   });
 
+  it('does not seal bytes anew that were damaged after they were read', () => {
+    const bytes = someBatch();
+    bytes[bytes.length - 1]! ^= 1;
+    stampBatch(bytes, stamp);
+    expect(bytes.readUInt32BE(17)).not.toBe(crc32c(bytes.subarray(21)));
+  });
+
   it('stamps a batch again for another transaction', () => {
     const once = someBatch();
     stampBatch(once, stamp);

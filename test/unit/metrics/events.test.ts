@@ -24,6 +24,7 @@ const applied: FarshoreEvent = {
   stale: 1,
   duplicates: 1,
   ties: 1,
+  notAllowed: new Map([['iban', 3]]),
   bytes: 900,
   seconds: 0.02,
   newestTimestampMs: 1_700_000_008_000,

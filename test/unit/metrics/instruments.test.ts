@@ -17,7 +17,7 @@ describe('the list of instruments', () => {
   });
 
   it('has no label whose values records could set', () => {
-    const allowed = new Set(['topic', 'partition', 'table', 'version', 'node_version', 'sha256']);
+    const allowed = new Set(['topic', 'partition', 'table', 'field', 'route', 'version', 'node_version', 'sha256']);
     for (const [name, { labels }] of all) {
       for (const [label, values] of Object.entries(labels)) {
         if (typeof values === 'string') expect(allowed.has(label), `${name} ${label}`).toBe(true);
@@ -70,6 +70,12 @@ describe('a registry', () => {
     const metrics = new Metrics({ region: undefined, runtime: false });
     metrics.set('farshore_leader', {}, 1);
     expect(await render(metrics)).toContain('farshore_leader 1');
+  });
+
+  it('leaves out the statistics of event loop lag, which would wake an idle process every 10 ms', async () => {
+    const body = await render(new Metrics({ region: 'eu', runtime: true }));
+    expect(body).toContain('nodejs_eventloop_utilization_summary');
+    expect(body.match(/^nodejs_eventloop_lag_\w+/gm)).toEqual(['nodejs_eventloop_lag_seconds']);
   });
 
   it('shares nothing with another one, runtime metrics included', async () => {

@@ -58,13 +58,14 @@ const stage = (state: StageStatus['state']): StageStatus => ({
   since: null,
 });
 
-const status: Pick<DaemonStatus, 'role' | 'partitions' | 'tables' | 'heartbeat'> = {
+const status: Pick<DaemonStatus, 'role' | 'partitions' | 'tables' | 'rejected' | 'heartbeat'> = {
   role: 'active',
   partitions: [
     { topic: 't', partition: 0, mirror: stage('running'), apply: stage('stopped'), lag: { mirror: unknown, apply: null, total: null } },
     { topic: 't', partition: 1, mirror: stage('paused'), apply: null, lag: { mirror: unknown, apply: null, total: null } },
   ],
   tables: [{ table: 'public.t', topic: 't', state: 'stopped', reason: 'r' }],
+  rejected: [{ table: 'public.gone', records: 7, parked: 2 }],
   heartbeat: { latencySeconds: 0.2, ageSeconds: 1.25 },
 };
 
@@ -79,6 +80,9 @@ describe('status as samples', () => {
     expect(body).toContain('farshore_partitions_stopped{stage="mirror"} 0');
     expect(body).toContain('farshore_partitions_stopped{stage="apply"} 1');
     expect(body).toContain('farshore_tables_stopped 1');
+    expect(body).toContain('farshore_rejected_records{table="public.t"} 0');
+    expect(body).toContain('farshore_rejected_records{table="public.gone"} 7');
+    expect(body).toContain('farshore_parked_records{table="public.gone"} 2');
     expect(body).toContain('farshore_heartbeat_age_seconds 1.25');
   });
 
@@ -90,9 +94,10 @@ describe('status as samples', () => {
       role: 'standby',
       partitions: [],
       tables: [],
+      rejected: null,
       heartbeat: { latencySeconds: null, ageSeconds: null },
     });
     const { body } = await metrics.render();
-    expect(body).not.toMatch(/^farshore_(partitions|partitions_stopped|tables_stopped|heartbeat_age_seconds)[{ ]/m);
+    expect(body).not.toMatch(/^farshore_(partitions|partitions_stopped|rejected_records|tables_stopped|heartbeat_age_seconds)[{ ]/m);
   });
 });

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { missingTopics, selectRoutes } from '../../../src/mirror/routes.ts';
-import { configChanges, isCompacted, mirroredConfigs } from '../../../src/mirror/topic-configs.ts';
+import { configChanges, isCompacted, mirroredConfigs, type RetentionFloor } from '../../../src/mirror/topic-configs.ts';
 
 describe('configs of a mirrored topic', () => {
   const home = new Map([
@@ -32,6 +32,41 @@ describe('configs of a mirrored topic', () => {
   it('follows a change at home and takes back what home no longer sets', () => {
     const regional = new Map([...mirroredConfigs(home, []), ['retention.ms', '5'], ['segment.bytes', '9']]);
     expect(configChanges(home, regional, [])).toEqual({ set: new Map([['retention.ms', '1000']]), remove: ['segment.bytes'] });
+  });
+
+  it('C7: raises how long records and tombstones stay to the floor, and then leaves them there', () => {
+    const floor = (inForce: Record<string, string>): RetentionFloor => ({ leastMs: 5_000, inForce: new Map(Object.entries(inForce)) });
+    const forced = mirroredConfigs(new Map(), []);
+    const changes = (
+      atHome: Record<string, string>,
+      own: Record<string, string>,
+      inForce: Record<string, string>,
+      exclude: string[] = [],
+    ) => {
+      const { set, remove } = configChanges(
+        new Map(Object.entries(atHome)),
+        new Map([...forced, ...Object.entries(own)]),
+        exclude,
+        floor({ 'cleanup.policy': 'delete', ...inForce }),
+      );
+      return { set: Object.fromEntries(set), remove };
+    };
+    const raised = { set: { 'retention.ms': '5000' }, remove: [] };
+    const same = { set: {}, remove: [] };
+    expect(changes({ 'retention.ms': '1000' }, {}, {})).toEqual(raised);
+    expect(changes({ 'retention.ms': '1000' }, { 'retention.ms': '5000' }, {})).toEqual(same);
+    expect(changes({ 'retention.ms': '9000' }, { 'retention.ms': '9000' }, {})).toEqual(same);
+    expect(changes({ 'retention.ms': '-1' }, { 'retention.ms': '-1' }, {})).toEqual(same);
+    expect(changes({}, {}, { 'retention.ms': '1000' })).toEqual(raised);
+    expect(changes({}, { 'retention.ms': '5000' }, { 'retention.ms': '5000' })).toEqual(same);
+    expect(changes({}, {}, { 'retention.ms': '9000' })).toEqual(same);
+    expect(changes({}, { 'retention.ms': '4000' }, { 'retention.ms': '4000' })).toEqual(raised);
+    expect(changes({ 'retention.ms': '1000' }, {}, {}, ['retention.ms'])).toEqual(same);
+    const compacted = { 'cleanup.policy': 'compact' };
+    expect(changes(compacted, compacted, { 'retention.ms': '1000', 'delete.retention.ms': '1000' })).toEqual({
+      set: { 'delete.retention.ms': '5000' },
+      remove: [],
+    });
   });
 
   it('syncs nothing that the configuration excludes', () => {

@@ -28,6 +28,7 @@ const view = (changes: Partial<TopicView> = {}): TopicView => ({
   record: record(),
   publishedHome: undefined,
   acceptRecreated: false,
+  restartRecreated: false,
   ...changes,
 });
 
@@ -46,6 +47,15 @@ describe('the next step towards a topic that may be mirrored', () => {
   it('grows the mirror first and records the growth as a generation after', () => {
     expect(nextTopicStep(view({ home: topic('home', 12) }))).toEqual({ kind: 'grow', partitions: 12 });
     expect(step({ home: topic('home', 12), regional: topic('region', 12) })).toBe('partitions_grown');
+  });
+
+  it('C1: a topic created again at home is taken by policy, one created again in the region by an operator only', () => {
+    expect(step({ home: topic('other', 4) })).toBe('source_recreated');
+    expect(step({ home: topic('other', 4), restartRecreated: true })).toBe('home_recreated');
+    expect(step({ home: topic('other', 4), acceptRecreated: true })).toBe('home_recreated');
+    expect(step({ regional: topic('other', 4), restartRecreated: true })).toBe('region_recreated');
+    expect(step({ regional: undefined, restartRecreated: true })).toBe('region_recreated');
+    expect(step({ regional: undefined, acceptRecreated: true })).toBe('create');
   });
 
   it('never shrinks', () => {

@@ -32,6 +32,8 @@ describe('sqlStateMeaning', () => {
     ['21000', 'halt', 'internal', false],
     ['FS001', 'halt', 'fenced', false],
     ['FS002', 'halt', 'position_moved', false],
+    ['FS004', 'stop', 'table_mismatch', false],
+    ['FS005', 'halt', 'internal', false],
   ])('%s means %s %s', (sqlState, action, code, sessionLost) => {
     expect(sqlStateMeaning(sqlState)).toEqual({ action, code, sessionLost });
   });

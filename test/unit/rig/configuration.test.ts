@@ -10,6 +10,12 @@ describe('broker properties', () => {
     expect(listeners.split(',').map((listener) => listener.split('://')[1])).toEqual(['127.0.0.1:20001', '127.0.0.1:20002']);
   });
 
+  it('send clients of the proxied listener to the proxy, and all others past it', () => {
+    const { listeners, ...properties } = brokerProperties({ ...place, proxied: { port: 20_003, advertisedPort: 20_004 } }, {});
+    expect(listeners).toBe('PLAINTEXT://127.0.0.1:20001,PROXIED://127.0.0.1:20003,CONTROLLER://127.0.0.1:20002');
+    expect(properties['advertised.listeners']).toBe('PLAINTEXT://127.0.0.1:20001,PROXIED://127.0.0.1:20004');
+  });
+
   it('give way to a test', () => {
     expect(brokerProperties(place, { 'log.retention.ms': '5' })['log.retention.ms']).toBe('5');
   });

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { closingLine, countTests, type VitestReport } from '../../rig/tally.ts';
+import { closingLine, countTests, countTrials, type VitestReport } from '../../rig/tally.ts';
 
 const file = (status: string, ...tests: string[]): VitestReport['testResults'][number] => ({
   name: 'a.test.ts',
@@ -42,5 +42,23 @@ describe('the closing line', () => {
   it('adds up, and names skipped tests only when there are any', () => {
     expect(closingLine([one, { passed: 3, failed: 2, skipped: [] }])).toBe('4 passed, 2 failed');
     expect(closingLine([one, { passed: 0, failed: 0, skipped: ['x'] }])).toBe('1 passed, 0 failed, 1 skipped');
+  });
+});
+
+describe('counting trials', () => {
+  const lines = (...verdicts: readonly string[]) => verdicts.map((verdict) => `${JSON.stringify({ trial: 'F1', verdict })}\n`).join('');
+
+  it('counts one test a line', () => {
+    expect(countTrials(lines('pass', 'fail', 'pass'), 1)).toEqual({ passed: 2, failed: 1, skipped: [] });
+  });
+
+  it('names the trials that could not run', () => {
+    const progress = 'F1: kill 1/18\nskipped: F5 (needs Go: it is not installed)\nF3: stop 1/4\n';
+    expect(countTrials(lines('pass'), 0, progress)).toEqual({ passed: 1, failed: 0, skipped: ['F5 (needs Go: it is not installed)'] });
+  });
+
+  it('takes a run that broke off, or ran nothing, for a failure', () => {
+    expect(countTrials(lines('pass'), 2)).toEqual({ passed: 1, failed: 1, skipped: [] });
+    expect(countTrials('', 0)).toEqual({ passed: 0, failed: 1, skipped: [] });
   });
 });

@@ -1,0 +1,96 @@
+import { setTimeout as delay } from 'node:timers/promises';
+import pg from 'pg';
+import { BenchDaemon } from './daemon.ts';
+import { appliedRecords, table, withDatabase } from './database.ts';
+import { line } from './line.ts';
+import type { BenchRun } from './options.ts';
+import { cpuSeconds, rssBytes } from './samples.ts';
+import { benchServers } from './servers.ts';
+import { createTopic, loadRows, outside, rowKey, rowValue } from './topics.ts';
+
+const MIB = 2 ** 20;
+const LIMIT_MIB = 350;
+const STALL_SECONDS = 30;
+const IDLE_SECONDS = 60;
+const SETTLE_SECONDS = 10;
+const region = () => `bench${Date.now().toString(36)}`;
+
+async function mostMib(pid: number, over: () => Promise<boolean>): Promise<number> {
+  let most = 0;
+  while (!(await over())) {
+    most = Math.max(most, rssBytes(pid) / MIB);
+    await delay(100);
+  }
+  return most;
+}
+
+/** P9: resident memory over a backlog, and while the table is locked. */
+export async function benchMemory({ records, say, emit }: BenchRun): Promise<void> {
+  const topic = 'bench.memory';
+  await using rig = await benchServers();
+  say(`loading ${records} rows`);
+  await loadRows(rig.primary.bootstrap, topic, records);
+  await withDatabase(rig, async (database, client) => {
+    await using daemon = await BenchDaemon.create({ rig, database, region: region(), topics: [topic], tables: { [topic]: table } });
+    await daemon.start();
+    await daemon.until(async () => (await appliedRecords(client, topic)) > records / 10);
+    const locker = new pg.Client({ connectionString: database });
+    await locker.connect();
+    await locker.query(`begin; lock table ${table} in share mode`);
+    const untilMs = performance.now() + STALL_SECONDS * 1000;
+    const stalled = await mostMib(daemon.pid, async () => performance.now() > untilMs);
+    await locker.query('rollback');
+    await locker.end();
+    const backlog = await mostMib(daemon.pid, async () => (await appliedRecords(client, topic)) >= records);
+    const goal = { target: 'P9', kind: 'at_most', ratio: LIMIT_MIB } as const;
+    emit(line('memory', { case: 'stalled database', unit: 'MiB' }, [stalled], undefined, goal));
+    emit(line('memory', { case: 'backlog', unit: 'MiB' }, [backlog], undefined, goal));
+  });
+}
+
+/** P10: CPU of a daemon with nothing to do but heartbeats, over 100 partitions. */
+export async function benchIdle({ say, emit }: BenchRun): Promise<void> {
+  const topic = 'bench.idle';
+  await using rig = await benchServers();
+  await createTopic(rig.primary.bootstrap, topic, 100);
+  await withDatabase(rig, async (database) => {
+    await using daemon = await BenchDaemon.create({ rig, database, region: region(), topics: [topic], heartbeat: true, hasty: false });
+    await daemon.start();
+    await daemon.until(async () => (await daemon.status()).partitions.filter((p) => p.mirror?.state === 'running').length >= 100);
+    await delay(SETTLE_SECONDS * 1000);
+    say(`idle for ${IDLE_SECONDS} s`);
+    const before = cpuSeconds(daemon.pid);
+    await delay(IDLE_SECONDS * 1000);
+    const percent = ((cpuSeconds(daemon.pid) - before) * 100) / IDLE_SECONDS;
+    emit(line('idle', { case: '100 partitions', unit: '% of a core' }, [percent], undefined, { target: 'P10', kind: 'at_most', ratio: 1 }));
+  });
+}
+
+/** P14: from the start of the process to the first new row, with many rows applied before. */
+export async function benchRestart({ records, runs, say, emit }: BenchRun): Promise<void> {
+  const topic = 'bench.restart';
+  await using rig = await benchServers();
+  say(`loading ${records} rows`);
+  await loadRows(rig.primary.bootstrap, topic, records);
+  await withDatabase(rig, async (database, client) => {
+    await using daemon = await BenchDaemon.create({ rig, database, region: region(), topics: [topic], tables: { [topic]: table } });
+    await daemon.start();
+    await daemon.until(async () => (await appliedRecords(client, topic)) >= records, 1_200);
+    const producer = outside(rig.primary.bootstrap).producer();
+    await producer.connect();
+    const seconds: number[] = [];
+    for (let n = 1; n <= runs; n++) {
+      await daemon.stop();
+      const id = records + n;
+      await producer.send({ topic, messages: [{ key: rowKey(id), value: rowValue(id), partition: id % 4 }] });
+      const startedMs = performance.now();
+      const starting = daemon.start();
+      await daemon.until(async () => (await client.query('select 1 from rows where id = $1', [id])).rowCount === 1);
+      seconds.push((performance.now() - startedMs) / 1000);
+      await starting;
+      say(`restart ${n}/${runs}: ${seconds.at(-1)?.toFixed(2)} s`);
+    }
+    await producer.disconnect();
+    emit(line('restart', { case: `${records} rows`, unit: 's' }, seconds, undefined, { target: 'P14', kind: 'at_most', ratio: 2 }));
+  });
+}

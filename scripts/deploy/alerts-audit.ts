@@ -1,0 +1,46 @@
+import { type Alert, always, of, region, rising } from './alert.ts';
+
+const table = { table: 'public.invoices' } as const;
+const changed = of('farshore_divergent_rows', { ...table, kind: 'changed' });
+const age = of('farshore_audit_pass_age_seconds', table);
+const rogue = of('farshore_read_back_rows_total', { ...table, result: 'changed' });
+const equal = of('farshore_read_back_rows_total', { ...table, result: 'equal' });
+
+/** Whether the region's rows are those of the primary. */
+export const auditAlerts: readonly Alert[] = [
+  {
+    name: 'FarshoreRowsDiverge',
+    severity: 'critical',
+    expr: 'sum by (region, table) (farshore_divergent_rows) > 0',
+    for: '5m',
+    summary: 'Rows of the region are confirmed not to be those of the primary.',
+    description:
+      '{{ $value | humanize }} rows of {{ $labels.table }} in {{ $labels.region }} differ from the primary. farshore audit show names them.',
+    runbook: 'divergence.md#rows-diverge',
+    fires: { series: { [changed]: always(3) }, at: '20m', labels: { ...region, ...table }, value: '3' },
+    quiet: { series: { [changed]: always(0) }, at: '20m' },
+  },
+  {
+    name: 'FarshoreRogueWrites',
+    severity: 'critical',
+    expr: 'sum by (region, table) (increase(farshore_read_back_rows_total{result=~"missing|changed|reverted"}[15m])) > 0',
+    for: '1m',
+    summary: 'Rows were changed behind the daemon a moment after it applied them.',
+    description: 'About {{ $value | humanize }} sampled rows of {{ $labels.table }} in {{ $labels.region }} are not what was applied.',
+    runbook: 'divergence.md#rows-were-written-behind-the-daemon',
+    fires: { series: { [rogue]: rising(1), [equal]: rising(200) }, at: '30m', labels: { ...region, ...table }, value: '15' },
+    quiet: { series: { [rogue]: always(4), [equal]: rising(200) }, at: '30m' },
+  },
+  {
+    name: 'FarshoreAuditOld',
+    severity: 'warning',
+    expr: 'max by (region, table) (farshore_audit_pass_age_seconds) > 2 * 86400',
+    for: '15m',
+    summary: 'A table was not compared to its end for two days.',
+    description:
+      '{{ $labels.table }} in {{ $labels.region }} was last compared {{ $value | humanizeDuration }} ago: what it says of divergence is that old.',
+    runbook: 'divergence.md#the-audit-is-old',
+    fires: { series: { [age]: '180000+60x60' }, at: '50m', labels: { ...region, ...table }, value: '2d 2h 50m 0s' },
+    quiet: { series: { [age]: '100000+60x60' }, at: '50m' },
+  },
+];

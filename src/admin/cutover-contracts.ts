@@ -1,0 +1,21 @@
+import type { ActiveView, CutoverLogEntry, CutoverPlan, CutoverVerb } from '../model/cutover.ts';
+
+export interface CutoverChange {
+  readonly verb: CutoverVerb;
+  /** As the operator typed it. */
+  readonly region: string;
+  readonly by: string;
+  /** Of a hold. */
+  readonly reason: string | undefined;
+}
+
+export interface CutoverSource {
+  /** Whether this region may serve; also asked of daemons that stand by. */
+  active(): Promise<ActiveView>;
+  /** Rejects with `request_invalid` before the first daemon was active. */
+  plan(signal: AbortSignal): Promise<CutoverPlan>;
+  /** The newest first. */
+  log(limit: number, signal: AbortSignal): Promise<readonly CutoverLogEntry[]>;
+  /** Resolves once stored. Rejects with `request_invalid` and the reason when it is refused. */
+  change(change: CutoverChange, signal: AbortSignal): Promise<CutoverPlan>;
+}

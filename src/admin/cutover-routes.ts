@@ -1,0 +1,57 @@
+import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
+import { type CutoverVerb, cutoverVerbs } from '../model/cutover.ts';
+import type { CutoverSource } from './cutover-contracts.ts';
+
+const logSchema = {
+  type: 'object',
+  additionalProperties: false,
+  properties: { limit: { type: 'string', pattern: '^[1-9]\\d{0,3}$' } },
+} as const;
+
+const line = { type: 'string', pattern: '^[^\\u0000-\\u001f\\u007f]{1,200}$' } as const;
+const changeSchema = {
+  type: 'object',
+  additionalProperties: false,
+  required: ['region', 'by'],
+  properties: { region: line, by: line },
+} as const;
+const holdSchema = { ...changeSchema, required: ['region', 'by', 'reason'], properties: { region: line, by: line, reason: line } } as const;
+
+interface ChangeBody {
+  readonly region: string;
+  readonly by: string;
+  readonly reason?: string;
+}
+
+const AT_ONCE = '100';
+
+/** Standbys answer too. Load balancers read the status, people the body. */
+export function addCutoverReading(app: FastifyInstance, source: CutoverSource, closing: AbortSignal): void {
+  app.get('/cutover/active', async (_request, reply) => {
+    const answer = await source.active();
+    return reply.code(answer.active ? 200 : 503).send(answer);
+  });
+  app.get('/api/cutover', async () => await source.plan(closing));
+  app.get<{ Querystring: { limit?: string } }>('/api/cutover/log', { schema: { querystring: logSchema } }, async ({ query }) => ({
+    log: await source.log(Number(query.limit ?? AT_ONCE), closing),
+  }));
+}
+
+export function addCutoverChanging(
+  app: FastifyInstance,
+  source: CutoverSource,
+  onRequest: (request: FastifyRequest, reply: FastifyReply) => Promise<void>,
+  limited: <T>(change: Promise<T>) => Promise<T>,
+  closing: AbortSignal,
+): void {
+  for (const verb of cutoverVerbs) {
+    app.post<{ Body: ChangeBody }>(
+      `/api/cutover/${verb}`,
+      { onRequest, schema: { body: verb === 'hold' ? holdSchema : changeSchema } },
+      async ({ body }) => ({
+        done: verb satisfies CutoverVerb,
+        cutover: await limited(source.change({ verb, reason: undefined, ...body }, closing)),
+      }),
+    );
+  }
+}

@@ -1,0 +1,301 @@
+import { FarshoreError } from '../model/errors.ts';
+import { columnValue, type ValueWriters } from './column-values.ts';
+import type { DecodedRecord } from './contracts.ts';
+import type { ArrayElement } from './dependencies.ts';
+import type { Folded, RowFold, RowSet } from './fold.ts';
+import { keyText } from './key-text.ts';
+import { columnInput } from './map-columns.ts';
+import type { TableMapping } from './mapping.ts';
+import { hex32, LOWEST_SOURCE, offsetHex, SourceReader } from './source-version.ts';
+import type { Units } from './units.ts';
+
+/** A row as far as the run's records set it. */
+interface Merged {
+  readonly key: readonly Exclude<ArrayElement, null>[];
+  /** By column; undefined where no record set it. */
+  readonly values: (ArrayElement | undefined)[];
+  /** By unit, as hex; undefined where no record set it. */
+  readonly versions: (string | undefined)[];
+  /** Of the last record in it. */
+  offset: bigint;
+  merged: boolean;
+}
+
+interface Deleted {
+  readonly key: readonly Exclude<ArrayElement, null>[];
+  version: string;
+  /** Whether it carries a source version; else only the log orders it. */
+  sourced: boolean;
+  timestampMs: number;
+  offset: bigint;
+  merged: boolean;
+  before: Merged | undefined;
+}
+
+/**
+ * Folds records that set parts of rows: those of one key are merged unit by unit, each with the highest version that set it, so that one
+ * statement touches a row once. Deletes as in `Fold`: a null value splits what came before from what comes after, one with a version takes
+ * away the units below it.
+ */
+export class UnitFold implements RowFold {
+  readonly mapping: TableMapping;
+  readonly #units: Units;
+  readonly #writers: ValueWriters;
+  readonly #sources: SourceReader;
+  readonly #groupSources: readonly (SourceReader | undefined)[];
+  readonly #prefix: string;
+  readonly #generation: string;
+  readonly #keyTypes: readonly string[];
+  readonly #rows = new Map<string, Merged>();
+  readonly #deleted = new Map<string, Deleted>();
+  readonly #notAllowed = new Map<string, number>();
+  #records = 0;
+  #folded = 0;
+
+  constructor(
+    mapping: TableMapping,
+    units: Units,
+    order: { readonly homeEpoch: number; readonly generation: number },
+    writers: ValueWriters,
+  ) {
+    this.mapping = mapping;
+    this.#units = units;
+    this.#writers = writers;
+    this.#sources = new SourceReader(mapping.version);
+    this.#groupSources = units.list.map(({ version }) => (version === undefined ? undefined : new SourceReader([version])));
+    this.#prefix = hex32(order.homeEpoch);
+    this.#generation = hex32(order.generation);
+    this.#keyTypes = mapping.key.map(({ type }) => type);
+  }
+
+  /** Throws `record_unmappable`; nothing is changed then. */
+  add(row: DecodedRecord, offset: bigint, record: DecodedRecord = row): void {
+    const { columns } = this.mapping;
+    const key = this.#keyOf(row);
+    const source = this.#sourceOf(this.#sources, row, record);
+    const version = this.#version(source, offset);
+    const isSet = this.#units.setFields(row, record);
+    const values: (ArrayElement | undefined)[] = [];
+    for (let c = 0; c < columns.length; c++) {
+      const column = columns[c]!;
+      const value = columnInput(column, row, this.#writers.exactJson);
+      const element = isSet(column.field, value) ? columnValue(value, column.travel.form, this.#writers) : undefined;
+      if (typeof element === 'string' && element.includes('\0'))
+        throw unmappable(this.mapping.name, 'A text holds a NUL, which PostgreSQL cannot store');
+      values.push(element);
+    }
+    const versions = this.#units.list.map(({ columns: own }, u) => {
+      if (own.every((c) => values[c] === undefined)) return undefined;
+      const reader = this.#groupSources[u];
+      if (reader === undefined) return version;
+      const group = this.#sourceOf(reader, row, record);
+      // A group without a version does not move.
+      return group === reader.lowest ? undefined : this.#version(group, offset);
+    });
+    this.#records++;
+    this.#countNotAllowed(row, isSet);
+    this.#merge(keyText(key, this.#keyTypes), { key, values, versions, offset, merged: false });
+  }
+
+  #merge(text: string, next: Merged): void {
+    const gone = this.#deleted.get(text);
+    if (gone?.sourced === true) {
+      this.#cutBelow(next, gone.version);
+      gone.merged = true;
+    }
+    const standing = this.#rows.get(text);
+    if (standing === undefined) {
+      this.#rows.set(text, next);
+      return;
+    }
+    this.#folded++;
+    standing.merged = true;
+    standing.offset = next.offset;
+    for (const [u, { columns }] of this.#units.list.entries()) {
+      const version = next.versions[u];
+      const before = standing.versions[u];
+      if (version === undefined || (before !== undefined && before >= version)) continue;
+      standing.versions[u] = version;
+      // A group's column that this record does not set keeps what an earlier one set.
+      for (const c of columns) if (next.values[c] !== undefined) standing.values[c] = next.values[c];
+    }
+  }
+
+  delete(key: readonly Exclude<ArrayElement, null>[], offset: bigint, timestampMs: number): void {
+    if (key.some((part) => typeof part === 'string' && part.includes('\0'))) {
+      throw unmappable(this.mapping.name, 'The key of a delete holds a NUL, which PostgreSQL cannot store');
+    }
+    this.#records++;
+    const text = keyText(key, this.#keyTypes);
+    const row = this.#rows.get(text);
+    this.#rows.delete(text);
+    const earlier = this.#deleted.get(text);
+    const version = this.#version(LOWEST_SOURCE, offset);
+    if (earlier === undefined) {
+      this.#deleted.set(text, { key, version, sourced: false, timestampMs, offset, merged: false, before: row });
+      return;
+    }
+    this.#folded++;
+    if (row !== undefined) earlier.before = row;
+    earlier.merged = true;
+    earlier.offset = offset;
+    // The source stays, the place in the log rises.
+    earlier.version = earlier.sourced ? earlier.version.slice(0, -24) + version.slice(-24) : version;
+    earlier.timestampMs = timestampMs;
+  }
+
+  deleteAt(row: DecodedRecord, record: DecodedRecord, offset: bigint, timestampMs: number): void {
+    const key = this.#keyOf(row);
+    const source = this.#sourceOf(this.#sources, row, record);
+    const version = this.#version(source, offset);
+    const sourced = source.slice(0, 2) !== LOWEST_SOURCE;
+    if (!sourced) {
+      this.delete(key, offset, timestampMs);
+      return;
+    }
+    this.#records++;
+    const text = keyText(key, this.#keyTypes);
+    const earlier = this.#deleted.get(text);
+    const standing = this.#rows.get(text);
+    if (earlier?.sourced === true && earlier.version >= version) {
+      this.#folded++;
+      return;
+    }
+    if (standing !== undefined) {
+      this.#cutBelow(standing, version);
+      standing.merged = true;
+      if (standing.versions.every((one) => one === undefined)) this.#rows.delete(text);
+    }
+    const merged = standing !== undefined || earlier !== undefined;
+    if (earlier === undefined) this.#deleted.set(text, { key, version, sourced, timestampMs, offset, merged, before: undefined });
+    else Object.assign(earlier, { version, sourced, timestampMs, offset, merged });
+  }
+
+  /** Groups go by their own order: a delete takes all that came before it in the log. */
+  #cutBelow(row: Merged, version: string): void {
+    for (const [u, { columns, version: own }] of this.#units.list.entries()) {
+      const standing = row.versions[u];
+      if (standing === undefined) continue;
+      const below = own === undefined ? standing < version : standing.slice(-24) < version.slice(-24);
+      if (!below) continue;
+      row.versions[u] = undefined;
+      for (const c of columns) row.values[c] = undefined;
+    }
+  }
+
+  finish(): Folded {
+    const deleted = [...this.#deleted.values()];
+    const before = deleted.flatMap((one) => (one.before === undefined ? [] : [one.before]));
+    const after = [...this.#rows.values()].filter(({ versions }) => versions.some((version) => version !== undefined));
+    return {
+      table: this.mapping,
+      mapping: this.mapping,
+      before: this.#rowSet(before),
+      deletes: this.#deletes(deleted),
+      after: this.#rowSet(after),
+      records: this.#records,
+      folded: this.#folded,
+      ties: 0,
+      notAllowed: this.#notAllowed,
+    };
+  }
+
+  #deletes(deleted: readonly Deleted[]): RowSet | undefined {
+    if (deleted.length === 0) return undefined;
+    const { key, softDelete } = this.mapping;
+    const columns = key.map(() => this.#writers.arrayText());
+    const versions = this.#writers.arrayText();
+    const moments = softDelete === undefined ? undefined : this.#writers.arrayText();
+    for (const { key: parts, version, timestampMs } of deleted) {
+      for (let i = 0; i < parts.length; i++) columns[i]!.push(parts[i]!);
+      versions.push(version);
+      moments?.push(new Date(timestampMs).toISOString());
+    }
+    return { columns, versions, moments, offsetOf: (row) => deleted[row]!.offset, merged: (row) => deleted[row]!.merged };
+  }
+
+  #rowSet(rows: readonly Merged[]): RowSet | undefined {
+    if (rows.length === 0) return undefined;
+    const { columns, keyIndexes } = this.mapping;
+    const arrays = columns.map(() => this.#writers.arrayText());
+    const [versions, lowest, units] = [this.#writers.arrayText(), this.#writers.arrayText(), this.#writers.arrayText()];
+    let whole = true;
+    for (const row of rows) {
+      for (let c = 0; c < columns.length; c++) {
+        // The key is always there, also where a mask does not name it.
+        const part = keyIndexes.indexOf(c);
+        arrays[c]!.push(part === -1 ? (row.values[c] ?? null) : row.key[part]!);
+      }
+      const { highest, low, given } = this.#given(row);
+      versions.push(highest);
+      lowest.push(low);
+      units.push(given);
+      whole &&= given === null && highest !== null;
+    }
+    return {
+      columns: arrays,
+      versions,
+      ...(whole ? {} : { units: { lowest, given: units } }),
+      offsetOf: (row) => rows[row]!.offset,
+      merged: (row) => rows[row]!.merged,
+    };
+  }
+
+  /** The row's version, the lowest of its units', and which unit has which; null where all are set under one version. */
+  #given({ values, versions }: Merged): { readonly highest: string | null; readonly low: string | null; readonly given: string | null } {
+    let [highest, low]: [string | null, string | null] = [null, null];
+    let whole = !this.#units.hasGroups;
+    for (const [u, { version }] of this.#units.list.entries()) {
+      const own = versions[u];
+      if (version !== undefined) continue;
+      if (own === undefined) whole = false;
+      else {
+        if (highest === null || own > highest) highest = own;
+        if (low === null || own < low) low = own;
+      }
+    }
+    if (whole && highest === low) return { highest, low, given: null };
+    const given: string[] = [];
+    for (const [u, { name, columns, version }] of this.#units.list.entries()) {
+      const own = versions[u];
+      if (own === undefined) continue;
+      given.push(`${JSON.stringify(name)}:"${own}"`);
+      if (version === undefined) continue;
+      for (const c of columns) if (values[c] === undefined) given.push(`${JSON.stringify(`!${this.mapping.columns[c]!.column}`)}:""`);
+    }
+    return { highest, low, given: `{${given.join(',')}}` };
+  }
+
+  #keyOf(row: DecodedRecord): readonly Exclude<ArrayElement, null>[] {
+    const { columns, keyIndexes, name } = this.mapping;
+    return keyIndexes.map((index) => {
+      const column = columns[index]!;
+      const value = columnValue(columnInput(column, row, this.#writers.exactJson), column.travel.form, this.#writers);
+      if (value === null) throw unmappable(name, `Key column ${column.column} is null`);
+      if (typeof value === 'string' && value.includes('\0')) throw unmappable(name, `Key column ${column.column} holds a NUL`);
+      return value;
+    });
+  }
+
+  #sourceOf(reader: SourceReader, row: DecodedRecord, record: DecodedRecord): string {
+    const source = reader.read(row, record);
+    if (source !== undefined) return source;
+    throw unmappable(this.mapping.name, `The version (${reader.names}) is not a value that can be ordered`);
+  }
+
+  #version(source: string, offset: bigint): string {
+    return this.#prefix + source + this.#generation + offsetHex(offset);
+  }
+
+  #countNotAllowed(row: DecodedRecord, isSet: ReturnType<Units['setFields']>): void {
+    for (const field of this.mapping.notAllowed) {
+      if (isSet(field, row[field])) this.#notAllowed.set(field, (this.#notAllowed.get(field) ?? 0) + 1);
+    }
+  }
+}
+
+const unmappable = (table: string, message: string): FarshoreError =>
+  new FarshoreError('record_unmappable', message, {
+    place: `table ${table}`,
+    hint: 'Mend the mapping (`key`, `version`, `columns`) or the producer.',
+  });

@@ -1,0 +1,150 @@
+import type { PassStopped } from '../model/audit.ts';
+import type { Clock } from '../model/clock.ts';
+import { findFarshoreError } from '../model/errors.ts';
+import type { Observe } from '../model/events.ts';
+import type { AuditStore, OpenPass } from './audit-contracts.ts';
+import type { ComparedTable, PassSteps, Sides } from './contracts.ts';
+import { type SettleParts, type SettleSettings, settle } from './settle.ts';
+
+/** What a pass may use. */
+export interface PassBudget {
+  /** Monotonic time at which it stands still. */
+  readonly untilMs: number;
+  readonly maxRows: number;
+  /** Undefined: as fast as both sides answer. */
+  readonly maxRowsPerSecond: number | undefined;
+  /** Replication comes first: above this lag the pass waits. */
+  readonly pauseAboveLagSeconds: number;
+}
+
+export interface PassParts {
+  readonly sides: Sides;
+  readonly passSteps: PassSteps;
+  readonly store: AuditStore;
+  readonly clock: Clock;
+  readonly observe: Observe;
+  /** Of the slowest partition; undefined while it is not known, and then the pass waits too. */
+  readonly lagSeconds: () => number | undefined;
+  readonly settling: Pick<SettleParts, 'passed' | 'held'>;
+}
+
+export interface PassSettings {
+  readonly rowsPerRange: number;
+  readonly settle: SettleSettings;
+}
+
+/** So many suspects are settled at once: the waits of the bracket cost the same for one and for thousands. */
+const SUSPECTS_AT_ONCE = 5_000;
+const PAUSE_LOOK_MS = 1_000;
+
+/**
+ * Compares one table from where its open pass stands, to its end or to that of the budget, and settles what it met, and what earlier passes left
+ * open. What it saw is kept either way. Rejects when the region's database cannot keep it, and with the signal's reason; the pass goes on later.
+ */
+export async function runPass(
+  name: string,
+  table: ComparedTable,
+  asked: { readonly by: string; readonly rowsExpected: number; readonly lostDeletes: boolean },
+  parts: PassParts,
+  settings: PassSettings,
+  budget: PassBudget,
+  signal: AbortSignal,
+): Promise<PassStopped | undefined> {
+  const { store, clock } = parts;
+  const pass = await store.openPass(name, asked.by, asked.rowsExpected, signal);
+  const startedMs = clock.monotonicMs();
+  let stopped: PassStopped | undefined;
+  try {
+    stopped = await compare(pass, table, parts, settings, budget, asked.lostDeletes, signal);
+    await settleOpen(pass, table, parts, settings.settle, asked.lostDeletes, signal);
+  } catch (error) {
+    const known = findFarshoreError(error);
+    if (signal.aborted || known === undefined || known.action === 'halt') throw error;
+    stopped = known.action === 'retry' ? 'unreachable' : 'refused';
+    parts.observe({ type: 'audit_pass_failed', table: name, code: known.code, message: known.message, hint: known.hint });
+  }
+  const workedMs = clock.monotonicMs() - startedMs;
+  await store.endPass(pass, stopped, workedMs, signal);
+  parts.observe({ type: 'audit_pass_ended', table: name, stopped, seconds: workedMs / 1_000 });
+  return stopped;
+}
+
+async function compare(
+  pass: OpenPass,
+  table: ComparedTable,
+  parts: PassParts,
+  { rowsPerRange, settle: settling }: PassSettings,
+  budget: PassBudget,
+  lostDeletes: boolean,
+  signal: AbortSignal,
+): Promise<PassStopped | undefined> {
+  const { sides, passSteps, store, clock, observe } = parts;
+  let open = 0;
+  let compared = 0;
+  let paceMs = clock.monotonicMs();
+  for await (const step of passSteps(table, sides, { rowsPerRange, cursor: pass.cursor }, signal)) {
+    const { cursor, rowsCompared, bytesReceived, suspects, unlisted } = step;
+    const unlistedRows = unlisted.reduce((total, { primaryRows, regionRows }) => total + Math.max(primaryRows, regionRows), 0);
+    await store.step(pass, { cursor, rows: rowsCompared, bytes: bytesReceived, unlisted: unlistedRows, suspects }, signal);
+    observe({
+      type: 'audit_compared',
+      table: pass.table,
+      rows: rowsCompared,
+      bytes: bytesReceived,
+      suspects: suspects.length,
+      unlisted: unlistedRows,
+    });
+    compared += rowsCompared;
+    open += suspects.length;
+    if (open >= SUSPECTS_AT_ONCE) {
+      await settleOpen(pass, table, parts, settling, lostDeletes, signal);
+      open = 0;
+    }
+    if (step.done) break;
+    if (clock.monotonicMs() >= budget.untilMs) return 'max_seconds';
+    if (compared >= budget.maxRows) return 'max_rows';
+    if (budget.maxRowsPerSecond !== undefined) {
+      paceMs = Math.max(paceMs, clock.monotonicMs() - 1_000) + (rowsCompared / budget.maxRowsPerSecond) * 1_000;
+      const waitMs = paceMs - clock.monotonicMs();
+      if (waitMs > 0) await clock.sleep(waitMs, signal);
+    }
+    if (await pausedUntil(parts, budget, signal)) return 'max_seconds';
+  }
+  return undefined;
+}
+
+/** Waits while the region is behind; true when the budget's time ran out meanwhile. */
+async function pausedUntil({ lagSeconds, clock }: PassParts, budget: PassBudget, signal: AbortSignal): Promise<boolean> {
+  while ((lagSeconds() ?? Number.POSITIVE_INFINITY) > budget.pauseAboveLagSeconds) {
+    if (clock.monotonicMs() >= budget.untilMs) return true;
+    await clock.sleep(PAUSE_LOOK_MS, signal);
+  }
+  return false;
+}
+
+async function settleOpen(
+  pass: OpenPass,
+  table: ComparedTable,
+  { sides, clock, store, observe, settling }: PassParts,
+  settings: SettleSettings,
+  lostDeletes: boolean,
+  signal: AbortSignal,
+): Promise<void> {
+  for (;;) {
+    const open = await store.unchecked(pass, SUSPECTS_AT_ONCE, signal);
+    if (open.length === 0) return;
+    const found = await settle(table, open, { sides, clock, ...settling }, settings, signal);
+    const idOf = new Map(open.map(({ id, key }) => [JSON.stringify(key), id]));
+    const named = found.map((one) => ({ ...one, id: idOf.get(JSON.stringify(one.key))! }));
+    await store.settled(pass, named, lostDeletes, signal);
+    for (const one of named) {
+      if (one.state !== 'confirmed') continue;
+      const { key, kind, columns } = one;
+      const cause = lostDeletes && kind === 'extra' ? 'lost_delete' : undefined;
+      observe({ type: 'audit_finding', table: pass.table, key: key.join(','), kind, columns, cause });
+    }
+    const counts = { healed: 0, confirmed: 0, unsettled: 0, parked: 0 };
+    for (const { state } of found) counts[state]++;
+    observe({ type: 'audit_settled', table: pass.table, ...counts });
+  }
+}

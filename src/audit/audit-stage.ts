@@ -1,0 +1,343 @@
+import type { AuditFinding, AuditStatus, AuditTableView, FindingFilter } from '../model/audit.ts';
+import type { Clock } from '../model/clock.ts';
+import { FarshoreError, findFarshoreError } from '../model/errors.ts';
+import type { Observe } from '../model/events.ts';
+import type { AuditStore, TableFigures } from './audit-contracts.ts';
+import { type PassBudget, type PassParts, type PassSettings, runPass } from './audit-pass.ts';
+import type { ComparedTable, Key, Refused, Sides, Suspect } from './contracts.ts';
+import { passSteps } from './pass.ts';
+import { type RepairOutcome, type RepairRequest, type RepairSides, type RepairStore, repairFindings } from './repair.ts';
+import type { RepairedTable } from './repair-statements.ts';
+
+/** A table of the configuration, as the audit asks for it. */
+export interface AuditedTable {
+  /** `public.invoices`. */
+  readonly name: string;
+  /** Looks at both sides anew: a column may have come since. */
+  prepare(
+    signal: AbortSignal,
+  ): Promise<{ readonly kind: 'compared'; readonly table: ComparedTable; readonly repaired: RepairedTable } | Refused>;
+  /** Rows that the region is expected to have, by the planner's statistics. */
+  rowsExpected(signal: AbortSignal): Promise<number>;
+  /** C5, for the table's topics. */
+  passed(signal: AbortSignal): Promise<'passed' | 'not_yet'>;
+  /** Keys as the comparison writes them, of keys as the region's database prints them. */
+  keysOf(table: ComparedTable, printed: readonly Key[], signal: AbortSignal): Promise<readonly Key[]>;
+  /** Which of the keys have a record that waits for another row, or is kept as rejected. */
+  held(table: ComparedTable, keys: readonly Key[], signal: AbortSignal): Promise<readonly boolean[]>;
+}
+
+export interface AuditParts {
+  readonly tables: readonly AuditedTable[];
+  readonly sides: Sides;
+  readonly store: AuditStore;
+  readonly repairStore: RepairStore;
+  readonly repairSides: (table: RepairedTable) => RepairSides;
+  readonly clock: Clock;
+  readonly observe: Observe;
+  readonly lagSeconds: () => number | undefined;
+}
+
+export interface AuditSettings extends PassSettings {
+  readonly policy: 'report' | 'repair';
+  /** Most repairs that the policy makes after one pass: more than that are no slips, and wait for somebody. */
+  readonly policyRepairs: number;
+  readonly maxSeconds: number;
+  readonly maxRows: number;
+  readonly maxRowsPerSecond: number | undefined;
+  readonly pauseAboveLagSeconds: number;
+}
+
+const FIGURES_MS = 5_000;
+/** An unreachable side is asked again after this. */
+const AGAIN_MS = 30_000;
+const REPAIRS_AT_ONCE = 500;
+/** Who is recorded for repairs that nobody asked for. */
+export const POLICY = 'audit.policy';
+
+/** Runs passes one after another, as asked and as scheduled; findings, figures and cursors are in the database. */
+export class AuditStage {
+  readonly #parts: AuditParts;
+  readonly #settings: AuditSettings;
+  /** Table → who asked for its next pass. */
+  readonly #asked = new Map<string, string>();
+  readonly #refused = new Map<string, Refused['reasons']>();
+  #wake = Promise.withResolvers<void>();
+  #activity = 'waits for its next time';
+  #figures: readonly TableFigures[] | undefined;
+  #figuresAtMs = 0;
+  #needed: ReadonlySet<string> = new Set();
+  #repairing: Promise<unknown> = Promise.resolve();
+
+  constructor(parts: AuditParts, settings: AuditSettings) {
+    this.#parts = parts;
+    this.#settings = settings;
+  }
+
+  /** Asks for a pass over a table, or over all. Throws `request_invalid` for a table that is not audited. */
+  request(table: string | undefined, by: string): readonly string[] {
+    const names = this.#parts.tables.map(({ name }) => name);
+    if (table !== undefined && !names.includes(table)) {
+      const hint = names.length === 0 ? 'No table is applied.' : `Audited: ${names.join(', ')}.`;
+      throw new FarshoreError('request_invalid', `${table} is not audited`, { hint });
+    }
+    const wanted = table === undefined ? names : [table];
+    for (const name of wanted) this.#asked.set(name, by);
+    this.#wake.resolve();
+    return wanted;
+  }
+
+  async run(signal: AbortSignal): Promise<void> {
+    const done = new AbortController();
+    const stop = AbortSignal.any([signal, done.signal]);
+    try {
+      await Promise.all([this.#passes(stop), this.#watch(stop)]);
+    } finally {
+      done.abort();
+    }
+  }
+
+  /** What is known now; undefined before the database was asked, and while it cannot be. */
+  status(): AuditStatus {
+    const figures = new Map(this.#figures?.map((one) => [one.table, one]));
+    const tables = this.#parts.tables.map(({ name }): AuditTableView => {
+      const found = figures.get(name);
+      const pass = found?.openPass ?? found?.lastPass;
+      const whole = pass?.endedAt !== null && pass !== undefined && pass !== null;
+      return {
+        table: name,
+        refused: (this.#refused.get(name) ?? []).map(({ code, message, hint }) => ({ code, message, hint: hint ?? null })),
+        lastPass: found?.lastPass ?? null,
+        openPass: found?.openPass ?? null,
+        passAgeSeconds: found?.passAgeSeconds ?? null,
+        coverage: whole ? 1 : pass == null ? 0 : Math.min(0.999, pass.rowsCompared / Math.max(1, pass.rowsExpected, pass.rowsCompared + 1)),
+        divergent: found?.divergent ?? { missing: 0, extra: 0, changed: 0 },
+        suspects: found?.suspects ?? 0,
+        unsettled: found?.unsettled ?? 0,
+        parked: found?.parked ?? 0,
+        ignored: found?.ignored ?? 0,
+        needsFullAudit: this.#needed.has(name),
+      };
+    });
+    return { enabled: true, activity: this.#activity, tables };
+  }
+
+  /** Undefined: not known now. */
+  get figures(): readonly TableFigures[] | undefined {
+    return this.#figures;
+  }
+
+  /** Monotonic time before the figures were read; undefined while they are not known. */
+  get measuredAtMs(): number | undefined {
+    return this.#figures === undefined ? undefined : this.#figuresAtMs;
+  }
+
+  async findings(
+    filter: FindingFilter,
+    page: { readonly after: string; readonly limit: number },
+    signal: AbortSignal,
+  ): Promise<readonly AuditFinding[]> {
+    return await this.#parts.store.findings(filter, page, signal);
+  }
+
+  /**
+   * Takes rows that were found to be written behind the daemon: suspects of the first rank, which the next pass asks at the primary. Those of a
+   * table that is not compared are told by their event only.
+   */
+  async noteRogueWrites(
+    found: readonly { readonly table: string; readonly key: string; readonly kind: string; readonly columns: readonly string[] }[],
+    signal: AbortSignal,
+  ): Promise<void> {
+    for (const [name, rogue] of Map.groupBy(found, ({ table }) => table)) {
+      const table = this.#parts.tables.find((one) => one.name === name);
+      const prepared = await table?.prepare(signal);
+      if (table === undefined || prepared?.kind !== 'compared') continue;
+      const printed = rogue.map(({ key }) => (JSON.parse(key) as readonly unknown[]).map(String));
+      const keys = await table.keysOf(prepared.table, printed, signal);
+      const suspects = rogue.map(
+        ({ kind, columns }, index): Suspect => ({
+          key: keys[index]!,
+          kind: kind === 'missing' ? 'missing' : 'changed',
+          columns,
+        }),
+      );
+      await this.#parts.store.noteRogueWrites(name, suspects, signal);
+    }
+  }
+
+  async triage(filter: FindingFilter, to: 'ignored' | 'resolved', by: string, signal: AbortSignal): Promise<number> {
+    const judged = await this.#parts.store.triage(filter, to, by, signal);
+    await this.#look(signal);
+    return judged;
+  }
+
+  async expire(days: number, signal: AbortSignal): Promise<void> {
+    await this.#parts.store.expire(days, signal);
+  }
+
+  /** Repairs confirmed findings, or says what it would do. One repair at a time. */
+  async repair(
+    filter: FindingFilter,
+    request: RepairRequest & { readonly limit: number },
+    signal: AbortSignal,
+  ): Promise<readonly RepairOutcome[]> {
+    const work = this.#repairing.then(() => this.#repair(filter, request, signal));
+    this.#repairing = work.catch(() => undefined);
+    const outcomes = await work;
+    if (!request.dryRun) await this.#look(signal);
+    return outcomes;
+  }
+
+  async #repair(
+    filter: FindingFilter,
+    request: RepairRequest & { readonly limit: number },
+    signal: AbortSignal,
+  ): Promise<readonly RepairOutcome[]> {
+    const { store, repairStore, observe } = this.#parts;
+    const sides = new Map<string, RepairSides>();
+    const sidesOf = async (name: string): Promise<RepairSides> => {
+      const known = sides.get(name);
+      if (known !== undefined) return known;
+      const made = await this.#repairSides(name, signal);
+      sides.set(name, made);
+      return made;
+    };
+    const outcomes: RepairOutcome[] = [];
+    for (let after = '0'; outcomes.length < request.limit; ) {
+      const limit = Math.min(REPAIRS_AT_ONCE, request.limit - outcomes.length);
+      const page = await store.repairable(filter, { after, limit }, signal);
+      outcomes.push(...(await repairFindings(page, sidesOf, { store: repairStore, observe }, request, signal)));
+      if (page.length < limit) break;
+      after = page.at(-1)!.id;
+    }
+    return outcomes;
+  }
+
+  async #repairSides(name: string, signal: AbortSignal): Promise<RepairSides> {
+    const table = this.#parts.tables.find((one) => one.name === name);
+    const prepared = await table?.prepare(signal);
+    if (prepared?.kind === 'compared') return this.#parts.repairSides(prepared.repaired);
+    throw (
+      prepared?.reasons[0] ??
+      new FarshoreError('request_invalid', `${name} is not audited any more`, { hint: 'Resolve its findings: farshore audit resolve.' })
+    );
+  }
+
+  /** Passes that a daemon before left under way go on; those that used their budget up wait for their next time. */
+  async #resumeOpen(signal: AbortSignal): Promise<void> {
+    await this.#look(signal);
+    for (const { table, openPass } of this.#figures ?? []) {
+      const spent = openPass?.stopped === 'max_seconds' || openPass?.stopped === 'max_rows';
+      const audited = this.#parts.tables.some(({ name }) => name === table);
+      if (openPass !== null && !spent && audited) this.request(table, openPass.by);
+    }
+  }
+
+  async #passes(signal: AbortSignal): Promise<void> {
+    for (let resumed = false; !resumed; ) {
+      try {
+        await this.#resumeOpen(signal);
+        resumed = true;
+      } catch (error) {
+        if (signal.aborted || findFarshoreError(error)?.action !== 'retry') throw error;
+        await this.#parts.clock.sleep(FIGURES_MS, signal);
+      }
+    }
+    for (;;) {
+      await untilWoken(this.#wake.promise, signal);
+      this.#wake = Promise.withResolvers();
+      const budget = this.#budget();
+      for (let next = this.#next(); next !== undefined; next = this.#next()) {
+        const by = this.#asked.get(next.name)!;
+        const ended = await this.#one(next, by, budget, signal);
+        if (ended === 'again') {
+          this.#activity = `${next.name}: a side could not be asked; tries again`;
+          await this.#parts.clock.sleep(AGAIN_MS, signal);
+        } else if (this.#asked.get(next.name) === by) this.#asked.delete(next.name);
+      }
+      this.#activity = 'waits for its next time';
+    }
+  }
+
+  #next(): AuditedTable | undefined {
+    return this.#parts.tables.find(({ name }) => this.#asked.has(name));
+  }
+
+  #budget(): PassBudget {
+    const { maxSeconds, maxRows, maxRowsPerSecond, pauseAboveLagSeconds } = this.#settings;
+    return { untilMs: this.#parts.clock.monotonicMs() + maxSeconds * 1_000, maxRows, maxRowsPerSecond, pauseAboveLagSeconds };
+  }
+
+  async #one(table: AuditedTable, by: string, budget: PassBudget, signal: AbortSignal): Promise<'ended' | 'again'> {
+    const { sides, store, clock, observe, lagSeconds } = this.#parts;
+    try {
+      this.#activity = `compares ${table.name}`;
+      const prepared = await table.prepare(signal);
+      if (prepared.kind === 'refused') {
+        if (!this.#refused.has(table.name)) {
+          for (const { code, message, hint } of prepared.reasons)
+            observe({ type: 'audit_refused', table: table.name, code, message, hint });
+        }
+        this.#refused.set(table.name, prepared.reasons);
+        return 'ended';
+      }
+      this.#refused.delete(table.name);
+      const needed = await store.needsFullAudit(signal);
+      const parts: PassParts = {
+        ...{ sides, passSteps, store, clock, observe, lagSeconds },
+        settling: { passed: (stop) => table.passed(stop), held: (keys, stop) => table.held(prepared.table, keys, stop) },
+      };
+      const asked = { by, rowsExpected: await table.rowsExpected(signal), lostDeletes: needed.has(table.name) };
+      const stopped = await runPass(table.name, prepared.table, asked, parts, this.#settings, budget, signal);
+      await this.#look(signal);
+      if (stopped === undefined && this.#settings.policy === 'repair') await this.#repairByPolicy(table.name, signal);
+      return stopped === 'unreachable' ? 'again' : 'ended';
+    } catch (error) {
+      const known = findFarshoreError(error);
+      if (signal.aborted || known === undefined || known.action === 'halt') throw error;
+      observe({ type: 'audit_pass_failed', table: table.name, code: known.code, message: known.message, hint: known.hint });
+      return known.action === 'retry' ? 'again' : 'ended';
+    }
+  }
+
+  async #repairByPolicy(table: string, signal: AbortSignal): Promise<void> {
+    const filter: FindingFilter = { ids: undefined, table, state: 'confirmed', triage: 'new' };
+    await this.repair(filter, { by: POLICY, dryRun: false, limit: this.#settings.policyRepairs }, signal);
+    await this.#look(signal);
+  }
+
+  /** Figures on a timer: a scrape must not wait for the database. */
+  async #watch(signal: AbortSignal): Promise<void> {
+    for (;;) {
+      try {
+        await this.#look(signal);
+      } catch (error) {
+        if (signal.aborted || findFarshoreError(error)?.action !== 'retry') throw error;
+        // An old figure would look like a new one.
+        this.#figures = undefined;
+      }
+      await this.#parts.clock.sleep(FIGURES_MS, signal);
+    }
+  }
+
+  async #look(signal: AbortSignal): Promise<void> {
+    const { store, clock } = this.#parts;
+    const atMs = clock.monotonicMs();
+    const [figures, needed] = [await store.figures(signal), await store.needsFullAudit(signal)];
+    this.#figures = figures;
+    this.#needed = needed;
+    this.#figuresAtMs = atMs;
+  }
+}
+
+async function untilWoken(woken: Promise<void>, signal: AbortSignal): Promise<void> {
+  signal.throwIfAborted();
+  const { promise, reject } = Promise.withResolvers<never>();
+  const abort = (): void => reject(signal.reason);
+  signal.addEventListener('abort', abort, { once: true });
+  try {
+    await Promise.race([woken, promise]);
+  } finally {
+    signal.removeEventListener('abort', abort);
+  }
+}

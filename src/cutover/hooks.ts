@@ -1,0 +1,63 @@
+import type { CutoverState } from '../model/cutover.ts';
+
+export type Hook = { readonly on: CutoverState; readonly timeoutMs: number } & (
+  | { readonly kind: 'command'; readonly command: readonly string[] }
+  | { readonly kind: 'http'; readonly url: string }
+);
+
+/** What a hook is told: in its environment, or as the JSON that is posted. */
+export interface HookFacts {
+  readonly region: string;
+  readonly primary: string;
+  readonly revision: string;
+  readonly from: CutoverState;
+  readonly to: CutoverState;
+  readonly epoch: string;
+  readonly open: string;
+  readonly by: string;
+  readonly reason: string;
+  readonly at: string;
+}
+
+export interface HookRun {
+  readonly result: 'done' | 'failed';
+  /** Exit code or status, and the end of what it said. */
+  readonly detail: string;
+}
+
+export interface HookRunner {
+  /** Answers within the hook's time limit; rejects only when the signal ends it. */
+  run(hook: Hook, facts: HookFacts, signal: AbortSignal): Promise<HookRun>;
+}
+
+/** The newest change of state, and the hooks of it whose end is recorded. */
+export interface DueHooks {
+  readonly facts: HookFacts;
+  readonly ended: readonly string[];
+}
+
+export interface HookStore {
+  /** Undefined before the first change of state. */
+  newest(signal: AbortSignal): Promise<DueHooks | undefined>;
+  started(revision: string, hook: string, signal: AbortSignal): Promise<void>;
+  ended(revision: string, hook: string, run: HookRun, signal: AbortSignal): Promise<void>;
+}
+
+/** As it is shown and recorded; what follows ? in an address may be a secret. */
+export const hookText = (hook: Hook): string =>
+  hook.kind === 'command' ? hook.command.join(' ') : `POST ${hook.url.replace(/[?#].*$/, '')}`;
+
+export const hookEnvironment = (facts: HookFacts): Readonly<Record<string, string>> =>
+  Object.fromEntries(Object.entries(facts).map(([name, value]) => [`FARSHORE_${name.toUpperCase()}`, String(value)]));
+
+/** The next hook to run. Of a state that was left again nothing is run any more. */
+export const nextHook = (hooks: readonly Hook[], due: DueHooks | undefined): Hook | undefined =>
+  due === undefined ? undefined : hooks.find((hook) => hook.on === due.facts.to && !due.ended.includes(hookText(hook)));
+
+const KEPT_CHARACTERS = 2_000;
+
+/** The end of what was said: an error is there. */
+export const boundedOutput = (output: string): string => {
+  const trimmed = output.trim();
+  return trimmed.length <= KEPT_CHARACTERS ? trimmed : `… ${trimmed.slice(-KEPT_CHARACTERS)}`;
+};

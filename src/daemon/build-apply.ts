@@ -1,0 +1,91 @@
+import { ApplyStage } from '../apply/apply-stage.ts';
+import { SharedByteBudget } from '../apply/byte-budget.ts';
+import type { ApplyDependencies } from '../apply/dependencies.ts';
+import { ReadBack, type ReadBackParts } from '../apply/read-back.ts';
+import { toExactJson } from '../avro/json.ts';
+import { topicConfigs } from '../kafka/admin.ts';
+import type { KafkaCluster } from '../kafka/cluster.ts';
+import { heartbeatRoute } from '../mirror/routes.ts';
+import { isCompacted } from '../mirror/topic-configs.ts';
+import { arrayLiteral } from '../postgres/array-literal.ts';
+import { refusalOf } from '../postgres/driver-error.ts';
+import { parkedStore } from '../postgres/parked-store.ts';
+import { applyPositions, movePositionTo } from '../postgres/positions.ts';
+import { describeTables, executeDdl } from '../postgres/tables.ts';
+import { TextColumn } from '../postgres/text-column.ts';
+import { topicOrders } from '../postgres/topic-orders.ts';
+import type { ActiveParts } from './active.ts';
+
+export interface ApplyParts extends Pick<ApplyDependencies, 'source' | 'decoders' | 'stops' | 'visitRecords' | 'onHeartbeat'> {
+  readonly keepRogueWrites: ReadBackParts['keep'];
+  /** Of one fetch of all partitions. */
+  readonly maxFetchBytes: number;
+}
+
+/** The apply stage, and what it may hold in memory. */
+export function buildApply(
+  { current, database, lease, observer, clock, failpoints }: ActiveParts,
+  reader: KafkaCluster,
+  { source, decoders, stops, visitRecords, onHeartbeat, keepRogueWrites, maxFetchBytes }: ApplyParts,
+): { readonly apply: ApplyStage; readonly budget: SharedByteBudget; readonly readBack: ReadBack } {
+  const config = current();
+  const { heartbeat } = config.primary;
+  const { observe } = observer;
+  const heartbeatTopic = heartbeat.enabled ? heartbeatRoute(heartbeat.topic, config.primary.name).regional : undefined;
+  // Mirror holds at most two cycles: one read, one in its transaction. What is left of the limit is apply's.
+  const budget = new SharedByteBudget(Math.max(config.apply.maxBatchBytes, config.limits.bufferBytes - 2 * config.mirror.maxCycleBytes));
+  const readBack = new ReadBack(
+    { database, observe, clock, random: Math.random, keep: keepRogueWrites },
+    { rows: config.apply.readBack.rows, everyMs: config.apply.readBack.everySeconds * 1_000 },
+  );
+  const apply = new ApplyStage(
+    {
+      source,
+      compactedTopics: async (topics, signal) => {
+        const configs = await topicConfigs(reader, topics, signal);
+        return new Set(topics.filter((topic) => isCompacted(configs.get(topic) ?? new Map())));
+      },
+      orders: topicOrders(database),
+      positions: applyPositions(database),
+      movePosition: (move, signal) => movePositionTo(database, move, signal),
+      database,
+      decoders,
+      tables: {
+        describe: (tables, signal) => describeTables(database, tables, signal),
+        execute: (statements, signal) => executeDdl(database, statements, signal),
+      },
+      stops,
+      parked: parkedStore(database),
+      visitRecords,
+      arrayText: () => new TextColumn(),
+      arrayLiteral,
+      exactJson: toExactJson,
+      refusalOf,
+      budget,
+      observe,
+      clock,
+      random: Math.random,
+      onHeartbeat,
+      onWritten: (folds) => readBack.offer(folds),
+      onStep: failpoints?.apply,
+    },
+    {
+      region: config.region,
+      epoch: lease.epoch,
+      entries: config.apply.tables,
+      schema: config.apply.schema,
+      heartbeatTopic,
+      rejectBudget: config.rejected.budget,
+      parkLimits: config.parked,
+      connections: config.apply.connections,
+      maxBatchRecords: config.apply.maxBatchRecords,
+      maxBatchBytes: config.apply.maxBatchBytes,
+      maxPartitionFetchBytes: Math.min(config.mirror.maxPartitionFetchBytes, Math.ceil(maxFetchBytes / config.apply.connections)),
+      maxFetchBytes,
+      fetchMaxWaitMs: config.mirror.fetchMaxWaitMs,
+      refreshMs: config.mirror.refreshSeconds * 1_000,
+    },
+  );
+
+  return { apply, budget, readBack };
+}

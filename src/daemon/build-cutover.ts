@@ -1,0 +1,184 @@
+import { statSync } from 'node:fs';
+import type { ApplyStage } from '../apply/apply-stage.ts';
+import type { FarshoreConfig } from '../config/config.ts';
+import type { Brake, GateMeasurements, Measurement } from '../cutover/contracts.ts';
+import { CutoverLoop } from '../cutover/cutover-loop.ts';
+import { runHooks } from '../cutover/hook-loop.ts';
+import type { Hook } from '../cutover/hooks.ts';
+import { HttpPoster } from '../http/http-post.ts';
+import type { Heartbeats } from '../lag/heartbeats.ts';
+import type { LagLoop } from '../lag/lag-loop.ts';
+import type { NeededAudit } from '../lag/lost-deletes-loop.ts';
+import type { MirrorStage } from '../mirror/mirror-stage.ts';
+import type { Clock } from '../model/clock.ts';
+import { findFarshoreError } from '../model/errors.ts';
+import type { SchemaView } from '../model/schema-view.ts';
+import { cutoverStore } from '../postgres/cutover-store.ts';
+import { hookStore } from '../postgres/hook-store.ts';
+import type { KeptCounts } from '../rejected/kept-counts.ts';
+import type { ActiveParts } from './active.ts';
+import { hookRunner } from './hook-runner.ts';
+
+const SCHEMA_LOOK_MS = 60_000;
+
+export interface CutoverSources {
+  readonly mirror: Pick<MirrorStage, 'status'>;
+  readonly apply: Pick<ApplyStage, 'statuses'>;
+  readonly lag: Pick<LagLoop, 'snapshot'>;
+  readonly heartbeats: Pick<Heartbeats, 'ageSeconds'> | undefined;
+  readonly keptCounts: Pick<KeptCounts, 'current' | 'atMs'>;
+  /** Undefined before the ledger was read. */
+  readonly neededAudits: () => { readonly atMs: number; readonly audits: readonly NeededAudit[] } | undefined;
+  readonly schema: (signal: AbortSignal) => Promise<SchemaView>;
+  /** Left out: nobody measures it, and its gate is shut. */
+  readonly divergence?: () => GateMeasurements['divergence'];
+  readonly shadow?: () => GateMeasurements['shadow'];
+  readonly reversePath?: () => GateMeasurements['reversePath'];
+}
+
+export interface BuiltCutover {
+  readonly loop: CutoverLoop;
+  /** Everything beside the loop: schemas that are looked at, and hooks. */
+  run(signal: AbortSignal): Promise<void>;
+}
+
+export function buildCutover({ current, database, lease, observer, clock }: ActiveParts, sources: CutoverSources): BuiltCutover {
+  const config = current();
+  const { gates, evaluateSeconds, windowSeconds } = config.cutover;
+  const { observe } = observer;
+  let schema: GateMeasurements['schema'] = missing('schemas and tables were not compared yet');
+  const loop = new CutoverLoop(
+    {
+      region: config.region,
+      primary: config.primary.name,
+      evaluateMs: evaluateSeconds * 1_000,
+      windowMs: windowSeconds * 1_000,
+      limits: gates,
+    },
+    {
+      store: cutoverStore(database, lease.epoch),
+      measure: () => ({ ...measure(sources, clock), schema }),
+      brake: () => brakeFile(config.cutover.holdFile),
+      observe,
+      clock,
+    },
+  );
+  return {
+    loop,
+    async run(signal) {
+      const poster = new HttpPoster();
+      try {
+        await Promise.all([
+          watchSchemas(sources.schema, clock, signal, (measured) => {
+            schema = measured;
+          }),
+          runHooks({ hooks: cutoverHooks(config), store: hookStore(database), runner: hookRunner(poster), observe, clock }, signal),
+        ]);
+      } finally {
+        poster.close();
+      }
+    },
+  };
+}
+
+export const cutoverHooks = ({ cutover }: FarshoreConfig): readonly Hook[] =>
+  cutover.hooks.flatMap(({ on, command, url, timeoutSeconds }): readonly Hook[] => {
+    const timeoutMs = timeoutSeconds * 1_000;
+    if (command !== undefined) return [{ on, timeoutMs, kind: 'command', command }];
+    return url === undefined ? [] : [{ on, timeoutMs, kind: 'http', url }];
+  });
+
+export function brakeFile(path: string | undefined): Brake {
+  if (path === undefined) return { kind: 'none' };
+  try {
+    statSync(path);
+    return { kind: 'on' };
+  } catch (error) {
+    const { code } = error as NodeJS.ErrnoException;
+    return code === 'ENOENT' ? { kind: 'none' } : { kind: 'unknown', reason: code ?? 'it failed' };
+  }
+}
+
+const missing = (reason: string) => ({ kind: 'missing', reason }) as const;
+
+export function measure(sources: CutoverSources, clock: Pick<Clock, 'monotonicMs'>): Omit<GateMeasurements, 'hold' | 'schema'> {
+  const nowMs = clock.monotonicMs();
+  const now = <T>(value: T): Measurement<T> => ({ kind: 'measured', atMs: nowMs, value });
+  const { mirror, apply, lag, heartbeats, keptCounts, neededAudits } = sources;
+  const statuses = [
+    ...[...mirror.status()].map((partition) => ({ stage: 'mirror', ...partition })),
+    ...[...apply.statuses()].map((partition) => ({ stage: 'apply', ...partition })),
+  ];
+  const notRunning = statuses.filter(({ status }) => status.state !== 'running');
+  const audits = neededAudits();
+  const counts = keptCounts.current;
+  const countedAtMs = keptCounts.atMs;
+  const kept = (of: 'records' | 'parked'): Measurement<{ readonly records: number }> =>
+    counts === undefined || countedAtMs === undefined
+      ? missing('kept records were not counted')
+      : { kind: 'measured', atMs: countedAtMs, value: { records: counts.reduce((sum, count) => sum + count[of], 0) } };
+  return {
+    partitions: now({
+      total: statuses.length,
+      notRunning: notRunning.map(({ stage, topic, partition, status }) => `${stage} of ${topic}:${partition} is ${status.state}`),
+    }),
+    lag: now(worstLag(lag.snapshot().partitions)),
+    heartbeat: heartbeat(heartbeats, now),
+    fullAudit:
+      audits === undefined
+        ? missing('whether deletes may have been missed was not looked at yet')
+        : { kind: 'measured', atMs: audits.atMs, value: { tables: audits.audits.map(({ table, topic }) => table ?? topic) } },
+    rejected: kept('records'),
+    parked: kept('parked'),
+    divergence: sources.divergence?.() ?? missing('nothing audits the tables'),
+    shadow: sources.shadow?.() ?? missing('no answers are compared'),
+    reversePath: sources.reversePath?.() ?? missing('nothing proves the path back to the primary'),
+  };
+}
+
+function heartbeat(heartbeats: CutoverSources['heartbeats'], now: <T>(value: T) => Measurement<T>): GateMeasurements['heartbeat'] {
+  if (heartbeats === undefined) return missing('heartbeats are turned off: primary.heartbeat.enabled');
+  const { ageSeconds } = heartbeats;
+  return ageSeconds === null || ageSeconds === undefined ? missing('no heartbeat has come back yet') : now({ ageSeconds });
+}
+
+/** Through to the database where it is applied, to the regional log where it is only mirrored. It ages by itself, also when nothing is read (C21). */
+function worstLag(partitions: ReturnType<LagLoop['snapshot']>['partitions']) {
+  const lags = partitions.map(({ topic, partition, lag }) => ({ place: `${topic}:${partition}`, value: lag.total ?? lag.mirror }));
+  const unknown = lags.filter(({ value }) => !value.known || value.seconds === null).map(({ place }) => place);
+  const worst = lags.reduce<{ place: string; seconds: number } | undefined>((most, { place, value }) => {
+    const { seconds } = value;
+    return seconds !== null && (most === undefined || seconds > most.seconds) ? { place, seconds } : most;
+  }, undefined);
+  return { partitions: lags.length, unknown, worstSeconds: worst?.seconds ?? null, worstPlace: worst?.place ?? null };
+}
+
+/** A registry that does not answer is a schema that is not known: the gate is shut, and the daemon goes on. */
+async function watchSchemas(
+  look: (signal: AbortSignal) => Promise<SchemaView>,
+  clock: Clock,
+  signal: AbortSignal,
+  onMeasured: (measured: GateMeasurements['schema']) => void,
+): Promise<void> {
+  for (;;) {
+    const atMs = clock.monotonicMs();
+    try {
+      const { tables } = await look(signal);
+      onMeasured({ kind: 'measured', atMs, value: { tables: tables.length, problems: tables.flatMap(schemaProblems) } });
+    } catch (error) {
+      const known = findFarshoreError(error);
+      if (signal.aborted || known === undefined || known.action === 'halt') throw error;
+      onMeasured(missing(`schemas and tables could not be compared: ${known.message}`));
+    }
+    await clock.sleep(SCHEMA_LOOK_MS, signal);
+  }
+}
+
+export function schemaProblems({ topic, table, stops, unknown, schemas, problems }: SchemaView['tables'][number]): readonly string[] {
+  if (stops === true) {
+    const found = [...schemas.flatMap((schema) => schema.problems), ...problems][0];
+    return [`${topic} into ${table}: ${found?.message ?? 'it would stop'}`];
+  }
+  if (unknown !== null) return [`${topic} into ${table}: newest schema not known: ${unknown}`];
+  return stops === null ? [`${topic} into ${table}: no schema is known`] : [];
+}

@@ -1,0 +1,53 @@
+import type { FarshoreConfig, KafkaConfig } from '../config/config.ts';
+import type { KafkaCluster } from '../kafka/cluster.ts';
+import { HOMES_TOPIC } from '../kafka/published-homes.ts';
+import { positionGroup } from '../kafka/regional-log.ts';
+import { rejectedTopic } from '../kafka/rejected-writer.ts';
+import { type MissingRight, missingTopicRights, missingWriterRights, type Operation } from '../kafka/rights.ts';
+import { heartbeatRoute } from '../mirror/routes.ts';
+import type { Finding } from '../model/finding.ts';
+
+const homeRights: readonly Operation[] = ['Read', 'Describe', 'DescribeConfigs'];
+const mirrorRights: readonly Operation[] = ['Read', 'Write', 'Create', 'Alter', 'Describe', 'DescribeConfigs', 'AlterConfigs'];
+
+/** Kafka rights the daemon's logins lack, each with the command that gives it. `routes` are the topics that would be mirrored. */
+export async function checkRights(
+  config: FarshoreConfig,
+  primary: KafkaCluster,
+  regional: KafkaCluster,
+  routes: readonly { readonly home: string; readonly regional: string }[],
+  signal: AbortSignal,
+): Promise<readonly Finding[]> {
+  const { heartbeat } = config.primary;
+  const literal = config.mirror.topics.filter((pattern) => !pattern.endsWith('*'));
+  const atHome = new Map<string, readonly Operation[]>([...literal, ...routes.map(({ home }) => home)].map((home) => [home, homeRights]));
+  if (heartbeat.enabled) atHome.set(heartbeat.topic, ['Read', 'Write', 'Create', 'Describe']);
+  const inRegion = new Map<string, readonly Operation[]>(routes.map((route) => [route.regional, mirrorRights]));
+  inRegion.set(HOMES_TOPIC, ['Read', 'Write', 'Create', 'Describe', 'DescribeConfigs']);
+  if (config.rejected.publish) {
+    for (const { topic } of config.apply.tables) inRegion.set(rejectedTopic(topic), ['Write', 'Create', 'Describe']);
+  }
+  if (heartbeat.enabled) inRegion.set(heartbeatRoute(heartbeat.topic, config.primary.name).regional, mirrorRights);
+  const group = positionGroup(config.region, config.primary.name);
+  const [home, region, writer] = await Promise.all([
+    missingTopicRights(primary, atHome, signal),
+    missingTopicRights(regional, inRegion, signal),
+    missingWriterRights(regional, `${group}.0`, group, signal),
+  ]);
+  return [
+    ...home.map((right) => finding('primary kafka', config.primary.kafka, right)),
+    ...[...region, ...writer].map((right) => finding('regional kafka', config.regional.kafka, right)),
+  ];
+}
+
+function finding(area: Finding['area'], kafka: KafkaConfig, { resource, name, operation }: MissingRight): Finding {
+  const principal = kafka.sasl?.username === undefined ? 'User:NAME' : `User:${kafka.sasl.username}`;
+  const who = kafka.sasl?.username === undefined ? 'the daemon’s principal (NAME as the brokers see it)' : principal;
+  return {
+    area,
+    level: 'problem',
+    what: `${who} lacks ${operation} on ${resource} ${name}`,
+    place: `${resource} ${name}`,
+    hint: `kafka-acls.sh --bootstrap-server ${kafka.brokers[0]} --command-config ADMIN.properties --add --allow-principal '${principal}' --${resource} '${name}' --operation ${operation}`,
+  };
+}

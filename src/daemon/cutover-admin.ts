@@ -1,0 +1,69 @@
+import type { CutoverChange, CutoverSource } from '../admin/cutover-contracts.ts';
+import type { FarshoreConfig } from '../config/config.ts';
+import { ActiveReader } from '../cutover/active-reader.ts';
+import type { CutoverStore } from '../cutover/contracts.ts';
+import type { CutoverLoop } from '../cutover/cutover-loop.ts';
+import { hookText } from '../cutover/hooks.ts';
+import { builtVerbs, cutoverPlan, notBuilt, verbsNow } from '../cutover/plan.ts';
+import type { Cutover } from '../cutover/state.ts';
+import type { Clock } from '../model/clock.ts';
+import type { ActiveView, CutoverLogEntry, CutoverPlan } from '../model/cutover.ts';
+import { FarshoreError } from '../model/errors.ts';
+import { cutoverReader } from '../postgres/cutover-store.ts';
+import type { Database } from '../postgres/database.ts';
+import { cutoverHooks } from './build-cutover.ts';
+
+/** The cutover as the API sees it, on the active daemon and on those that stand by. */
+export class CutoverAdmin implements CutoverSource {
+  readonly #config: FarshoreConfig;
+  readonly #store: Pick<CutoverStore, 'load' | 'log'>;
+  readonly #reader: ActiveReader;
+  readonly #loop: () => CutoverLoop | undefined;
+
+  constructor(config: FarshoreConfig, database: Database, clock: Clock, loop: () => CutoverLoop | undefined) {
+    this.#config = config;
+    this.#store = cutoverReader(database);
+    this.#reader = new ActiveReader(config.region, config.cutover.activeGraceSeconds * 1_000, this.#store, clock);
+    this.#loop = loop;
+  }
+
+  async active(): Promise<ActiveView> {
+    return await this.#reader.ask();
+  }
+
+  async plan(signal: AbortSignal): Promise<CutoverPlan> {
+    const stored = await this.#store.load(signal);
+    if (stored === undefined) {
+      throw new FarshoreError('request_invalid', 'No cutover is stored yet: the first active daemon stores one within seconds', {
+        hint: 'farshore status shows whether one is active.',
+      });
+    }
+    return this.#planOf(stored);
+  }
+
+  async log(limit: number, signal: AbortSignal): Promise<readonly CutoverLogEntry[]> {
+    return await this.#store.log(limit, signal);
+  }
+
+  async change({ verb, region, by, reason }: CutoverChange, signal: AbortSignal): Promise<CutoverPlan> {
+    const loop = this.#loop();
+    if (loop === undefined) {
+      throw new FarshoreError('request_invalid', 'This daemon stands by; only the active one changes the cutover', {
+        hint: 'Ask the active daemon.',
+      });
+    }
+    if (verb === 'hold') return this.#planOf(await loop.command({ type: verb, by, region, reason: reason ?? '' }, signal));
+    if (verb === 'release') return this.#planOf(await loop.command({ type: verb, by, region }, signal));
+    const stored = await this.#store.load(signal);
+    const why = stored && verbsNow(stored, loop.measured()?.readiness).find((one) => one.verb === verb)?.refused;
+    throw new FarshoreError('request_invalid', `${verb} is refused: ${why ?? notBuilt(verb)}`, {
+      place: `cutover of ${this.#config.region}`,
+      hint: `Nothing was changed. This version takes ${[...builtVerbs].join(' and ')}; farshore cutover plan shows what stands in the way.`,
+    });
+  }
+
+  #planOf(stored: Cutover): CutoverPlan {
+    const hooks = cutoverHooks(this.#config).map((hook) => ({ on: hook.on, what: hookText(hook) }));
+    return cutoverPlan(stored, this.#loop()?.measured(), hooks);
+  }
+}

@@ -1,0 +1,41 @@
+import type { AuditStage } from '../audit/audit-stage.ts';
+import type { GateMeasurements } from '../cutover/contracts.ts';
+import type { Clock } from '../model/clock.ts';
+import type { ShadowStage } from '../shadow/shadow-stage.ts';
+
+const missing = (reason: string) => ({ kind: 'missing', reason }) as const;
+
+/** What the audit found, table by table. Rows that it could not settle, or did not list, were not compared: they take from the coverage. */
+export function divergenceMeasured(audit: Pick<AuditStage, 'status' | 'measuredAtMs'> | undefined): GateMeasurements['divergence'] {
+  if (audit === undefined) return missing('no table is audited: primary.database is not set, or audit.enabled is off');
+  const atMs = audit.measuredAtMs;
+  if (atMs === undefined) return missing('the audit’s figures could not be read');
+  const tables = audit.status().tables.map(({ table, refused, lastPass, passAgeSeconds, divergent, suspects, unsettled }) => {
+    const rows = Math.max(1, lastPass?.rowsCompared ?? 0);
+    const open = Math.min(rows, suspects + unsettled + (lastPass?.rowsUnlisted ?? 0));
+    return {
+      table,
+      divergentRows: divergent.missing + divergent.extra + divergent.changed,
+      coverage: lastPass === null || refused.length > 0 ? 0 : (rows - open) / rows,
+      ageSeconds: passAgeSeconds,
+    };
+  });
+  return { kind: 'measured', atMs, value: { tables } };
+}
+
+/** How the region’s answers matched. A shadow that compares nothing has nothing to say, whatever it said before. */
+export function shadowMeasured(
+  shadow: Pick<ShadowStage, 'view'> | undefined,
+  clock: Pick<Clock, 'monotonicMs'>,
+): GateMeasurements['shadow'] {
+  if (shadow === undefined) return missing('no shadow is configured');
+  const atMs = clock.monotonicMs();
+  const { comparing, secondsSinceComparison, total } = shadow.view();
+  if (!comparing || secondsSinceComparison === null || total.lowerBound === null) return missing('no answer was compared yet');
+  const { unsettled } = total.counts;
+  return {
+    kind: 'measured',
+    atMs: atMs - secondsSinceComparison * 1_000,
+    value: { score: total.lowerBound, samples: total.samples + unsettled, unsettled },
+  };
+}

@@ -1,0 +1,135 @@
+import type { Clock } from '../model/clock.ts';
+import { findFarshoreError } from '../model/errors.ts';
+import type { Observe, Stage } from '../model/events.ts';
+import { type TopicPartition, topicPartitionKey } from '../model/partition.ts';
+import type { LagValue } from '../model/status.ts';
+import { mayHaveLostDeletes, readState } from './lost-deletes.ts';
+
+export interface ReadMark extends TopicPartition {
+  readonly stage: Stage;
+  readonly readUntilMs: number;
+}
+
+/** A table, or a topic that is mirrored only, whose deletes may have been missed. */
+export interface NeededAudit extends TopicPartition {
+  readonly stage: Stage;
+  readonly table: string | undefined;
+  readonly unreadMs: number;
+  readonly retentionMs: number;
+}
+
+export interface ReadLedger {
+  marks(signal: AbortSignal): Promise<readonly ReadMark[]>;
+  saveMarks(marks: readonly ReadMark[], signal: AbortSignal): Promise<void>;
+  /** True when it was not known to be needed yet. */
+  need(audit: NeededAudit, signal: AbortSignal): Promise<boolean>;
+  needed(signal: AbortSignal): Promise<readonly NeededAudit[]>;
+}
+
+/** `delete.retention.ms` of a topic on both sides, undefined where it is not compacted. By the topic's name in the region, with every mirrored topic. */
+export interface DeleteRetention {
+  readonly homeMs: number | undefined;
+  readonly regionalMs: number | undefined;
+}
+
+export interface LostDeletesSources {
+  readonly ledger: ReadLedger;
+  retention(signal: AbortSignal): Promise<ReadonlyMap<string, DeleteRetention>>;
+  lag(): Iterable<TopicPartition & { readonly lag: { readonly mirror: LagValue; readonly apply: LagValue | null } }>;
+  table(topic: string): string | undefined;
+  observe: Observe;
+  /** After each look at the ledger: all that is needed now. */
+  onNeeded(audits: readonly NeededAudit[]): void;
+}
+
+const LOOK_MS = 5_000;
+/** Looks between two readings of configs and savings of marks. */
+const LOOKS_A_MINUTE = 12;
+
+/** Watches how long compacted topics stand unread (C7), also across restarts, by marks in the regional database. */
+export class LostDeletesLoop {
+  readonly #sources: LostDeletesSources;
+  readonly #clock: Clock;
+  #marks: Map<string, ReadMark> | undefined;
+  #retention: ReadonlyMap<string, DeleteRetention> = new Map();
+  readonly #needed = new Set<string>();
+  #looks = 0;
+
+  constructor(sources: LostDeletesSources, clock: Clock) {
+    this.#sources = sources;
+    this.#clock = clock;
+  }
+
+  async run(signal: AbortSignal): Promise<void> {
+    for (;;) {
+      try {
+        await this.look(signal);
+      } catch (error) {
+        // A cluster or the database is away, which others tell. What stands unread meanwhile is counted from the marks.
+        if (signal.aborted || findFarshoreError(error)?.action !== 'retry') throw error;
+      }
+      await this.#clock.sleep(LOOK_MS, signal);
+    }
+  }
+
+  async look(signal: AbortSignal): Promise<void> {
+    const { ledger } = this.#sources;
+    this.#marks ??= new Map((await ledger.marks(signal)).map((mark) => [markKey(mark), mark]));
+    const isMinute = this.#looks % LOOKS_A_MINUTE === 0;
+    const lags = [...this.#sources.lag()];
+    if (isMinute || lags.some(({ topic }) => !this.#retention.has(topic))) {
+      this.#retention = await this.#readRetention(signal);
+      await this.#tell(signal);
+    }
+    const marked = this.#marks.size;
+    for (const { topic, partition, lag } of lags) {
+      const retention = this.#retention.get(topic);
+      await this.#judge({ stage: 'mirror', topic, partition }, lag.mirror, retention?.homeMs, signal);
+      if (lag.apply !== null) await this.#judge({ stage: 'apply', topic, partition }, lag.apply, retention?.regionalMs, signal);
+    }
+    if (isMinute || this.#marks.size > marked) await ledger.saveMarks([...this.#marks.values()], signal);
+    this.#looks++;
+  }
+
+  /** A cluster that is away keeps the retention it had: what stands unread meanwhile is what this is about. */
+  async #readRetention(signal: AbortSignal): Promise<ReadonlyMap<string, DeleteRetention>> {
+    try {
+      return await this.#sources.retention(signal);
+    } catch (error) {
+      if (signal.aborted || findFarshoreError(error)?.action !== 'retry') throw error;
+      return this.#retention;
+    }
+  }
+
+  async #judge(
+    at: TopicPartition & { readonly stage: Stage },
+    lag: LagValue,
+    retentionMs: number | undefined,
+    signal: AbortSignal,
+  ): Promise<void> {
+    const key = markKey(at);
+    if (retentionMs === undefined || this.#marks === undefined) return;
+    const before = this.#marks.get(key)?.readUntilMs;
+    const { readUntilMs, unreadMs } = readState(before, lag.seconds, this.#clock.wallMs());
+    if (mayHaveLostDeletes(unreadMs, retentionMs) && !this.#needed.has(auditKey(at))) {
+      const audit = { ...at, table: this.#sources.table(at.topic), unreadMs, retentionMs };
+      // Recorded before the mark moves on: after a crash in between it is found again.
+      const isNew = await this.#sources.ledger.need(audit, signal);
+      this.#needed.add(auditKey(at));
+      if (isNew) this.#sources.observe({ type: 'full_audit_needed', ...audit });
+      await this.#tell(signal);
+    }
+    this.#marks.set(key, { ...at, readUntilMs });
+  }
+
+  async #tell(signal: AbortSignal): Promise<void> {
+    const audits = await this.#sources.ledger.needed(signal);
+    this.#needed.clear();
+    for (const audit of audits) this.#needed.add(auditKey(audit));
+    this.#sources.onNeeded(audits);
+  }
+}
+
+const markKey = ({ stage, topic, partition }: TopicPartition & { readonly stage: Stage }): string =>
+  `${stage} ${topicPartitionKey(topic, partition)}`;
+const auditKey = ({ stage, topic }: { readonly stage: Stage; readonly topic: string }): string => `${stage} ${topic}`;

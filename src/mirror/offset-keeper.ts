@@ -1,0 +1,180 @@
+import type { Clock } from '../model/clock.ts';
+import { FarshoreError, findFarshoreError } from '../model/errors.ts';
+import { type TopicPartition, type TopicPartitionKey, topicPartitionKey } from '../model/partition.ts';
+import type { MirrorPosition } from '../model/position.ts';
+import type { CommittedCycle, MirrorTransaction, RegionalLog } from './contracts.ts';
+import { OffsetList } from './offset-list.ts';
+import type { OffsetPoint } from './offset-points.ts';
+
+/** The points of one partition as they are kept in the regional database. */
+export interface KeptOffsets extends TopicPartition {
+  readonly homeTopicId: string;
+  readonly regionalTopicId: string;
+  readonly points: readonly OffsetPoint[];
+}
+
+export interface OffsetStore {
+  load(topics: readonly string[], signal: AbortSignal): Promise<readonly KeptOffsets[]>;
+  /** Replaces what is kept of these partitions, unless a later lease wrote it. */
+  save(offsets: readonly KeptOffsets[], signal: AbortSignal): Promise<void>;
+}
+
+const PUBLISH_MS = 5_000;
+
+/**
+ * Keeps the mapping of source positions and regional offsets beside the mirror: it sees what the regional
+ * log commits and nothing earlier, and writes it to the database on a timer of its own. A crash loses the
+ * newest points, which makes answers less sharp and never wrong.
+ */
+export class OffsetKeeper {
+  readonly #store: OffsetStore;
+  readonly #clock: Clock;
+  readonly #lists = new Map<TopicPartitionKey, OffsetList>();
+  #regionalTopicIds: ReadonlyMap<string, string> = new Map();
+  readonly #loaded = new Map<string, string>();
+  #saving: Promise<void> = Promise.resolve();
+
+  constructor(store: OffsetStore, clock: Clock) {
+    this.#store = store;
+    this.#clock = clock;
+  }
+
+  /** Every partition with points, in order of topic and partition. */
+  *all(): Iterable<KeptOffsets> {
+    for (const list of this.#lists.values()) yield this.#kept(list);
+  }
+
+  of(topic: string, partition: number): KeptOffsets | undefined {
+    const list = this.#lists.get(topicPartitionKey(topic, partition));
+    return list === undefined ? undefined : this.#kept(list);
+  }
+
+  /** The same log, watched. */
+  watch(regional: RegionalLog): RegionalLog {
+    return {
+      ...regional,
+      listTopics: async (signal) => {
+        const topics = await regional.listTopics(signal);
+        this.#regionalTopicIds = new Map(topics.map(({ topic, topicId }) => [topic, topicId]));
+        this.#dropReplaced();
+        return topics;
+      },
+      positions: async (topics, signal) => {
+        const positions = await regional.positions(topics, signal);
+        await this.#found(positions, signal);
+        return positions;
+      },
+      commit: async (transaction, signal) => {
+        await this.#beforeCommit(transaction, signal);
+        const committed = await regional.commit(transaction, signal);
+        this.#committed(transaction, committed);
+        return committed;
+      },
+    };
+  }
+
+  /** Publishes what changed, every few seconds, until `signal`. */
+  async run(signal: AbortSignal): Promise<void> {
+    for (;;) {
+      await this.#clock.sleep(PUBLISH_MS, signal);
+      try {
+        await this.publish(signal);
+      } catch (error) {
+        // The database is away, which others tell; the points stay marked and are tried again.
+        if (signal.aborted || findFarshoreError(error)?.action !== 'retry') throw error;
+      }
+    }
+  }
+
+  async publish(signal: AbortSignal): Promise<void> {
+    await this.#saving.catch(() => undefined);
+    const due = [...this.#lists.values()].filter((list) => list.changed && this.#regionalTopicIds.has(list.topic));
+    if (due.length === 0) return;
+    for (const list of due) list.changed = false;
+    this.#saving = this.#store.save(
+      due.map((list) => this.#kept(list)),
+      signal,
+    );
+    try {
+      await this.#saving;
+    } catch (error) {
+      for (const list of due) list.changed = true;
+      throw error;
+    }
+  }
+
+  #kept(list: OffsetList): KeptOffsets {
+    const { topic, partition, homeTopicId } = list;
+    return { topic, partition, homeTopicId, regionalTopicId: this.#regionalTopicIds.get(topic) ?? '', points: list.points() };
+  }
+
+  /** Points count the offsets of one regional log: with another topic id they say nothing. */
+  #dropReplaced(): void {
+    for (const [topic, id] of this.#loaded) {
+      if (this.#regionalTopicIds.get(topic) === id) continue;
+      this.#loaded.delete(topic);
+      for (const [key, list] of this.#lists) if (list.topic === topic) this.#lists.delete(key);
+    }
+  }
+
+  async #found(positions: ReadonlyMap<string, readonly MirrorPosition[]>, signal: AbortSignal): Promise<void> {
+    const fresh = [...positions.keys()].filter((topic) => !this.#loaded.has(topic) && this.#regionalTopicIds.has(topic));
+    if (fresh.length > 0) {
+      for (const kept of await this.#store.load(fresh, signal)) {
+        if (kept.regionalTopicId !== this.#regionalTopicIds.get(kept.topic)) continue;
+        const { topic, partition, homeTopicId, points } = kept;
+        this.#lists.set(topicPartitionKey(topic, partition), new OffsetList(topic, partition, homeTopicId, points));
+      }
+      for (const topic of fresh) this.#loaded.set(topic, this.#regionalTopicIds.get(topic) ?? '');
+    }
+    for (const ofTopic of positions.values()) for (const position of ofTopic) this.#list(position).found(position);
+  }
+
+  #list({ topic, partition, topicId }: MirrorPosition): OffsetList {
+    const key = topicPartitionKey(topic, partition);
+    const known = this.#lists.get(key);
+    if (known !== undefined) return known;
+    const list = new OffsetList(topic, partition, topicId);
+    this.#lists.set(key, list);
+    return list;
+  }
+
+  /**
+   * A rewind, or another home topic, makes the points of the pass before untrue. They are taken back in the
+   * database first: were they taken back after, a crash in between would leave them there to be believed.
+   */
+  async #beforeCommit({ writes, positions }: MirrorTransaction, signal: AbortSignal): Promise<void> {
+    if (writes.length > 0) return;
+    const untrue = positions.flatMap((position) => {
+      const list = this.#lists.get(topicPartitionKey(position.topic, position.partition));
+      if (list?.contradicts(position) !== true) return [];
+      list.forget(position.topicId);
+      return [list];
+    });
+    if (untrue.length === 0) return;
+    await this.#saving.catch(() => undefined);
+    if (untrue.some((list) => !this.#regionalTopicIds.has(list.topic)))
+      throw new FarshoreError('internal', 'A position moved back in a topic the region does not list');
+    await this.#store.save(
+      untrue.map((list) => this.#kept(list)),
+      signal,
+    );
+  }
+
+  #committed({ writes, positions }: MirrorTransaction, { ends }: CommittedCycle): void {
+    if (writes.length === 0) {
+      for (const position of positions) this.#list(position).moved(position);
+      return;
+    }
+    const written = new Map(writes.map(({ topic, partition, batches }) => [topicPartitionKey(topic, partition), batches]));
+    const ranges = new Map(ends.map((range) => [topicPartitionKey(range.topic, range.partition), range]));
+    for (const position of positions) {
+      const key = topicPartitionKey(position.topic, position.partition);
+      const list = this.#list(position);
+      const batches = written.get(key);
+      const range = ranges.get(key);
+      if (batches === undefined || range === undefined) list.moved(position);
+      else list.wrote(batches, position.next, range.firstOffset, range.end);
+    }
+  }
+}

@@ -1,0 +1,185 @@
+import { FarshoreError } from '../model/errors.ts';
+import { offsetValue, regionalOffset } from '../model/offsets.ts';
+import { topicPartitionKey } from '../model/partition.ts';
+import type { TopicDescription, TopicRecord } from './contracts.ts';
+import type { MirrorDependencies, MirrorSettings } from './dependencies.ts';
+import type { Look } from './look.ts';
+import { MirrorPartition } from './partition.ts';
+import { readEnds } from './partition-start.ts';
+import { holdPartitions, recordRestart } from './recreated.ts';
+import type { Route } from './routes.ts';
+import type { PartitionTable } from './table.ts';
+import { growthMayBeRecorded, homeUnknown } from './topic-plan.ts';
+
+const LEADER_LOOKS = 50;
+const LEADER_LOOK_MS = 100;
+
+/** Claims the home of topics and raises their generations, each with where it starts in the region (C1, C24). */
+export class TopicGenerations {
+  readonly #deps: MirrorDependencies;
+  readonly #settings: MirrorSettings;
+  readonly #table: PartitionTable;
+  /** Ends of the partitions that were there when growth was seen, by regional topic (C1). */
+  readonly #growing = new Map<string, ReadonlyMap<number, bigint>>();
+
+  constructor(deps: MirrorDependencies, settings: MirrorSettings, table: PartitionTable) {
+    this.#deps = deps;
+    this.#settings = settings;
+    this.#table = table;
+  }
+
+  /** Whether a topic that grows may have become ready since: asked after each transaction, so it must be cheap. */
+  growthReady(): boolean {
+    for (const [topic, ends] of this.#growing) if (growthMayBeRecorded(ends, this.#committed(topic)).ready) return true;
+    return false;
+  }
+
+  grown(topic: string): void {
+    this.#growing.delete(topic);
+  }
+
+  isHeldByGrowth(partition: MirrorPartition): boolean {
+    const ends = this.#growing.get(partition.route.regional);
+    return ends !== undefined && !ends.has(partition.partition);
+  }
+
+  async claim(route: Route, home: TopicDescription, look: Look, isAccepted: boolean, signal: AbortSignal): Promise<void> {
+    const regional = look.regional.get(route.regional);
+    if (regional === undefined) return;
+    const ends = await this.#regionalEnds(route.regional, regional.partitions.length, signal);
+    const holdsRecords = [...ends.values()].some((e) => e.start !== e.end);
+    if (holdsRecords && !isAccepted) throw homeUnknown(route, this.#settings.primary);
+    const zero = regionalOffset(0n);
+    let record = await this.#deps.ledger.claim(
+      {
+        topic: route.regional,
+        home: this.#settings.primary,
+        homeTopicId: home.topicId,
+        regionalTopicId: regional.topicId,
+        starts: new Map([...ends.keys()].map((partition) => [partition, zero])),
+      },
+      signal,
+    );
+    this.#deps.observe({ type: 'home_claimed', topic: route.regional, home: record.home, epoch: record.homeEpoch });
+    if (record.generations.length === 1 && [...ends.values()].some((e) => e.end > 0n)) {
+      // What was there before stays below what is mirrored now, and a missing position is not mistaken for a lost one.
+      record = await this.#raiseTo(route, home, regional, record, 'claimed_with_records', ends, signal);
+    }
+    look.records.set(route.regional, record);
+  }
+
+  /** False while a growing topic waits for its old partitions. */
+  async raise(
+    route: Route,
+    home: TopicDescription,
+    reason: 'home_recreated' | 'region_recreated' | 'partitions_grown',
+    look: Look,
+    isAccepted: boolean,
+    signal: AbortSignal,
+  ): Promise<boolean> {
+    const record = look.records.get(route.regional);
+    const regional = look.regional.get(route.regional);
+    if (record === undefined || regional === undefined)
+      throw new FarshoreError('internal', `A generation of ${route.regional} cannot rise before its home is claimed`);
+    if (reason === 'partitions_grown' && !(await this.#growthSettled(route, record, signal))) return false;
+    const known = this.#table.ofTopic(route.regional);
+    // Created again while no daemon ran: what was lost is not known, who decided is recorded all the same.
+    const partitions =
+      known.length > 0
+        ? known
+        : home.partitions.map(
+            ({ partition }) =>
+              new MirrorPartition(route, partition, { homeTopicId: record.homeTopicId, maxBatchBytes: 0, compacted: false }),
+          );
+    if (reason !== 'partitions_grown') holdPartitions(partitions);
+    if (reason === 'home_recreated' && !isAccepted) await recordRestart(partitions, this.#deps, signal);
+    const ends = await this.#regionalEnds(route.regional, home.partitions.length, signal);
+    look.records.set(route.regional, await this.#raiseTo(route, home, regional, record, reason, ends, signal));
+    return true;
+  }
+
+  /** A new generation for a rewind of one partition, recorded before the position goes back. */
+  async raiseForRewind(route: Route, look: Look, signal: AbortSignal): Promise<void> {
+    const [home, regional, record] = [look.home.get(route.home), look.regional.get(route.regional), look.records.get(route.regional)];
+    if (home === undefined || regional === undefined || record === undefined) {
+      throw new FarshoreError('request_invalid', `${route.regional} is not mirrored now, so it cannot be rewound`, {
+        place: route.regional,
+      });
+    }
+    const ends = await this.#regionalEnds(route.regional, record.partitions, signal);
+    look.records.set(route.regional, await this.#raiseTo(route, home, regional, record, 'rewind_accepted', ends, signal));
+  }
+
+  async #raiseTo(
+    route: Route,
+    home: TopicDescription,
+    regional: TopicDescription,
+    record: TopicRecord,
+    reason: string,
+    ends: ReadonlyMap<number, { readonly end: bigint }>,
+    signal: AbortSignal,
+  ): Promise<TopicRecord> {
+    const raised = await this.#deps.ledger.raiseGeneration(
+      {
+        topic: route.regional,
+        expected: record.generations.at(-1)?.generation ?? 0,
+        reason,
+        homeTopicId: home.topicId,
+        regionalTopicId: regional.topicId,
+        starts: new Map([...ends].map(([partition, e]) => [partition, regionalOffset(e.end)])),
+      },
+      signal,
+    );
+    this.#deps.observe({
+      type: 'generation_raised',
+      topic: route.regional,
+      generation: raised.generations.at(-1)?.generation ?? 0,
+      reason,
+    });
+    return raised;
+  }
+
+  /** Ends are read once, after the growth was seen; then the old partitions must pass them. */
+  async #growthSettled(route: Route, record: TopicRecord, signal: AbortSignal): Promise<boolean> {
+    let ends = this.#growing.get(route.regional);
+    if (ends === undefined) {
+      const old = Array.from({ length: record.partitions }, (_, partition) => ({ topic: route.home, partition }));
+      const answers = await readEnds(this.#deps.home, old, signal);
+      if (answers.size < old.length) {
+        throw new FarshoreError('broker_request_failed', `Home did not tell the ends of ${route.home} while it grows`, {
+          place: route.home,
+        });
+      }
+      ends = new Map(old.map(({ partition }) => [partition, answers.get(topicPartitionKey(route.home, partition))?.end ?? 0n]));
+      this.#growing.set(route.regional, ends);
+    }
+    return growthMayBeRecorded(ends, this.#committed(route.regional)).ready;
+  }
+
+  #committed(topic: string): ReadonlyMap<number, bigint> {
+    const committed = new Map<number, bigint>();
+    for (const p of this.#table.ofTopic(topic)) if (p.committed !== undefined) committed.set(p.partition, offsetValue(p.committed.next));
+    return committed;
+  }
+
+  async #regionalEnds(
+    topic: string,
+    partitions: number,
+    signal: AbortSignal,
+  ): Promise<ReadonlyMap<number, { start: bigint; end: bigint }>> {
+    const wanted = Array.from({ length: partitions }, (_, partition) => ({ topic, partition }));
+    for (let looks = 0; ; looks++) {
+      const ends = await readEnds(this.#deps.regional, wanted, signal);
+      const silent = wanted.find(({ partition }) => !ends.has(topicPartitionKey(topic, partition)));
+      if (silent === undefined) {
+        return new Map(wanted.map(({ partition }) => [partition, ends.get(topicPartitionKey(topic, partition)) ?? { start: 0n, end: 0n }]));
+      }
+      if (looks >= LEADER_LOOKS) {
+        const place = `${topic}:${silent.partition}`;
+        throw new FarshoreError('broker_request_failed', `The region did not tell the end of ${place}`, { place });
+      }
+      // A topic that was just created has no leaders for a moment.
+      await this.#deps.clock.sleep(LEADER_LOOK_MS, signal);
+    }
+  }
+}

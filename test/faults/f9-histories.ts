@@ -1,0 +1,83 @@
+import { connected } from '../integration/kafka-reading-fixtures.ts';
+import { compareWithJava, type Histories, writeHistories } from '../integration/transaction-histories.ts';
+import { eventually } from '../rig/context.ts';
+import { startKafka } from '../rig/kafka.ts';
+import { Oracle } from '../rig/oracle.ts';
+import type { Trial } from './trial.ts';
+
+const PARTITIONS = 200;
+const STEPS = 500;
+const DEADLINE_MS = 120_000;
+/** Of the fetches: whole logs at once, and every batch in a fetch of its own, which begins inside transactions. */
+const fetchSizes = [8 << 20, 1] as const;
+
+/** Segments that are closed after a moment, and everything that may be compacted is compacted at once. */
+const compacted = {
+  'cleanup.policy': 'compact',
+  'segment.ms': '50',
+  'min.cleanable.dirty.ratio': '0.0',
+  'delete.retention.ms': '0',
+};
+
+/**
+ * F9: seeded histories of transactions, one a partition, read by us and by the Java consumer in read_committed. Every second round's
+ * topic is compacted in between: aborted and overwritten records leave gaps, and batches that hold nothing but a marker.
+ */
+export const f9: Trial = async ({ seed, full, say }) => {
+  const rounds = full ? 50 : 2;
+  await using server = await startKafka({ name: 'histories', properties: { 'log.cleaner.backoff.ms': '100' } });
+  await using oracle = await Oracle.start();
+  await using cluster = await connected(server.bootstrap);
+  let [different, aborted, compactedAway] = [0, 0, 0];
+  for (let round = 0; round < rounds; round++) {
+    const isCompacted = round % 2 === 1;
+    const histories: Histories = {
+      bootstrap: server.bootstrap,
+      topic: `histories.${round}`,
+      partitions: PARTITIONS,
+      steps: STEPS,
+      seed: seed * 1_000 + round + 1,
+      repeatKeys: isCompacted,
+    };
+    await oracle.createTopic({ ...histories, configs: isCompacted ? compacted : {} });
+    await writeHistories(oracle, histories);
+    if (isCompacted) compactedAway += await settleCompaction(oracle, histories);
+    for (const bytesAtOnce of fetchSizes) {
+      const { differences, droppedAborted } = await compareWithJava(oracle, cluster, histories, bytesAtOnce);
+      for (const { partition, what } of differences.slice(0, 3)) say(`seed ${histories.seed}, partition ${partition}: ${what}`);
+      different += differences.length;
+      aborted += droppedAborted;
+    }
+    await oracle.deleteTopic(histories);
+    say(`round ${round + 1}/${rounds}: ${PARTITIONS} histories${isCompacted ? ', compacted' : ''}, ${different} differences so far`);
+  }
+  return {
+    lost: different,
+    duplicated: 0,
+    stale: 0,
+    cases: rounds * PARTITIONS,
+    holds: { abortedMet: aborted > 0, compactionMet: compactedAway > 0 },
+  };
+};
+
+/** Waits until the cleaner has taken records away, then ends its work, so that both readers see one log. Answers how many it took. */
+async function settleCompaction(oracle: Oracle, histories: Histories): Promise<number> {
+  const { bootstrap, topic, partitions } = histories;
+  const count = async (): Promise<number> => {
+    const digests = await oracle.digest({ bootstrap, topic, isolation: 'read_uncommitted' });
+    return digests.reduce((sum, one) => sum + Number(one.count), 0);
+  };
+  const before = await count();
+  // A segment is closed by a record that comes after its time; the one that comes stays behind.
+  const records = Array.from({ length: partitions }, (_, partition) => ({ partition, key: 'last', value: 'last' }));
+  await oracle.produce({ bootstrap, topic, records });
+  const after = await eventually(
+    async () => {
+      const now = await count();
+      return now < (before + partitions) * 0.75 ? now : undefined;
+    },
+    { deadlineMs: DEADLINE_MS, everyMs: 500, what: `${topic} being compacted` },
+  );
+  await oracle.alterConfigs({ bootstrap, topic, configs: { 'cleanup.policy': 'delete', 'retention.ms': '-1' } });
+  return before + partitions - after;
+}

@@ -1,0 +1,175 @@
+import { describe, expect, it } from 'vitest';
+import type { Brake, CutoverStore, GateMeasurements } from '../../../src/cutover/contracts.ts';
+import { CutoverLoop } from '../../../src/cutover/cutover-loop.ts';
+import type { Clock } from '../../../src/model/clock.ts';
+import { FarshoreError } from '../../../src/model/errors.ts';
+import type { FarshoreEvent } from '../../../src/model/events.ts';
+import { cutover, good, limits, measured, RowDouble } from './fixtures.ts';
+
+const never = new AbortController().signal;
+const settings = { region: 'eu-west', primary: 'us-east', evaluateMs: 5_000, windowMs: 60_000, limits };
+
+/** Every look at the clock finds it a little later, as a real one is. */
+class TickingClock implements Clock {
+  nowMs = 1_000;
+  wallStepMs = 0;
+  monotonicMs = () => {
+    this.nowMs += 0.01;
+    return this.nowMs;
+  };
+  wallMs = () => 1_770_000_000_000 + this.nowMs + this.wallStepMs;
+  sleep = async () => undefined;
+}
+
+function setup(row: RowDouble | 'none' = new RowDouble(cutover())) {
+  const clock = new TickingClock();
+  const events: FarshoreEvent[] = [];
+  const world: { row: RowDouble | undefined; failure: FarshoreError | undefined; changes: Partial<GateMeasurements>; brake: Brake } = {
+    row: row === 'none' ? undefined : row,
+    failure: undefined,
+    changes: {},
+    brake: { kind: 'none' },
+  };
+  const answer = <T>(work: () => T): T => {
+    if (world.failure !== undefined) throw world.failure;
+    return work();
+  };
+  const store: CutoverStore = {
+    load: async () => answer(() => world.row?.row),
+    ensure: async (first) =>
+      answer(() => {
+        world.row ??= new RowDouble(first);
+        return world.row.row;
+      }),
+    save: async (seen, next, entry) => answer(() => world.row!.save(seen, next, entry)),
+    log: async () => [],
+  };
+  const parts = {
+    store,
+    measure: () => ({ ...good(clock.monotonicMs()), ...world.changes }),
+    brake: () => world.brake,
+    observe: (event: FarshoreEvent) => events.push(event),
+    clock,
+  };
+  const begin = () => new CutoverLoop(settings, parts);
+  let loop = begin();
+  return {
+    world,
+    clock,
+    events,
+    loop: () => loop,
+    restart: () => {
+      loop = begin();
+    },
+    turns: async (times: number) => {
+      for (let turn = 0; turn < times; turn++) {
+        await loop.evaluate(never);
+        clock.nowMs += settings.evaluateMs;
+      }
+      return world.row?.row.state;
+    },
+  };
+}
+
+describe('the loop that reads the gates', () => {
+  it('makes the first row, rises by what held for the whole window, and falls with the reason', async () => {
+    const { world, turns, events, clock } = setup('none');
+    expect(await turns(12)).toBe('observing');
+    expect(await turns(1)).toBe('shadowing');
+    clock.wallStepMs = -86_400_000;
+    expect(await turns(1)).toBe('ready');
+    expect(world.row!.log.map(({ entry }) => entry.gates?.every(({ open }) => open))).toEqual([true, true]);
+    world.changes = { rejected: measured({ records: 3 }, clock.nowMs) };
+    expect(await turns(1)).toBe('shadowing');
+    world.changes = {};
+    expect(world.row?.row.reason).toBe('rejected: 3 rejected records are kept; at most 0 may be');
+    expect(await turns(12)).toBe('shadowing');
+    expect(await turns(1)).toBe('ready');
+    expect(events.filter(({ type }) => type === 'gate_changed')).toMatchObject([
+      { gate: 'rejected', open: false, reason: '3 rejected records are kept; at most 0 may be' },
+      { gate: 'rejected', open: true, reason: undefined },
+    ]);
+    expect(events.flatMap((event) => (event.type === 'cutover_moved' ? [event.to] : []))).toEqual([
+      'shadowing',
+      'ready',
+      'shadowing',
+      'ready',
+    ]);
+  });
+
+  it('begins its window anew after a restart, and after turns that did not come', async () => {
+    const { turns, restart, clock, world } = setup(new RowDouble(cutover({ state: 'ready' })));
+    expect(await turns(1)).toBe('shadowing');
+    expect(await turns(13)).toBe('ready');
+    restart();
+    expect(await turns(1)).toBe('shadowing');
+    expect(await turns(13)).toBe('ready');
+    clock.nowMs += 10_001;
+    expect(await turns(1)).toBe('shadowing');
+    expect(world.row?.row.reason).toMatch(
+      /^all gates have held for 0 s in 1 readings; 60 s are needed; it began anew: the gates were not read for 15 s/,
+    );
+  });
+
+  it.each(['database_unreachable', 'database_denied'] as const)(
+    'reads on with the hold shut while the row is not to be had: %s',
+    async (code) => {
+      const { turns, world, loop } = setup(new RowDouble(cutover({ state: 'shadowing' })));
+      await turns(10);
+      world.failure = new FarshoreError(code, 'no answer');
+      await turns(1);
+      const gates = loop().measured()?.view.gates ?? [];
+      expect(gates.filter(({ open }) => !open)).toMatchObject([{ gate: 'hold', reason: 'the stored state cannot be read: no answer' }]);
+      world.failure = undefined;
+      expect(await turns(12)).toBe('shadowing');
+      expect(await turns(1)).toBe('ready');
+    },
+  );
+
+  it('is held by a file, also while that cannot be looked for', async () => {
+    const { turns, world, loop } = setup(new RowDouble(cutover({ state: 'ready' })));
+    const hold = () =>
+      loop()
+        .measured()
+        ?.view.gates.find(({ gate }) => gate === 'hold');
+    await turns(1);
+    expect(hold()).toMatchObject({ open: true });
+    world.brake = { kind: 'on' };
+    await turns(1);
+    expect(hold()).toMatchObject({ open: false, reason: 'held by cutover.holdFile: the file exists' });
+    world.brake = { kind: 'unknown', reason: 'EACCES' };
+    await turns(1);
+    expect(hold()).toMatchObject({ open: false, reason: 'cutover.holdFile cannot be looked for: EACCES' });
+  });
+
+  it('ends with what fences the daemon', async () => {
+    const { turns, world } = setup();
+    world.failure = new FarshoreError('fenced', 'another took over');
+    await expect(turns(1)).rejects.toThrow('another took over');
+  });
+
+  it('decides nothing on the row of another region or primary', async () => {
+    for (const changes of [{ region: 'eu-east' }, { primary: 'us-west' }]) {
+      const { turns, world, loop } = setup(new RowDouble(cutover({ state: 'ready', ...changes })));
+      await turns(2);
+      expect(world.row?.log).toEqual([]);
+      expect(
+        loop()
+          .measured()
+          ?.view.gates.find(({ gate }) => gate === 'hold')?.reason,
+      ).toMatch(/The cutover stored here is of region/);
+      await expect(loop().command({ type: 'release', by: 'ada', region: 'eu-west' }, never)).rejects.toMatchObject({
+        code: 'request_invalid',
+      });
+    }
+  });
+
+  it('shows no gates that were read too long ago', async () => {
+    const { turns, loop, clock } = setup();
+    expect(loop().measured()).toBeUndefined();
+    await turns(1);
+    expect(loop().measured()?.view).toMatchObject({ window: { seconds: 60, heldSeconds: 0, readings: 1, broken: null } });
+    clock.nowMs += 10_000;
+    expect(loop().measured()).toBeUndefined();
+  });
+});

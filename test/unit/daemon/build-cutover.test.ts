@@ -1,0 +1,85 @@
+import { fileURLToPath } from 'node:url';
+import { describe, expect, it } from 'vitest';
+import { brakeFile, type CutoverSources, measure, schemaProblems } from '../../../src/daemon/build-cutover.ts';
+import { homeOffset } from '../../../src/model/offsets.ts';
+
+const clock = { monotonicMs: () => 500 };
+const stage = (state: 'running' | 'paused', partition = 0) => ({
+  topic: 't',
+  partition,
+  status: { state, next: '1', end: '1', code: null, message: null, hint: null, since: null },
+});
+const lag = (seconds: number | null, partition = 0, total = true) => {
+  const value = { known: seconds !== null, seconds, records: null };
+  const unknown = { known: false, seconds: null, records: null };
+  return {
+    topic: 't',
+    partition,
+    lag: { mirror: total ? unknown : value, apply: total ? value : null, total: total ? value : null },
+    home: { start: homeOffset(0n), end: homeOffset(1n) },
+    mirrored: undefined,
+    applied: undefined,
+  };
+};
+const sources = (changes: object = {}): CutoverSources =>
+  ({
+    mirror: { status: () => [stage('running')] },
+    apply: { statuses: () => [stage('running'), stage('paused', 1)] },
+    lag: { snapshot: () => ({ partitions: [lag(1), lag(3, 1), lag(0.5, 2, false)], stuckSeconds: { primary: 0, regional: 0 } }) },
+    heartbeats: { ageSeconds: 2 },
+    keptCounts: { current: [{ table: 'public.t', records: 2, parked: 1 }], atMs: 400 },
+    neededAudits: () => ({ atMs: 300, audits: [] }),
+    schema: async () => ({ tables: [] }),
+    ...changes,
+  }) as CutoverSources;
+
+describe('what the gates look at', () => {
+  it('is taken from the stages as they are now', () => {
+    expect(measure(sources(), clock)).toEqual({
+      partitions: { kind: 'measured', atMs: 500, value: { total: 3, notRunning: ['apply of t:1 is paused'] } },
+      lag: { kind: 'measured', atMs: 500, value: { partitions: 3, unknown: [], worstSeconds: 3, worstPlace: 't:1' } },
+      heartbeat: { kind: 'measured', atMs: 500, value: { ageSeconds: 2 } },
+      fullAudit: { kind: 'measured', atMs: 300, value: { tables: [] } },
+      rejected: { kind: 'measured', atMs: 400, value: { records: 2 } },
+      parked: { kind: 'measured', atMs: 400, value: { records: 1 } },
+      divergence: { kind: 'missing', reason: 'nothing audits the tables' },
+      shadow: { kind: 'missing', reason: 'no answers are compared' },
+      reversePath: { kind: 'missing', reason: 'nothing proves the path back to the primary' },
+    });
+  });
+
+  it('is missing, never zero, while it is not known', () => {
+    const partitions = [lag(1), lag(null, 1)];
+    const unknown = measure(
+      sources({
+        heartbeats: undefined,
+        keptCounts: { current: undefined, atMs: undefined },
+        neededAudits: () => undefined,
+        lag: { snapshot: () => ({ partitions, stuckSeconds: { primary: 0, regional: 0 } }) },
+      }),
+      clock,
+    );
+    for (const name of ['heartbeat', 'fullAudit', 'rejected', 'parked'] as const)
+      expect([name, unknown[name].kind]).toEqual([name, 'missing']);
+    expect(unknown.lag).toMatchObject({ value: { unknown: ['t:1'] } });
+    expect(measure(sources({ heartbeats: { ageSeconds: undefined } }), clock).heartbeat.kind).toBe('missing');
+  });
+
+  it('finds the file that holds a cutover, and knows when it cannot look', () => {
+    const here = fileURLToPath(import.meta.url);
+    expect(brakeFile(undefined)).toEqual({ kind: 'none' });
+    expect(brakeFile(here)).toEqual({ kind: 'on' });
+    expect(brakeFile(`${here}.none`)).toEqual({ kind: 'none' });
+    expect(brakeFile(`${here}/below`)).toEqual({ kind: 'unknown', reason: 'ENOTDIR' });
+  });
+
+  it('counts a table whose newest schema is not known among the problems', () => {
+    const view = { topic: 't', table: 'public.t', sharedWith: [], stops: false, unknown: null, schemas: [], problems: [] };
+    expect(schemaProblems(view)).toEqual([]);
+    expect(schemaProblems({ ...view, stops: null })).toEqual(['t into public.t: no schema is known']);
+    expect(schemaProblems({ ...view, unknown: 'no answer' })).toEqual(['t into public.t: newest schema not known: no answer']);
+    expect(schemaProblems({ ...view, stops: true, problems: [{ code: 'table_mismatch', message: 'no column note', hint: null }] })).toEqual(
+      ['t into public.t: no column note'],
+    );
+  });
+});

@@ -1,0 +1,75 @@
+import { describe, expect, it } from 'vitest';
+import { parseConfig } from '../../../src/config/parse.ts';
+import { planReload } from '../../../src/daemon/reload-plan.ts';
+import { filesOf } from '../config/read-file.ts';
+
+const text = `region: west
+primary:
+  name: east
+  kafka: { brokers: ["a:1"], tls: { caFile: ca }, sasl: { mechanism: scram-sha-512, username: u, passwordFile: password } }
+regional:
+  kafka: { brokers: ["b:1"] }
+  database: { urlFile: url }
+mirror: { topics: ["a.*"] }
+log: { level: info }
+`;
+const files = { '/f/ca': 'ca one', '/f/password': 'secret one', '/f/url': 'postgres://u:secret1@db/app' };
+
+const config = (change: (text: string) => string = (same) => same, changed: Partial<typeof files> = {}) =>
+  parseConfig(change(text), { file: '/f/farshore.yaml', env: {}, readFile: filesOf({ ...files, ...changed }) });
+
+describe('planReload', () => {
+  it('finds nothing in the same configuration', () => {
+    expect(planReload(config(), config())).toEqual({ changed: [], restart: [], reconnects: false });
+  });
+
+  it('takes new secrets, which need new connections, and says no secret', () => {
+    const plan = planReload(
+      config(),
+      config(undefined, { '/f/password': 'secret two', '/f/ca': 'ca two', '/f/url': 'postgres://u:secret2@db/app' }),
+    );
+    expect(plan).toEqual({
+      changed: ['primary.kafka.sasl.passwordFile', 'primary.kafka.tls.caFile', 'regional.database.urlFile'],
+      restart: [],
+      reconnects: true,
+    });
+    expect(JSON.stringify(plan)).not.toMatch(/secret|ca two/);
+  });
+
+  it.each([
+    ['log.level', 'level: info', 'level: debug'],
+    ['mirror.topics', 'topics: ["a.*"]', 'topics: ["a.*", "b"]'],
+    ['mirror.exclude', 'topics: ["a.*"]', 'topics: ["a.*"], exclude: ["a.x"]'],
+  ])('takes %s without new connections', (key, from, to) => {
+    expect(
+      planReload(
+        config(),
+        config((t) => t.replace(from, to)),
+      ),
+    ).toEqual({ changed: [key], restart: [], reconnects: false });
+  });
+
+  it.each([
+    ['region', 'region: west', 'region: north'],
+    ['primary.kafka.brokers', '["a:1"]', '["a:2"]'],
+    ['mirror.prefix', 'topics: ["a.*"]', 'topics: ["a.*"], prefix: "x."'],
+    ['regional.kafka.tls', 'brokers: ["b:1"]', 'brokers: ["b:1"], tls: {}'],
+  ])('refuses %s, which needs a restart', (key, from, to) => {
+    expect(
+      planReload(
+        config(),
+        config((t) => t.replace(from, to)),
+      ).restart,
+    ).toEqual([key]);
+  });
+
+  it.each(['postgres://u:secret1@other/app', 'postgres://u:secret1@db/other', 'postgres://u:secret1@db:5433/app'])(
+    'refuses another database server or database: %s',
+    (url) => {
+      expect(planReload(config(), config(undefined, { '/f/url': url }))).toMatchObject({
+        changed: [],
+        restart: ['regional.database.urlFile'],
+      });
+    },
+  );
+});

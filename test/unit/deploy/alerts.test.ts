@@ -1,0 +1,36 @@
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { describe, expect, it } from 'vitest';
+import { alertGroups } from '../../../scripts/deploy/alerts.ts';
+import { generatedDeployFiles } from '../../../scripts/generate-deploy.ts';
+import { repositoryRoot } from '../../rig/paths.ts';
+import { anchorsOf } from './documents.ts';
+
+const alerts = Object.values(alertGroups).flat();
+
+describe('alerts', () => {
+  it.each(alerts.map(({ name, runbook }) => [name, runbook] as const))('%s leads to %s', (_name, runbook) => {
+    const [page = '', anchor = ''] = runbook.split('#');
+    expect(anchorsOf(readFileSync(join(repositoryRoot, 'docs', 'runbooks', page), 'utf8'))).toContain(anchor);
+  });
+
+  it('have names of their own, that do not say how severe they are', () => {
+    const names = alerts.map(({ name }) => name);
+    expect(new Set(names).size).toBe(names.length);
+    expect(names.filter((name) => /critical|warning|info/i.test(name))).toEqual([]);
+  });
+
+  it('use in their description the labels they have', () => {
+    for (const { name, description, fires } of alerts) {
+      const used = [...description.matchAll(/\$labels\.(\w+)/g)].map(([, label = '']) => label);
+      expect([name, used.filter((label) => !(label in fires.labels))]).toEqual([name, []]);
+      expect([name, description.includes('$value')]).toEqual([name, fires.value !== undefined]);
+    }
+  });
+});
+
+describe('files made from lists in the code', () => {
+  it.each([...generatedDeployFiles()])('%s is what node scripts/generate-deploy.ts writes', (path, text) => {
+    expect(readFileSync(join(repositoryRoot, path), 'utf8')).toBe(text);
+  });
+});

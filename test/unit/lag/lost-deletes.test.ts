@@ -1,0 +1,130 @@
+import { describe, expect, it } from 'vitest';
+import { mayHaveLostDeletes, readState } from '../../../src/lag/lost-deletes.ts';
+import { LostDeletesLoop, type LostDeletesSources, type NeededAudit, type ReadMark } from '../../../src/lag/lost-deletes-loop.ts';
+import { FarshoreError } from '../../../src/model/errors.ts';
+import type { FarshoreEvent } from '../../../src/model/events.ts';
+
+const never = new AbortController().signal;
+const HOUR = 3_600_000;
+const START = 1_700_000_000_000;
+
+describe('what was read until when', () => {
+  it('C7: counts from the mark of before, however fast it was read since', () => {
+    expect(readState(START, 0, START + 30 * HOUR)).toEqual({ readUntilMs: START + 30 * HOUR, unreadMs: 30 * HOUR });
+    expect(mayHaveLostDeletes(30 * HOUR, 24 * HOUR)).toBe(true);
+    expect(mayHaveLostDeletes(24 * HOUR, 24 * HOUR)).toBe(false);
+  });
+
+  it('C7: a mark moves by what was measured, never back, and not while nothing is known', () => {
+    expect(readState(START, 10, START + 60_000)).toEqual({ readUntilMs: START + 50_000, unreadMs: 60_000 });
+    expect(readState(START, 90, START + 60_000).readUntilMs).toBe(START);
+    expect(readState(START, null, START + 60_000)).toEqual({ readUntilMs: START, unreadMs: 60_000 });
+    expect(readState(undefined, null, START)).toEqual({ readUntilMs: START, unreadMs: 0 });
+    expect(readState(undefined, 7, START)).toEqual({ readUntilMs: START - 7_000, unreadMs: 0 });
+  });
+});
+
+/** A region with one compacted topic, whose lag and time the test sets; the ledger outlives a loop as the database does. */
+function region(marks: readonly ReadMark[] = []) {
+  const saved = new Map(marks.map((mark) => [`${mark.stage} ${mark.topic}:${mark.partition}`, mark]));
+  const audits: NeededAudit[] = [];
+  const events: FarshoreEvent[] = [];
+  const told: (readonly NeededAudit[])[] = [];
+  const state = { nowMs: START, mirror: 0 as number | null, apply: 0 as number | null, primaryIsAway: false };
+  const value = (seconds: number | null) => ({ known: seconds !== null, seconds, records: null });
+  const sources: LostDeletesSources = {
+    ledger: {
+      marks: async () => [...saved.values()],
+      saveMarks: async (all) => {
+        for (const mark of all) saved.set(`${mark.stage} ${mark.topic}:${mark.partition}`, mark);
+      },
+      need: async (audit) => {
+        if (audits.some(({ stage, topic }) => stage === audit.stage && topic === audit.topic)) return false;
+        audits.push(audit);
+        return true;
+      },
+      needed: async () => [...audits],
+    },
+    retention: async () => {
+      if (state.primaryIsAway) throw new FarshoreError('cluster_unreachable', 'away');
+      return new Map([
+        ['billing.accounts', { homeMs: 24 * HOUR, regionalMs: 168 * HOUR }],
+        ['billing.log', { homeMs: undefined, regionalMs: undefined }],
+      ]);
+    },
+    lag: () => [
+      { topic: 'billing.accounts', partition: 0, lag: { mirror: value(state.mirror), apply: value(state.apply) } },
+      { topic: 'billing.log', partition: 0, lag: { mirror: value(999_999), apply: null } },
+    ],
+    table: (topic) => (topic === 'billing.accounts' ? 'public.accounts' : undefined),
+    observe: (event) => events.push(event),
+    onNeeded: (all) => told.push(all),
+  };
+  const clock = { wallMs: () => state.nowMs, monotonicMs: () => state.nowMs, sleep: async () => undefined };
+  return { state, audits, events, told, newLoop: () => new LostDeletesLoop(sources, clock) };
+}
+
+describe('the watch over lost deletes', () => {
+  it('C7: marks a table after a downtime longer than its tombstones are kept, also when it has caught up since', async () => {
+    const { state, audits, events, newLoop } = region();
+    await newLoop().look(never);
+    state.nowMs += 25 * HOUR;
+    const second = newLoop();
+    await second.look(never);
+    expect(audits).toMatchObject([
+      { stage: 'mirror', topic: 'billing.accounts', table: 'public.accounts', unreadMs: 25 * HOUR, retentionMs: 24 * HOUR },
+    ]);
+    await second.look(never);
+    await newLoop().look(never);
+    expect(events.map(({ type }) => type)).toEqual(['full_audit_needed']);
+  });
+
+  it('C7: marks it while a stage still stands, and leaves topics that are not compacted alone', async () => {
+    const { state, audits, told, newLoop } = region();
+    const loop = newLoop();
+    for (let hours = 0; hours <= 170; hours++) {
+      state.apply = hours * 3_600;
+      await loop.look(never);
+      state.nowMs += HOUR;
+    }
+    expect(audits.map(({ stage, topic }) => [stage, topic])).toEqual([['apply', 'billing.accounts']]);
+    expect(told.at(-1)).toEqual(audits);
+  });
+
+  it('C7: a short stop, or a long time caught up, marks nothing', async () => {
+    const { state, audits, newLoop } = region();
+    for (let days = 0; days < 5; days++) {
+      const loop = newLoop();
+      await loop.look(never);
+      state.nowMs += 23 * HOUR;
+    }
+    expect(audits).toEqual([]);
+  });
+
+  it('C7: counts the time for which the primary was away, also where its configs could not be read', async () => {
+    const { state, audits, newLoop } = region();
+    const loop = newLoop();
+    await loop.look(never);
+    state.primaryIsAway = true;
+    for (let hours = 1; hours <= 25; hours++) {
+      state.nowMs += HOUR;
+      state.mirror = hours * 3_600;
+      await loop.look(never);
+    }
+    expect(audits.map(({ stage }) => stage)).toEqual(['mirror']);
+  });
+
+  it('C7: an audit that was done can be needed again', async () => {
+    const { state, audits, events, newLoop } = region();
+    const loop = newLoop();
+    await loop.look(never);
+    state.nowMs += 25 * HOUR;
+    await loop.look(never);
+    audits.splice(0);
+    for (let n = 0; n < 12; n++) await loop.look(never);
+    expect(audits).toEqual([]);
+    state.nowMs += 25 * HOUR;
+    await loop.look(never);
+    expect(events).toHaveLength(2);
+  });
+});
