@@ -1,5 +1,6 @@
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import { addAuditRoutes, addAuditStatusRoute } from './audit-routes.ts';
+import { addBackfillRoutes, addBackfillStatusRoute } from './backfill-routes.ts';
 import type { AdminSettings, AdminSource, Probe } from './contracts.ts';
 import { addCutoverChanging, addCutoverReading } from './cutover-routes.ts';
 import { Refusal } from './errors.ts';
@@ -71,6 +72,7 @@ export function addReadingRoutes(app: FastifyInstance, source: AdminSource, clos
   );
   addShadowStatusRoute(app, source);
   addAuditStatusRoute(app, source);
+  addBackfillStatusRoute(app, source);
   addCutoverReading(app, source.cutover, closing);
 }
 
@@ -129,6 +131,7 @@ export function addChangingRoutes(app: FastifyInstance, source: AdminSource, set
   addReplayRoute(app, source, onRequest);
   addShadowDiffsRoute(app, source, onRequest, closing);
   addAuditRoutes(app, source, onRequest, (change) => withinLimit(change, settings), closing);
+  addBackfillRoutes(app, source, onRequest, (change) => withinLimit(change, settings), closing);
   addCutoverChanging(app, source.cutover, onRequest, (change) => withinLimit(change, settings), closing);
 }
 

@@ -87,6 +87,18 @@ export function rowDigestsStatement(table: ComparedTable, side: Side, range: Key
   };
 }
 
+/** `k0`, …, `v0`, …, `s0`, …: rows of the primary in key order, values and `more` as text. */
+export function rowTextsStatement(table: ComparedTable, range: KeyRange, limit: number, more: readonly string[]): Statement {
+  const { text, values } = rangeCondition(table, 'primary', range);
+  const texts = table.columns.map((column, index) => `${columnOf(column, 'primary')}::text as v${index}`);
+  const others = more.map((expression, index) => `${expression} as s${index}`);
+  return {
+    text: `select ${[keyTexts(table, 'primary'), ...texts, ...others].join(', ')}
+  ${from(table, 'primary')} where ${text} order by ${keyOrders(table, 'primary').join(', ')} limit ${limit}`,
+    values,
+  };
+}
+
 /** `present`, `digest`, `xmin`, `version`, `c0`, `c1`, …: a row of each key, in the order of the keys. */
 export function lookStatement(table: ComparedTable, side: Side, keys: readonly Key[]): Statement {
   const names = table.key.map((_column, index) => `farshore_k${index}`);

@@ -1,5 +1,6 @@
 import { Command, CommanderError } from 'commander';
 import { auditVerb } from './audit.ts';
+import { backfillVerb } from './backfill.ts';
 import { checkVerb } from './check.ts';
 import { completionVerb } from './completion.ts';
 import { configVerb } from './config.ts';
@@ -47,6 +48,7 @@ function farshoreProgram(io: CliIo, finish: (code: number) => void): Command {
     rejectedVerb(io),
     schemaVerb(io, finish),
     auditVerb(io),
+    backfillVerb(io),
     shadowVerb(io),
     cutoverVerb(io),
     migrateVerb(io),

@@ -36,6 +36,7 @@ export interface FarshoreConfig {
   readonly rejected: DeepReadonly<ConfigDocument['rejected']>;
   readonly parked: DeepReadonly<ConfigDocument['parked']>;
   readonly audit: DeepReadonly<ConfigDocument['audit']>;
+  readonly backfill: DeepReadonly<ConfigDocument['backfill']>;
   readonly shadow: ShadowConfig | undefined;
   readonly cutover: Omit<DeepReadonly<ConfigDocument['cutover']>, 'holdFile'> & {
     /** Absolute. */

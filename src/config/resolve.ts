@@ -45,6 +45,7 @@ export function resolveConfig(document: ConfigDocument, { files, absolute }: Res
     rejected: document.rejected,
     parked: document.parked,
     audit: document.audit,
+    backfill: document.backfill,
     shadow: document.shadow && shadowConfig(document.shadow, files),
     cutover: { ...document.cutover, holdFile: document.cutover.holdFile === undefined ? undefined : absolute(document.cutover.holdFile) },
     limits: document.limits,

@@ -2,6 +2,7 @@ import { z } from 'zod';
 import { isTopicName, isTopicPattern, reservedPatternReason, reservedTopicReason } from '../model/topic-patterns.ts';
 import { cronProblem } from '../schedule/cron.ts';
 import { auditSchema } from './audit-schema.ts';
+import { backfillSchema } from './backfill-schema.ts';
 import { cutover } from './cutover-schema.ts';
 import { parseListen } from './listen.ts';
 import { Secret } from './secret.ts';
@@ -310,6 +311,7 @@ export const configSchema = z.strictObject({
   rejected: rejected.prefault({}),
   parked: parked.prefault({}),
   audit: auditSchema.prefault({}),
+  backfill: backfillSchema.prefault({}),
   shadow: shadowSchema.optional(),
   cutover: cutover.prefault({}),
   limits: z
@@ -346,7 +348,7 @@ export type ConfigDocument = z.output<typeof configSchema>;
 export type AdminDocument = z.output<typeof adminSchema>;
 
 /** Keys the design has and this version does not, by path; `*` stands for any list index. */
-export const laterKeys: ReadonlySet<string> = new Set(['backfill', 'outbox']);
+export const laterKeys: ReadonlySet<string> = new Set(['outbox']);
 
 /** The JSON Schema (draft 2020-12) of the configuration file, for editors. */
 export const configJsonSchema = (): Record<string, unknown> => ({

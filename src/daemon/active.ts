@@ -4,6 +4,7 @@ import type { ApplyStage } from '../apply/apply-stage.ts';
 import type { SharedByteBudget } from '../apply/byte-budget.ts';
 import type { ReadBack } from '../apply/read-back.ts';
 import type { AuditStage } from '../audit/audit-stage.ts';
+import type { BackfillStage } from '../backfill/backfill-stage.ts';
 import type { FarshoreConfig } from '../config/config.ts';
 import { recordVisitor } from '../kafka/batch/records.ts';
 import type { KafkaCluster } from '../kafka/cluster.ts';
@@ -34,6 +35,7 @@ import type { Schedule } from '../schedule/schedule.ts';
 import type { ShadowStage } from '../shadow/shadow-stage.ts';
 import { buildApply } from './build-apply.ts';
 import { type ActiveAudit, buildAudit } from './build-audit.ts';
+import { type ActiveBackfill, buildBackfill } from './build-backfill.ts';
 import { type BuiltCutover, buildCutover } from './build-cutover.ts';
 import { buildLag, buildLostDeletes, lagSources } from './build-lag.ts';
 import { buildMirror } from './build-mirror.ts';
@@ -85,6 +87,7 @@ export class ActiveDaemon implements AsyncDisposable {
   readonly lag: LagLoop;
   readonly heartbeats: Heartbeats | undefined;
   readonly #audit: ActiveAudit | undefined;
+  readonly #backfill: ActiveBackfill | undefined;
   readonly #shadow: ActiveShadow | undefined;
   readonly keptCounts: KeptCounts;
   readonly #publishRejected: (signal: AbortSignal) => Promise<void>;
@@ -181,6 +184,7 @@ export class ActiveDaemon implements AsyncDisposable {
       if (config.rejected.publish) await publishRejected({ store: rejected, write, region: config.region, observe, clock }, signal);
     };
     this.#audit = buildAudit(parts, { lagSources: sources, lag: this.lag, apply, rejected });
+    this.#backfill = buildBackfill(parts, { lagSources: sources, lag: this.lag, schema: this.#schema });
     this.#schedule = buildSchedule(parts, clusters, {
       audit: this.#audit?.stage,
       rejected,
@@ -211,10 +215,14 @@ export class ActiveDaemon implements AsyncDisposable {
     return await schemaView(this.#schema, request, signal);
   }
 
-  /** Undefined where nothing is compared. */
   /** Undefined where nothing can be compared. */
   get audit(): AuditStage | undefined {
     return this.#audit?.stage;
+  }
+
+  /** Undefined where there is no database to read rows from. */
+  get backfill(): BackfillStage | undefined {
+    return this.#backfill?.stage;
   }
 
   get shadow(): ShadowStage | undefined {
@@ -328,6 +336,10 @@ export class ActiveDaemon implements AsyncDisposable {
       async ({ stop }) => {
         await regional.promise;
         await untilStopped(this.#audit?.run(stop), stop);
+      },
+      async ({ stop }) => {
+        await regional.promise;
+        await untilStopped(this.#backfill?.run(stop), stop);
       },
       async ({ stop }) => {
         this.#began.add('cutover');

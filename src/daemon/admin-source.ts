@@ -10,15 +10,18 @@ import type {
   SchemaRequest,
 } from '../admin/contracts.ts';
 import type { AuditStage } from '../audit/audit-stage.ts';
+import type { BackfillStage } from '../backfill/backfill-stage.ts';
 import type { FarshoreConfig } from '../config/config.ts';
 import type { LagSnapshot } from '../lag/lag-loop.ts';
 import { measureAudit } from '../metrics/audit.ts';
+import { measureBackfill } from '../metrics/backfill.ts';
 import { measureCutover } from '../metrics/cutover.ts';
 import type { Metrics } from '../metrics/metrics.ts';
 import { measureShadow } from '../metrics/shadow.ts';
 import { measureLag, measureStatus } from '../metrics/status.ts';
 import type { AuditFinding, AuditStatus, FindingFilter } from '../model/audit.ts';
 import type { RepairOutcomeView, RepairTrailView } from '../model/audit-repair.ts';
+import type { BackfillStatus } from '../model/backfill.ts';
 import type { Clock } from '../model/clock.ts';
 import { FarshoreError } from '../model/errors.ts';
 import type { RejectedDetail, RejectedFilter, RejectedRecord, RetryCounts } from '../model/rejected.ts';
@@ -157,6 +160,7 @@ export class DaemonState implements AdminSource {
     this.#metrics.set('farshore_buffer_bytes', { stage: 'apply' }, this.active?.applyBufferBytes);
     this.shadow?.measure();
     measureAudit(this.#metrics, this.active?.audit?.figures === undefined ? undefined : this.audit());
+    measureBackfill(this.#metrics, this.active?.backfill?.status());
     measureShadow(this.#metrics, this.active?.shadow?.view());
     const cutover = this.active?.cutover;
     measureCutover(this.#metrics, { state: cutover?.state, gates: cutover?.measured()?.view.gates });
@@ -262,6 +266,27 @@ export class DaemonState implements AdminSource {
     signal: AbortSignal,
   ): Promise<readonly RepairOutcomeView[]> {
     return await this.#needAudit().repair(filter, request, signal);
+  }
+
+  backfills(): BackfillStatus {
+    return this.active?.backfill?.status() ?? { enabled: false, backfills: [] };
+  }
+
+  async startBackfill(request: { table: string; where: string | undefined; by: string }, signal: AbortSignal): Promise<string> {
+    return await this.#needBackfill().start(request, signal);
+  }
+
+  async changeBackfill(table: string, change: 'pause' | 'resume' | 'stop', by: string, signal: AbortSignal): Promise<void> {
+    await this.#needBackfill().change(table, change, by, signal);
+  }
+
+  #needBackfill(): BackfillStage {
+    const { backfill } = this.#needActive('reads rows from the primary');
+    if (backfill !== undefined) return backfill;
+    throw new FarshoreError('request_invalid', 'There is nothing to backfill from', {
+      place: 'primary.database',
+      hint: 'Set primary.database and `apply.tables`, and restart the daemon.',
+    });
   }
 
   #needAudit(): AuditStage {

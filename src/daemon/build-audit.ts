@@ -89,7 +89,7 @@ export function buildAudit(active: ActiveParts, sources: AuditSources): ActiveAu
 }
 
 /** Of the applied partition that is furthest behind; undefined while one of them is not known. */
-function lagSeconds(lag: Pick<LagLoop, 'snapshot'>): number | undefined {
+export function lagSeconds(lag: Pick<LagLoop, 'snapshot'>): number | undefined {
   let most: number | undefined;
   for (const { lag: of } of lag.snapshot().partitions) {
     if (of.apply === null) continue;

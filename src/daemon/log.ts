@@ -39,6 +39,7 @@ function levelOf(event: FarshoreEvent): Level {
     case 'rows_read_back':
     case 'audit_compared':
     case 'audit_settled':
+    case 'backfill_chunk':
     case 'rejected_published':
     case 'parked_ended':
     case 'heartbeat_written':
@@ -55,6 +56,7 @@ function levelOf(event: FarshoreEvent): Level {
     case 'records_rejected':
     case 'read_back_failed':
     case 'audit_pass_failed':
+    case 'backfill_failed':
     case 'audit_refused':
     case 'rejected_publish_failed':
     case 'job_failed':
@@ -90,6 +92,7 @@ function levelOf(event: FarshoreEvent): Level {
     case 'generation_raised':
     case 'home_claimed':
     case 'audit_repair':
+    case 'backfill_changed':
     case 'audit_pass_ended':
     case 'partition_resumed':
     case 'partition_paused':
@@ -125,6 +128,10 @@ function messageOf(event: FarshoreEvent): string {
       return event.stopped === undefined
         ? `${event.table} was compared to its end`
         : `the audit of ${event.table} stands (${event.stopped}) and goes on at its next time`;
+    case 'backfill_changed':
+      return `the backfill of ${event.table}: ${event.change}${event.by === undefined ? '' : ` by ${event.by}`}`;
+    case 'backfill_failed':
+      return `the backfill of ${event.table} stands: ${event.message}${event.hint === undefined ? '' : ` · ${event.hint}`}`;
     case 'records_parked':
       return `${event.topic}:${event.partition}: ${event.records} of ${event.table} parked until ${event.waitsFor} has what they need · farshore rejected list --parked --table ${event.table}`;
     case 'records_rejected':

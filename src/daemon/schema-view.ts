@@ -97,7 +97,7 @@ function mappingsOf(
 
 const same = (a: RecordDecoder, b: RecordDecoder): boolean => a === b || (a.ref !== undefined && a.ref === b.ref);
 
-async function topicSchemas(
+export async function topicSchemas(
   { config, apply, decoders, registry }: SchemaViewParts,
   asked: ReadonlySet<string>,
   signal: AbortSignal,

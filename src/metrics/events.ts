@@ -51,6 +51,15 @@ export function measureEvent(metrics: Metrics, event: FarshoreEvent, clock: Pick
     case 'rogue_write_found':
       metrics.increase('farshore_read_back_rows_total', { table: event.table, result: event.kind });
       break;
+    case 'backfill_chunk':
+      metrics.increase('farshore_backfill_rows_read_total', { table: event.table }, event.rows);
+      metrics.increase('farshore_backfill_rows_written_total', { table: event.table }, event.written);
+      break;
+    case 'backfill_failed':
+      metrics.increase('farshore_backfill_failures_total', { table: event.table, code: event.code });
+      break;
+    case 'backfill_changed':
+      break;
     case 'audit_compared':
       metrics.increase('farshore_audit_rows_compared_total', { table: event.table }, event.rows);
       metrics.increase('farshore_audit_bytes_total', { table: event.table }, event.bytes);

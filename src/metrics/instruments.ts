@@ -261,6 +261,22 @@ export const instruments = {
     help: 'Findings of the audit that a repair took up: `repaired`, or left alone and why.',
     labels: { table: configured, result: ['repaired', 'healed', 'primary_changed', 'region_changed', 'lost', 'not_taken', 'refused'] },
   },
+  farshore_backfill_open: {
+    type: 'gauge',
+    help: 'Whether a backfill of the table has not ended, by its state; absent where none is.',
+    labels: { table: configured, state: ['running', 'paused', 'settling', 'failed'] },
+  },
+  farshore_backfill_rows_read_total: { type: 'counter', help: 'Rows that backfills read at the primary.', labels: { table: configured } },
+  farshore_backfill_rows_written_total: {
+    type: 'counter',
+    help: 'Rows that backfills wrote; the others were there already, newer or deleted.',
+    labels: { table: configured },
+  },
+  farshore_backfill_failures_total: {
+    type: 'counter',
+    help: 'Steps of backfills that failed, by the error.',
+    labels: { table: configured, code: codes },
+  },
   farshore_read_back_rows_total: {
     type: 'counter',
     help: 'Rows looked at again a moment after apply wrote them; `missing`, `changed` and `reverted` were written by others behind the daemon.',

@@ -67,6 +67,7 @@ export const errorCodes = {
   table_mismatch: { action: 'stop', triedAgain: true, summary: 'A table does not fit its mapping.' },
   table_unmappable: { action: 'stop', summary: 'A table entry of the configuration cannot be applied.' },
   table_incomparable: { action: 'stop', triedAgain: true, summary: 'A table cannot be compared with that of the primary as they are.' },
+  backfill_refused: { action: 'stop', summary: 'A table cannot be backfilled as its entry or its schemas are.' },
   row_refused: { action: 'stop', summary: 'The database refused a row.' },
   row_unknown: { action: 'reject', summary: 'A partial record is of a row that does not exist, and its table entry does not insert such.' },
   rejected_flood: {

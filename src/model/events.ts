@@ -106,6 +106,20 @@ export type FarshoreEvent =
       readonly message: string;
       readonly hint: string | undefined;
     }
+  | { readonly type: 'backfill_chunk'; readonly table: string; readonly rows: number; readonly written: number; readonly bytes: number }
+  | {
+      readonly type: 'backfill_changed';
+      readonly table: string;
+      readonly change: 'started' | 'paused' | 'resumed' | 'stopped' | 'done';
+      readonly by: string | undefined;
+    }
+  | {
+      readonly type: 'backfill_failed';
+      readonly table: string;
+      readonly code: ErrorCode;
+      readonly message: string;
+      readonly hint: string | undefined;
+    }
   | { readonly type: 'read_back_failed'; readonly table: string; readonly rows: number; readonly code: ErrorCode }
   | { readonly type: 'rejected_published'; readonly table: string }
   | {

@@ -77,6 +77,16 @@ describe('C4: pruning remembered deletes', () => {
     expect(await left()).toEqual(['[1]', '[2]', '[3]', '[4]']);
   });
 
+  it('C4: removes none while a backfill of the table is open, paused ones too', async () => {
+    await bury('[1]', 11);
+    await bury('[2]', 11, 'public.accounts');
+    await rowsOf(database, `insert into farshore.backfills (table_name, by, positions, state) values ($1, 'ada', '[]', 'paused')`, [table]);
+    expect(await pass()).toEqual([0]);
+    expect(await pass({ table: 'public.accounts' })).toEqual([1]);
+    await rowsOf(database, `update farshore.backfills set state = 'stopped', ended_at = clock_timestamp()`);
+    expect(await pass()).toEqual([1]);
+  });
+
   it('C4: stands still at the oldest rejected record of the table, which a retry may still apply', async () => {
     await bury('[1]', 40);
     await bury('[2]', 25);
