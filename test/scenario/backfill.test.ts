@@ -141,3 +141,45 @@ describe('a backfill beside the stream', () => {
     expect(metrics).not.toMatch(/farshore_backfill_open\{/);
   });
 });
+
+describe('a primary that cannot be read', () => {
+  const { primary, regional } = sharedRig();
+
+  const refusal = async (primaryDatabase: string): Promise<string> => {
+    const topic = uniqueTopic('unread');
+    const database = await freshDatabase();
+    const region = new pg.Pool({ connectionString: database, max: 1 });
+    await region.query(rowTable('public.unread'));
+    await region.end();
+    await createTopic(primary, { topic, partitions: 1 });
+    await using daemon = await TestDaemon.create({
+      ...{ primary, regional, database, primaryDatabase },
+      region: topic.replaceAll('.', '-'),
+      topics: [topic],
+      tables: [`{ topic: ${topic}, table: public.unread }`],
+      extra: ['audit: { enabled: false }'],
+    });
+    await daemon.start();
+    return await daemon.cli(['backfill', 'start', '--table', 'public.unread']).then(
+      (out) => `taken: ${out}`,
+      (error: Error) => error.message,
+    );
+  };
+
+  it('is named with what to do: no answer, no rights', async () => {
+    expect(await refusal('postgres://nobody@127.0.0.1:1/none')).toContain('database_unreachable');
+    const home = await freshDatabase();
+    const owner = new pg.Pool({ connectionString: home, max: 1 });
+    await owner.query(rowTable('public.unread'));
+    const role = `reader_${Date.now()}`;
+    await owner.query(`create role ${role} login password 'reader'`);
+    const url = new URL(home);
+    url.username = role;
+    url.password = 'reader';
+    const told = await refusal(url.href);
+    expect(told).toContain('database_denied');
+    expect(told).toContain('grant select on "public"."unread" to the role that reads it;');
+    await owner.query(`drop role ${role}`);
+    await owner.end();
+  });
+});
