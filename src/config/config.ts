@@ -37,7 +37,8 @@ export interface FarshoreConfig {
   readonly parked: DeepReadonly<ConfigDocument['parked']>;
   readonly audit: DeepReadonly<ConfigDocument['audit']>;
   readonly shadow: ShadowConfig | undefined;
-  readonly cutover: Omit<DeepReadonly<ConfigDocument['cutover']>, 'holdFile'> & {
+  readonly cutover: Omit<DeepReadonly<ConfigDocument['cutover']>, 'holdFile' | 'primaryDatabase'> & {
+    readonly primaryDatabase: DatabaseConfig | undefined;
     /** Absolute. */
     readonly holdFile: string | undefined;
   };

@@ -311,7 +311,7 @@ export const configSchema = z.strictObject({
   parked: parked.prefault({}),
   audit: auditSchema.prefault({}),
   shadow: shadowSchema.optional(),
-  cutover: cutover.prefault({}),
+  cutover: cutover(database).prefault({}),
   limits: z
     .strictObject({
       bufferBytes: z.int().min(1_048_576).default(67_108_864).describe('Most bytes of records in all buffers together.'),

@@ -39,10 +39,12 @@ import { buildLag, buildLostDeletes, lagSources } from './build-lag.ts';
 import { buildMirror } from './build-mirror.ts';
 import { buildSchedule } from './build-schedule.ts';
 import { type ActiveShadow, buildShadow } from './build-shadow.ts';
+import { buildSteps } from './build-steps.ts';
 import { primaryCluster, regionalCluster } from './clusters.ts';
 import { tellCompatibility } from './compatibility.ts';
 import type { Failpoints } from './failpoints.ts';
 import { divergenceMeasured, shadowMeasured } from './gate-measurements.ts';
+import { MirrorGate } from './mirror-gate.ts';
 import type { Observer } from './observer.ts';
 import { patiently, reasonWithHint } from './patiently.ts';
 import { creator } from './regional-admin.ts';
@@ -94,6 +96,7 @@ export class ActiveDaemon implements AsyncDisposable {
   neededAudits: readonly NeededAudit[] = [];
   #neededAuditsAtMs: number | undefined;
   readonly #cutover: BuiltCutover;
+  readonly #gate = new MirrorGate();
   readonly #applyBudget: SharedByteBudget;
   readonly #readBack: ReadBack;
   readonly #schema: SchemaViewParts;
@@ -190,7 +193,19 @@ export class ActiveDaemon implements AsyncDisposable {
       primaryConnected,
     });
     observer.onTopics(() => apply.noticeTopics());
+    const steps = buildSteps(parts, {
+      clusters,
+      primaryConnected,
+      gate: this.#gate,
+      mirror,
+      apply,
+      lagSources: sources,
+      audit: this.#audit,
+      rejected,
+    });
     this.#cutover = buildCutover(parts, {
+      steps,
+      gate: this.#gate,
       mirror,
       apply,
       lag: this.lag,
@@ -290,7 +305,7 @@ export class ActiveDaemon implements AsyncDisposable {
           stop,
         );
         this.#began.add('mirror');
-        await this.mirror.run(stop, hard);
+        await this.#gate.run(this.mirror, stop, hard);
       },
       async ({ stop, hard }) => {
         await regional.promise;

@@ -40,6 +40,10 @@ export interface AuditSources {
 
 export interface ActiveAudit {
   readonly stage: AuditStage;
+  readonly tables: readonly AuditedTable[];
+  readonly sides: Sides;
+  /** Of the primary: nothing is asked of it but to read. */
+  readonly primary: Database;
   run(signal: AbortSignal): Promise<void>;
 }
 
@@ -77,6 +81,9 @@ export function buildAudit(active: ActiveParts, sources: AuditSources): ActiveAu
   );
   return {
     stage,
+    tables,
+    sides,
+    primary,
     run: async (signal) => {
       try {
         await stage.run(signal);

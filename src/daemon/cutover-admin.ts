@@ -4,7 +4,7 @@ import { ActiveReader } from '../cutover/active-reader.ts';
 import type { CutoverStore } from '../cutover/contracts.ts';
 import type { CutoverLoop } from '../cutover/cutover-loop.ts';
 import { hookText } from '../cutover/hooks.ts';
-import { builtVerbs, cutoverPlan, notBuilt, verbsNow } from '../cutover/plan.ts';
+import { cutoverPlan, type Impossible } from '../cutover/plan.ts';
 import type { Cutover } from '../cutover/state.ts';
 import type { Clock } from '../model/clock.ts';
 import type { ActiveView, CutoverLogEntry, CutoverPlan } from '../model/cutover.ts';
@@ -54,16 +54,26 @@ export class CutoverAdmin implements CutoverSource {
     }
     if (verb === 'hold') return this.#planOf(await loop.command({ type: verb, by, region, reason: reason ?? '' }, signal));
     if (verb === 'release') return this.#planOf(await loop.command({ type: verb, by, region }, signal));
-    const stored = await this.#store.load(signal);
-    const why = stored && verbsNow(stored, loop.measured()?.readiness).find((one) => one.verb === verb)?.refused;
-    throw new FarshoreError('request_invalid', `${verb} is refused: ${why ?? notBuilt(verb)}`, {
-      place: `cutover of ${this.#config.region}`,
-      hint: `Nothing was changed. This version takes ${[...builtVerbs].join(' and ')}; farshore cutover plan shows what stands in the way.`,
-    });
+    const why = this.#impossible(verb);
+    if (why !== null) {
+      throw new FarshoreError('request_invalid', `${verb} is refused: ${why}`, {
+        place: `cutover of ${this.#config.region}`,
+        hint: 'Nothing was changed. farshore cutover plan shows what stands in the way.',
+      });
+    }
+    if (verb === 'start') return this.#planOf(await loop.command({ type: verb, by, region, readiness: loop.readiness() }, signal));
+    return this.#planOf(await loop.command({ type: verb, by, region }, signal));
   }
+
+  /** Nothing pretends to freeze a primary. */
+  readonly #impossible: Impossible = (verb) => {
+    const { freeze, primaryDatabase } = this.#config.cutover;
+    if (verb !== 'start' || (freeze !== undefined && primaryDatabase !== undefined)) return null;
+    return 'the primary cannot be frozen: cutover.freeze and cutover.primaryDatabase are not both set';
+  };
 
   #planOf(stored: Cutover): CutoverPlan {
     const hooks = cutoverHooks(this.#config).map((hook) => ({ on: hook.on, what: hookText(hook) }));
-    return cutoverPlan(stored, this.#loop()?.measured(), hooks);
+    return cutoverPlan(stored, this.#loop()?.measured(), hooks, this.#impossible);
   }
 }
