@@ -20,6 +20,8 @@ export interface ExecutorParts {
   readonly steps: StepParts;
   /** Told the row as it is read and changed, before anything is done by it. */
   follow(cutover: Cutover | undefined): void;
+  /** Rejects where another daemon has taken over: asked before anything outside of the regional database is changed. */
+  mayAct(signal: AbortSignal): Promise<void>;
   readonly observe: Observe;
   readonly clock: Clock;
   /** For trials of what a crash does here. */
@@ -27,6 +29,7 @@ export interface ExecutorParts {
 }
 
 const LOOK_MS = 1_000;
+const RETRY_MOST_MS = 30_000;
 
 /** They only read: what the operator decided meanwhile may end them at once. Of the others nobody could say whether they took effect. */
 const interruptible: ReadonlySet<CutoverStep> = new Set([
@@ -49,6 +52,8 @@ export class CutoverExecutor {
   readonly #settings: ExecutorSettings;
   readonly #parts: ExecutorParts;
   #changed = new AbortController();
+  /** What a step that cannot be given up failed with last, and how often. */
+  #failing: { readonly reason: string; readonly times: number } | undefined;
 
   constructor(settings: ExecutorSettings, parts: ExecutorParts) {
     this.#settings = settings;
@@ -63,7 +68,7 @@ export class CutoverExecutor {
   async run(signal: AbortSignal): Promise<void> {
     for (;;) {
       if (this.#changed.signal.aborted) this.#changed = new AbortController();
-      if (!(await this.#turn(signal))) await this.#pause(LOOK_MS, signal);
+      if (!(await this.#turn(signal))) await this.#pause(Math.min(RETRY_MOST_MS, LOOK_MS * (this.#failing?.times ?? 1)), signal);
     }
   }
 
@@ -95,12 +100,16 @@ export class CutoverExecutor {
     onStep?.(step, 'acted');
     const seconds = (clock.monotonicMs() - startedMs) / 1_000;
     if (outcome.kind === 'done') {
+      this.#failing = undefined;
       const saved = await this.#save(seen, { type: 'step_done', step, result: outcome.result }, signal);
       if (saved) observe({ type: 'cutover_step_ended', step, result: 'done', reason: undefined, seconds });
       return true;
     }
-    observe({ type: 'cutover_step_ended', step, result: 'failed', reason: outcome.reason, seconds });
-    await this.#save(seen, { type: 'step_failed', step, reason: outcome.reason }, signal);
+    const again = this.#failing?.reason === outcome.reason;
+    this.#failing = { reason: outcome.reason, times: (again ? (this.#failing?.times ?? 0) : 0) + 1 };
+    if (!again) observe({ type: 'cutover_step_ended', step, result: 'failed', reason: outcome.reason, seconds });
+    const saved = await this.#save(seen, { type: 'step_failed', step, reason: outcome.reason }, signal);
+    if (saved && move.direction === 'forward' && seen.open !== move.to) return true;
     // Where there is no way back it is tried again, and not without a pause.
     return false;
   }
@@ -115,6 +124,7 @@ export class CutoverExecutor {
       const within = interruptible.has(move.step) ? AbortSignal.any([signal, changed]) : signal;
       let reason: string;
       try {
+        await this.#parts.mayAct(signal);
         const outcome = await attempt({ cutover: seen, move, parts: steps, settings: { quietMs }, clock, signal: within });
         if (outcome.kind !== 'not_yet') return outcome;
         reason = outcome.reason;

@@ -9,9 +9,11 @@ export function mirrorMayRun(cutover: Cutover | undefined): true | string {
   if (cutover === undefined) return true;
   const { home, move, region } = cutover;
   if (home === 'region') return `the home is ${region}: nothing is mirrored into it`;
-  if (move === null || move.direction === 'back') return true;
-  // Moving back, the primary is home by its epoch and the mirror's positions are not set yet.
+  if (move === null) return true;
+  // By its epoch the primary may be home already, and the mirror's positions are not set: it would carry here what came from here. A move
+  // back that is given up leaves the primary again.
   if (move.to === 'primary') return 'the home is moving back to the primary';
+  if (move.direction === 'back') return true;
   const steps = stepsOf(move);
   const at = steps.indexOf(move.step);
   const fence = steps.indexOf('fence_mirror');

@@ -20,6 +20,7 @@ import { measureNeededAudits } from '../metrics/status.ts';
 import type { MirrorStage } from '../mirror/mirror-stage.ts';
 import type { OffsetKeeper } from '../mirror/offset-keeper.ts';
 import type { Clock } from '../model/clock.ts';
+import type { LossBound } from '../model/cutover.ts';
 import type { SchemaView } from '../model/schema-view.ts';
 import { clusterLedger } from '../postgres/cluster-ledger.ts';
 import type { Database } from '../postgres/database.ts';
@@ -183,7 +184,7 @@ export class ActiveDaemon implements AsyncDisposable {
     this.#publishRejected = async (signal) => {
       if (config.rejected.publish) await publishRejected({ store: rejected, write, region: config.region, observe, clock }, signal);
     };
-    this.#audit = buildAudit(parts, { lagSources: sources, lag: this.lag, apply, rejected });
+    this.#audit = buildAudit(parts, { lagSources: sources, lag: this.lag, apply, rejected, homeElsewhere: () => this.#gate.reason });
     this.#schedule = buildSchedule(parts, clusters, {
       audit: this.#audit?.stage,
       rejected,
@@ -200,6 +201,7 @@ export class ActiveDaemon implements AsyncDisposable {
       mirror,
       apply,
       lagSources: sources,
+      lag: this.lag,
       audit: this.#audit,
       rejected,
     });
@@ -216,6 +218,11 @@ export class ActiveDaemon implements AsyncDisposable {
       divergence: () => divergenceMeasured(this.#audit?.stage),
       shadow: () => shadowMeasured(this.#shadow?.stage, clock),
     });
+  }
+
+  /** What giving the primary up would cost at most, as far as it is known. */
+  async lossBound(signal: AbortSignal): Promise<LossBound> {
+    return await this.#cutover.lossBound(signal);
   }
 
   get cutover(): BuiltCutover['loop'] {

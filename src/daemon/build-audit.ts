@@ -36,6 +36,8 @@ export interface AuditSources {
   readonly lag: Pick<LagLoop, 'snapshot'>;
   readonly apply: Pick<ApplyStage, 'keysOfKept'>;
   readonly rejected: Pick<RejectedStore, 'list' | 'get'>;
+  /** Why the primary's rows are not the right ones now; undefined: they are. */
+  readonly homeElsewhere: () => string | undefined;
 }
 
 export interface ActiveAudit {
@@ -63,7 +65,14 @@ export function buildAudit(active: ActiveParts, sources: AuditSources): ActiveAu
       sides,
       store: auditStore(database, lease.epoch),
       repairStore: repairTrail(database, lease.epoch),
-      repairSides: (table) => repairSides(primary, database, table),
+      repairSides: (table) => {
+        const why = sources.homeElsewhere();
+        if (why === undefined) return repairSides(primary, database, table);
+        // What the region's own writers wrote does not raise the version: a repair from the old home would take it back.
+        throw new FarshoreError('request_invalid', `Rows are not repaired from the primary now: ${why}`, {
+          hint: 'farshore cutover plan shows where the home is.',
+        });
+      },
       clock,
       observe: observer.observe,
       lagSeconds: () => lagSeconds(sources.lag),

@@ -7,6 +7,8 @@ import { CutoverExecutor } from '../cutover/executor.ts';
 import { runHooks } from '../cutover/hook-loop.ts';
 import type { Hook } from '../cutover/hooks.ts';
 import { mirrorMayRun } from '../cutover/mirror-may-run.ts';
+import type { Cutover } from '../cutover/state.ts';
+import { watchTail } from '../cutover/unmirrored-tail.ts';
 import { HttpPoster } from '../http/http-post.ts';
 import type { Heartbeats } from '../lag/heartbeats.ts';
 import type { LagLoop } from '../lag/lag-loop.ts';
@@ -17,6 +19,7 @@ import { findFarshoreError } from '../model/errors.ts';
 import type { SchemaView } from '../model/schema-view.ts';
 import { cutoverStore } from '../postgres/cutover-store.ts';
 import { hookStore } from '../postgres/hook-store.ts';
+import { tailStore } from '../postgres/tail-store.ts';
 import type { KeptCounts } from '../rejected/kept-counts.ts';
 import type { ActiveParts } from './active.ts';
 import type { BuiltSteps } from './build-steps.ts';
@@ -51,6 +54,7 @@ export interface BuiltCutover {
   readonly loop: CutoverLoop;
   /** Everything beside the loop: the steps, schemas that are looked at, and hooks. */
   run(signal: AbortSignal): Promise<void>;
+  lossBound: BuiltSteps['lossBound'];
 }
 
 export function buildCutover(
@@ -62,12 +66,17 @@ export function buildCutover(
   const { observe } = observer;
   let schema: GateMeasurements['schema'] = missing('schemas and tables were not compared yet');
   const store = cutoverStore(database, lease.epoch);
+  let stored: Cutover | undefined;
   const executor = new CutoverExecutor(
     { everyMs: STEP_EVERY_MS, stepLimitMs: stepSeconds * 1_000, quietMs: firstHop.quietSeconds * 1_000 },
     {
       store,
       steps: sources.steps.parts,
-      follow: (cutover) => sources.gate.follow(mirrorMayRun(cutover)),
+      follow: (cutover) => {
+        stored = cutover;
+        sources.gate.follow(mirrorMayRun(cutover));
+      },
+      mayAct: (signal) => lease.check(signal),
       observe,
       clock,
       onStep: failpoints?.cutover,
@@ -92,11 +101,13 @@ export function buildCutover(
   );
   return {
     loop,
+    lossBound: sources.steps.lossBound,
     async run(signal) {
       const poster = new HttpPoster();
       try {
         await Promise.all([
           executor.run(signal),
+          watchTail({ row: () => stored, logs: sources.steps.parts.logs, store: tailStore(database), observe, clock }, signal),
           watchSchemas(sources.schema, clock, signal, (measured) => {
             schema = measured;
           }),

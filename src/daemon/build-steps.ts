@@ -9,11 +9,14 @@ import { positionGroup, regionalLog } from '../kafka/regional-log.ts';
 import { readPositions } from '../kafka/regional-log-positions.ts';
 import type { LagSources } from '../lag/contracts.ts';
 import { EndsPassed } from '../lag/ends-passed.ts';
+import type { LagLoop } from '../lag/lag-loop.ts';
 import type { MirrorStage } from '../mirror/mirror-stage.ts';
+import type { LossBound } from '../model/cutover.ts';
 import { FarshoreError } from '../model/errors.ts';
 import { homeOffset, offsetValue } from '../model/offsets.ts';
 import type { TableName } from '../model/sql-name.ts';
 import type { StageStatus } from '../model/status.ts';
+import { matchesTopics } from '../model/topic-patterns.ts';
 import type { Database } from '../postgres/database.ts';
 import { primaryWriters } from '../postgres/primary-writers.ts';
 import { regionWriters } from '../postgres/region-writers.ts';
@@ -29,6 +32,8 @@ import { creator, regionalAdmin } from './regional-admin.ts';
 
 const PASSED_EVERY_MS = 100;
 const PASSED_LIMIT_MS = 5_000;
+/** A mirror that does not end its transaction by then waits for brokers that do not answer. */
+const MIRROR_ENDS_MS = 20_000;
 
 export interface StepSources {
   readonly clusters: { readonly primary: KafkaCluster; readonly reader: KafkaCluster; readonly writer: KafkaCluster };
@@ -37,12 +42,15 @@ export interface StepSources {
   readonly mirror: Pick<MirrorStage, 'progress' | 'status'>;
   readonly apply: Pick<ApplyStage, 'statuses'>;
   readonly lagSources: LagSources;
+  readonly lag: Pick<LagLoop, 'snapshot'>;
   readonly audit: ActiveAudit | undefined;
   readonly rejected: Pick<RejectedStore, 'counts'>;
 }
 
 export interface BuiltSteps {
   readonly parts: StepParts;
+  /** Where the region stands, as far as it is known without the primary. */
+  lossBound(signal: AbortSignal): Promise<LossBound>;
   close(): Promise<void>;
 }
 
@@ -62,6 +70,7 @@ export function buildSteps(active: ActiveParts, sources: StepSources): BuiltStep
   const admin =
     config.cutover.primaryDatabase === undefined ? undefined : primaryAdminDatabase(() => current().cutover.primaryDatabase!, clock);
   const topics = async (signal: AbortSignal) => movingTopics(current(), await topicLedger(database).load(signal));
+  const matches = (topic: string) => matchesTopics(current().mirror.topics, current().mirror.exclude, topic);
   const writers: PrimaryWriters | undefined =
     admin === undefined || freeze === undefined ? undefined : primaryWriters(admin, { ...freeze, tables: frozenTables(config) });
   const publishInRegion = homePublisher(writer, creator(writer, config.mirror.replicationFactor));
@@ -76,7 +85,7 @@ export function buildSteps(active: ActiveParts, sources: StepSources): BuiltStep
           firstHop.unpublishedQuery === undefined ? null : await unpublished(admin, firstHop.unpublishedQuery, signal),
         unpublishedOutbox: async () => null,
       },
-      logs: movingLogs({ primary, reader, primaryConnected: sources.primaryConnected, topics }),
+      logs: movingLogs({ primary, reader, primaryConnected: sources.primaryConnected, topics, matches }),
       copies: copies(active, sources, topics),
       digest:
         sources.audit === undefined
@@ -93,6 +102,32 @@ export function buildSteps(active: ActiveParts, sources: StepSources): BuiltStep
           for (const { regional } of await topics(signal)) await publishInRegion.publish(regional, home, epoch, signal, from[regional]);
         },
       },
+    },
+    async lossBound(signal) {
+      const ends = new Map([...sources.mirror.status()].map(({ topic, partition, status }) => [`${topic}:${partition}`, status.end]));
+      const lags = sources.lag.snapshot().partitions.map(({ lag }) => (lag.total ?? lag.mirror).seconds);
+      const moving = await topics(signal);
+      const group = positionGroup(config.region, config.primary.name);
+      const positions = await readPositions(
+        writer,
+        group,
+        moving.map(({ regional }) => regional),
+        signal,
+      );
+      return {
+        lagSeconds: lags.length === 0 || lags.includes(null) ? null : Math.max(...lags.map(Number)),
+        partitions: moving.flatMap(({ regional, record }) =>
+          Array.from({ length: record.partitions }, (_, partition) => {
+            const position = positions.get(regional)?.find((one) => one.partition === partition);
+            return {
+              topic: regional,
+              partition,
+              mirrored: position === undefined ? null : String(offsetValue(position.next)),
+              end: ends.get(`${regional}:${partition}`) ?? null,
+            };
+          }),
+        ),
+      };
     },
     close: async () => await admin?.close(),
   };
@@ -172,7 +207,16 @@ function copies(
     async fenceForward(signal) {
       // The step was stored as started, and with that the gate is shut.
       if (gate.reason === undefined) throw new FarshoreError('internal', 'The mirror may still run while it is to be fenced');
-      await gate.ended();
+      const waited = new AbortController();
+      const late = clock.sleep(MIRROR_ENDS_MS, AbortSignal.any([signal, waited.signal])).then(() => {
+        throw new FarshoreError('broker_request_failed', 'The mirror has not ended its last transaction yet');
+      });
+      try {
+        await Promise.race([gate.ended(), late]);
+      } finally {
+        waited.abort();
+        late.catch(() => undefined);
+      }
       await lease.check(signal);
       await fenceShards(clusters.writer, { region, primary: primary.name, transactionTimeoutMs }, numbers, signal);
     },

@@ -1,5 +1,6 @@
 import type { FarshoreConfig } from '../config/config.ts';
 import type { MovingLogs, PartitionEnd } from '../cutover/step-contracts.ts';
+import { listTopics } from '../kafka/admin.ts';
 import type { KafkaCluster } from '../kafka/cluster.ts';
 import { highWatermarks, partitionEnds, partitionKey } from '../kafka/offsets.ts';
 import type { TopicRecord } from '../mirror/contracts.ts';
@@ -27,9 +28,11 @@ export interface MovingLogsParts {
   readonly reader: KafkaCluster;
   readonly primaryConnected: () => boolean;
   readonly topics: (signal: AbortSignal) => Promise<readonly MovingTopic[]>;
+  /** Whether a topic of the primary is one to mirror. */
+  readonly matches: (topic: string) => boolean;
 }
 
-export function movingLogs({ primary, reader, primaryConnected, topics }: MovingLogsParts): MovingLogs {
+export function movingLogs({ primary, reader, primaryConnected, topics, matches }: MovingLogsParts): MovingLogs {
   const ends = async (cluster: KafkaCluster, nameOf: (topic: MovingTopic) => string, signal: AbortSignal) => {
     const moving = await topics(signal);
     const described = new Map((await cluster.topics(moving.map(nameOf), signal)).map((topic) => [topic.topic, topic]));
@@ -56,6 +59,10 @@ export function movingLogs({ primary, reader, primaryConnected, topics }: Moving
   return {
     home: async (signal) => {
       if (!primaryConnected()) throw new FarshoreError('cluster_unreachable', 'The primary was not reached yet');
+      const known = new Set((await topics(signal)).map(({ home }) => home));
+      const unknown = (await listTopics(primary, signal)).find(({ topic }) => matches(topic) && !known.has(topic));
+      // A topic that was made a moment ago: nothing of it is here, and it would be left behind.
+      if (unknown !== undefined) throw unanswered(unknown.topic, 'it is not mirrored yet');
       return await ends(primary, ({ home }) => home, signal);
     },
     region: (signal) => ends(reader, ({ regional }) => regional, signal),
