@@ -169,7 +169,7 @@ describe('a cutover with a primary that is written to', () => {
         'cutover:',
         '  windowSeconds: 2',
         '  evaluateSeconds: 1',
-        '  stepSeconds: 30',
+        '  stepSeconds: 15',
         '  gates: { shadow: { required: false }, reversePath: { required: false }, lag: { maxSeconds: 20 } }',
         `  primaryDatabase: { url: "${homeUrl}" }`,
         `  freeze: { roles: [${role}], tables: [${table}, public.outbox] }`,
@@ -263,5 +263,70 @@ describe('a cutover with a primary that is written to', () => {
       `select distinct encode(substring(farshore_version from 1 for 4), 'hex') as epoch from ${table}`,
     );
     expect(epochs.rows).toEqual([{ epoch: '00000003' }]);
+  });
+
+  it('falls back from after the switch when rows differ that were written last, and opens the primary again', async () => {
+    await ready();
+    const before = await grants();
+    await copy.query(`update ${table} set note = 'rogue' where id = 3`);
+    await verb('start', 'ada');
+    const now = await until('having gone back', ({ open, state }) => open === 'primary' && state !== 'draining');
+    expect(now).toMatchObject({
+      home: 'primary',
+      epoch: '5',
+      reason: expect.stringMatching(/last_digest failed: .*public.orders: 1 of \d+ rows differ/),
+    });
+    expect([await mayLogIn(), await grants(), await active()]).toEqual([true, before, 503]);
+    const client = asApplication();
+    await client.connect();
+    for (let n = 0; n < KEYS; n++) await writeOne(client);
+    await client.end();
+    await eventually(async () => (await rowsOf(copy)).join() === (await rowsOf(home)).join(), {
+      deadlineMs: 60_000,
+      what: 'the copy following',
+    });
+  });
+
+  it('C24, C25: goes on where it was after kill -9, in the middle of whichever step', async () => {
+    await ready();
+    await daemon.kill();
+    const failpoint = (place: string) => daemon.launch({ FARSHORE_FAILPOINT: `cutover:${place}=kill@1` });
+    await failpoint('freeze_acted');
+    await eventually(async () => (await daemon.status()).role === 'active', { deadlineMs: 30_000, what: 'the daemon being active' });
+    await until('being ready', ({ state }) => state === 'ready');
+    await verb('start', 'ada');
+    expect(await daemon.ended()).toMatchObject({ signal: 'SIGKILL' });
+    // The writers are frozen and nobody has recorded it: closed to everybody, whoever reads it.
+    expect([await mayLogIn(), (await copy.query('select open, move ->> $1 as step from farshore.cutover', ['step'])).rows]).toEqual([
+      false,
+      [{ open: 'nobody', step: 'freeze' }],
+    ]);
+    for (const place of [
+      'drain_passed_started',
+      'fence_mirror_acted',
+      'from_offsets_acted',
+      'raise_epoch_started',
+      'publish_home_acted',
+      'open_started',
+    ]) {
+      await failpoint(place);
+      expect(await daemon.ended(), place).toMatchObject({ signal: 'SIGKILL' });
+    }
+    await daemon.start();
+    await until('being switched', ({ state, open, home: at }) => state === 'switched' && open === 'region' && at === 'region');
+    expect((await plan()).epoch).toBe('6');
+    expect(await active()).toBe(200);
+    expect(await rowsOf(copy)).toEqual(await rowsOf(home));
+    expect((await steps()).slice(-13)).toEqual((await plan()).steps.map(({ step }) => `${step} done`));
+  });
+
+  it('completes, and is not reverted any more', async () => {
+    expect(await daemon.cli(['cutover', 'complete', '--dry-run'])).toMatch(/^ +complete +would be taken$/m);
+    expect((await plan()).state).toBe('switched');
+    await verb('complete', 'ada');
+    expect(await plan()).toMatchObject({ state: 'completed', open: 'region', epoch: '6' });
+    await expect(verb('revert', 'bo')).rejects.toThrow(/revert is refused: the cutover is completed/);
+    expect((await copy.query('select kept from farshore.cutover')).rows).toEqual([{ kept: null }]);
+    expect(await active()).toBe(200);
   });
 });
