@@ -7,6 +7,9 @@ export interface CutoverChange {
   readonly by: string;
   /** Of a hold. */
   readonly reason: string | undefined;
+  /** Of a start: the primary does not answer any more, and what it had beyond the region is given up (C26). */
+  readonly primaryLost: boolean;
+  readonly acceptLoss: boolean;
 }
 
 export interface CutoverSource {

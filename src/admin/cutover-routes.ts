@@ -17,10 +17,17 @@ const changeSchema = {
 } as const;
 const holdSchema = { ...changeSchema, required: ['region', 'by', 'reason'], properties: { region: line, by: line, reason: line } } as const;
 
+const startSchema = {
+  ...changeSchema,
+  properties: { region: line, by: line, primaryLost: { type: 'boolean' }, acceptLoss: { type: 'boolean' } },
+} as const;
+
 interface ChangeBody {
   readonly region: string;
   readonly by: string;
   readonly reason?: string;
+  readonly primaryLost?: boolean;
+  readonly acceptLoss?: boolean;
 }
 
 const AT_ONCE = '100';
@@ -47,10 +54,10 @@ export function addCutoverChanging(
   for (const verb of cutoverVerbs) {
     app.post<{ Body: ChangeBody }>(
       `/api/cutover/${verb}`,
-      { onRequest, schema: { body: verb === 'hold' ? holdSchema : changeSchema } },
+      { onRequest, schema: { body: verb === 'hold' ? holdSchema : verb === 'start' ? startSchema : changeSchema } },
       async ({ body }) => ({
         done: verb satisfies CutoverVerb,
-        cutover: await limited(source.change({ verb, reason: undefined, ...body }, closing)),
+        cutover: await limited(source.change({ verb, reason: undefined, primaryLost: false, acceptLoss: false, ...body }, closing)),
       }),
     );
   }

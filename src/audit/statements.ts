@@ -77,6 +77,14 @@ export function boundariesStatement(
   };
 }
 
+/** `k0`, …: the rows that were written last, by the age of the transactions that wrote them. */
+export function newestKeysStatement(table: ComparedTable, side: Side, limit: number): Statement {
+  return {
+    text: `select ${keyTexts(table, side)} ${from(table, side)} where true${condition(table[side].where)} order by age(t.xmin) limit ${limit}`,
+    values: [],
+  };
+}
+
 /** `k0`, …, `digest`. */
 export function rowDigestsStatement(table: ComparedTable, side: Side, range: KeyRange, limit: number): Statement {
   const { text, values } = rangeCondition(table, side, range);

@@ -9,11 +9,14 @@ interface ChangeOptions extends OutputOptions, DaemonOptions {
   readonly yesRegion?: string;
   readonly by?: string;
   readonly reason?: string;
+  readonly dryRun?: boolean;
+  readonly primaryLost?: boolean;
+  readonly acceptLoss?: boolean;
 }
 
 export function cutoverVerb(io: CliIo): Command {
   const cutover = new Command('cutover')
-    .description('see whether the region may become the home, and why not; hold it back')
+    .description('see whether the region may become the home, and why not; hold it back, move the home there and back')
     .addCommand(planVerb(io))
     .addCommand(logVerb(io))
     .addCommand(
@@ -23,7 +26,11 @@ export function cutoverVerb(io: CliIo): Command {
       ),
     )
     .addCommand(changing(io, 'release', 'end a hold'))
-    .addCommand(changing(io, 'start', 'move the home to the region'))
+    .addCommand(
+      changing(io, 'start', 'move the home to the region')
+        .option('--primary-lost', 'the primary does not answer any more: neither freeze nor drain it')
+        .option('--accept-loss', 'give up what a lost primary had beyond the region; needed with --primary-lost'),
+    )
     .addCommand(changing(io, 'abort', 'go back, before the region is opened'))
     .addCommand(changing(io, 'revert', 'move the home back to the primary'))
     .addCommand(changing(io, 'complete', 'end the cutover: it cannot be reverted after that'));
@@ -60,15 +67,23 @@ const changing = (io: CliIo, verb: CutoverVerb, description: string): Command =>
       new Command(verb)
         .description(description)
         .option('--yes-region <name>', 'name of the region, instead of typing it')
-        .option('--by <name>', `who asks (default: ${io.operator})`),
+        .option('--by <name>', `who asks (default: ${io.operator})`)
+        .option('--dry-run', 'print the plan and what this would be refused with, and change nothing'),
     ),
   ).action(async (options: ChangeOptions) => {
     const client = daemonClient(io, options);
+    if (options.dryRun === true) {
+      const plan = (await client.get('/api/cutover')) as CutoverPlan;
+      writeValue(io, options, plan, (value) => planText(value, painter(io.color)));
+      return;
+    }
     const region = options.yesRegion ?? (await typedRegion(io, verb));
     const { cutover } = (await client.post(`/api/cutover/${verb}`, {
       region,
       by: options.by ?? io.operator,
       ...(options.reason === undefined ? {} : { reason: options.reason }),
+      ...(options.primaryLost === true ? { primaryLost: true } : {}),
+      ...(options.acceptLoss === true ? { acceptLoss: true } : {}),
     })) as { readonly cutover: CutoverPlan };
     writeValue(io, options, cutover, (value) => planText(value, painter(io.color)));
   });

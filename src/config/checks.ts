@@ -68,6 +68,8 @@ export function crossChecks(source: YamlSource): readonly Problem[] {
     registryChecks(written, [side, 'registry']);
     databaseChecks(written, [side, 'database']);
   }
+  tlsChecks(written, ['cutover', 'primaryDatabase', 'tls']);
+  databaseChecks(written, ['cutover', 'primaryDatabase']);
   nameChecks(written);
   sizeChecks(written);
   adminChecks(written, ['admin']);

@@ -38,7 +38,8 @@ export interface FarshoreConfig {
   readonly audit: DeepReadonly<ConfigDocument['audit']>;
   readonly backfill: DeepReadonly<ConfigDocument['backfill']>;
   readonly shadow: ShadowConfig | undefined;
-  readonly cutover: Omit<DeepReadonly<ConfigDocument['cutover']>, 'holdFile'> & {
+  readonly cutover: Omit<DeepReadonly<ConfigDocument['cutover']>, 'holdFile' | 'primaryDatabase'> & {
+    readonly primaryDatabase: DatabaseConfig | undefined;
     /** Absolute. */
     readonly holdFile: string | undefined;
   };

@@ -47,7 +47,12 @@ export function resolveConfig(document: ConfigDocument, { files, absolute }: Res
     audit: document.audit,
     backfill: document.backfill,
     shadow: document.shadow && shadowConfig(document.shadow, files),
-    cutover: { ...document.cutover, holdFile: document.cutover.holdFile === undefined ? undefined : absolute(document.cutover.holdFile) },
+    cutover: {
+      ...document.cutover,
+      primaryDatabase:
+        document.cutover.primaryDatabase && databaseConfig(document.cutover.primaryDatabase, files, ['cutover', 'primaryDatabase']),
+      holdFile: document.cutover.holdFile === undefined ? undefined : absolute(document.cutover.holdFile),
+    },
     limits: document.limits,
     admin: adminConfig(document.admin, files),
     lease: document.lease,

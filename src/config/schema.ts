@@ -313,7 +313,7 @@ export const configSchema = z.strictObject({
   audit: auditSchema.prefault({}),
   backfill: backfillSchema.prefault({}),
   shadow: shadowSchema.optional(),
-  cutover: cutover.prefault({}),
+  cutover: cutover(database).prefault({}),
   limits: z
     .strictObject({
       bufferBytes: z.int().min(1_048_576).default(67_108_864).describe('Most bytes of records in all buffers together.'),

@@ -66,8 +66,8 @@ export interface GateLimits {
   readonly rejected: { readonly max: number };
   readonly parked: { readonly max: number };
   readonly divergence: { readonly maxRows: number; readonly minCoverage: number; readonly maxAgeSeconds: number };
-  readonly shadow: { readonly minScore: number; readonly minSamples: number };
-  readonly reversePath: { readonly maxAgeSeconds: number };
+  readonly shadow: { readonly minScore: number; readonly minSamples: number; readonly required?: boolean | undefined };
+  readonly reversePath: { readonly maxAgeSeconds: number; readonly required?: boolean | undefined };
 }
 
 export type SaveOutcome = 'saved' | 'changed_meanwhile';

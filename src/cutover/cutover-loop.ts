@@ -4,9 +4,9 @@ import { FarshoreError, findFarshoreError } from '../model/errors.ts';
 import type { Observe } from '../model/events.ts';
 import type { Brake, CutoverStore, GateLimits, GateMeasurements } from './contracts.ts';
 import { readGates } from './gates.ts';
-import type { Measured } from './plan.ts';
+import { type Measured, unmeasured } from './plan.ts';
 import { type Cutover, type CutoverEvent, decide, firstCutover } from './state.ts';
-import { advance, readiness, type Window, type WindowSettings } from './window.ts';
+import { advance, type Readiness, readiness, type Window, type WindowSettings } from './window.ts';
 
 export interface CutoverSettings {
   readonly region: string;
@@ -24,7 +24,11 @@ export interface CutoverParts {
   brake(): Brake;
   readonly observe: Observe;
   readonly clock: Clock;
+  /** An operator's decision was stored. */
+  readonly onCommand?: (() => void) | undefined;
 }
+
+export type CutoverCommand = Exclude<CutoverEvent, { type: 'evaluated' | 'step_started' | 'step_done' | 'step_failed' }>;
 
 /** Readings that may be missed before the window begins anew. */
 const MISSED = 3;
@@ -116,8 +120,13 @@ export class CutoverLoop {
     };
   }
 
+  /** What a start is decided on. */
+  readiness(): Readiness {
+    return this.measured()?.readiness ?? unmeasured;
+  }
+
   /** Resolves with the row as it became. Rejects with `request_invalid` and the reason of the refusal. */
-  async command(event: Extract<CutoverEvent, { type: 'hold' | 'release' }>, signal: AbortSignal): Promise<Cutover> {
+  async command(event: CutoverCommand, signal: AbortSignal): Promise<Cutover> {
     const { store } = this.#parts;
     for (let attempt = 0; attempt < TRIES; attempt++) {
       // Decided anew on what the other one made of it: of two that want the same the second is told so.
@@ -133,11 +142,11 @@ export class CutoverLoop {
       }
       if ((await store.save(seen, decision.next, decision.entry, signal)) === 'saved') {
         this.#told(seen, decision.next, event.by, decision.entry.reason);
-        this.#parts.observe({
-          type: event.type === 'hold' ? 'cutover_held' : 'cutover_released',
-          by: event.by,
-          reason: decision.entry.reason,
-        });
+        if (event.type === 'hold' || event.type === 'release') {
+          const type = event.type === 'hold' ? 'cutover_held' : 'cutover_released';
+          this.#parts.observe({ type, by: event.by, reason: decision.entry.reason });
+        }
+        this.#parts.onCommand?.();
         return decision.next;
       }
     }

@@ -55,17 +55,24 @@ export function readGates(measured: GateMeasurements, limits: GateLimits, nowMs:
     read('rejected', measured.rejected, ({ records }) => count(records, limits.rejected.max, 'rejected records are kept')),
     read('parked', measured.parked, ({ records }) => count(records, limits.parked.max, 'records are parked')),
     read('divergence', measured.divergence, (value) => judgeDivergence(value, limits.divergence)),
-    read('shadow', measured.shadow, (value) => judgeShadow(value, limits.shadow)),
-    read('reverse_path', measured.reversePath, ({ roundTripAgeSeconds }) => ({
-      facts: { roundTripAgeSeconds: rounded(roundTripAgeSeconds), maxAgeSeconds: limits.reversePath.maxAgeSeconds },
-      reason: atMost(roundTripAgeSeconds, limits.reversePath.maxAgeSeconds, 'the last heartbeat that went round came back', 's ago'),
-    })),
+    limits.shadow.required === false
+      ? notRequired('shadow')
+      : read('shadow', measured.shadow, (value) => judgeShadow(value, limits.shadow)),
+    limits.reversePath.required === false
+      ? notRequired('reverse_path')
+      : read('reverse_path', measured.reversePath, ({ roundTripAgeSeconds }) => ({
+          facts: { roundTripAgeSeconds: rounded(roundTripAgeSeconds), maxAgeSeconds: limits.reversePath.maxAgeSeconds },
+          reason: atMost(roundTripAgeSeconds, limits.reversePath.maxAgeSeconds, 'the last heartbeat that went round came back', 's ago'),
+        })),
     read('hold', measured.hold, (hold) => ({
       facts: { by: hold?.by ?? null },
       reason: hold === null ? undefined : `held by ${hold.by}: ${hold.reason}`,
     })),
   ];
 }
+
+/** Open because the configuration says to go without: it is told so wherever the gates are shown and stored. */
+const notRequired = (gate: GateName): GateReading => ({ gate, open: true, reason: null, facts: { required: false } });
 
 interface Judged {
   readonly facts: Facts;

@@ -1,13 +1,10 @@
-import { backSteps, type CutoverPlan, type CutoverStep, type CutoverVerb, cutoverVerbs, forwardSteps } from '../model/cutover.ts';
+import { type CutoverPlan, type CutoverStep, type CutoverVerb, cutoverVerbs, forwardSteps } from '../model/cutover.ts';
 import { type Cutover, type CutoverEvent, decide } from './state.ts';
+import { stepsOf } from './stepping.ts';
 import type { Readiness } from './window.ts';
 
-/** Verbs whose steps this version can act on. The others are decided and refused: nothing pretends to freeze a primary. */
-export const builtVerbs: ReadonlySet<CutoverVerb> = new Set(['hold', 'release']);
-
-export const notBuilt = (verb: CutoverVerb): string => `this version of Farshore cannot ${verb} a cutover yet`;
-
 const steps: Readonly<Record<CutoverStep, string>> = {
+  read_rights: 'the rights that are taken are recorded, so that they can be given back as they were',
   freeze: 'take the writers’ rights at the old home and end their sessions',
   prove_freeze: 'no session and no prepared transaction is left, and a probe write is refused',
   drain_first_hop: 'everything committed before the freeze was published to Kafka',
@@ -37,7 +34,7 @@ const asked = (verb: CutoverVerb, region: string, readiness: Readiness): Cutover
   }
 };
 
-const unmeasured: Readiness = {
+export const unmeasured: Readiness = {
   allHeld: false,
   copyOpen: false,
   copyHeld: false,
@@ -46,24 +43,21 @@ const unmeasured: Readiness = {
   gates: [],
 };
 
-/** What each verb would be refused with now, by the decision itself. */
-export function verbsNow(cutover: Cutover, readiness: Readiness | undefined): CutoverPlan['verbs'] {
+/** Why a verb cannot be acted on as the daemon is configured; null: it can. */
+export type Impossible = (verb: CutoverVerb) => string | null;
+
+/** What each verb would be refused with now, by the decision itself and by what is configured. */
+export function verbsNow(cutover: Cutover, readiness: Readiness | undefined, impossible: Impossible): CutoverPlan['verbs'] {
   return cutoverVerbs.map((verb) => {
     const decision = decide(cutover, asked(verb, cutover.region, readiness ?? unmeasured), cutover.since);
-    const refused = decision.kind === 'refused' ? decision.reason : null;
-    if (builtVerbs.has(verb)) return { verb, refused };
-    return { verb, refused: refused === null ? notBuilt(verb) : `${refused}; and ${notBuilt(verb)}` };
+    const reasons = [decision.kind === 'refused' ? decision.reason : null, impossible(verb)].filter((reason) => reason !== null);
+    return { verb, refused: reasons.length === 0 ? null : reasons.join('; and ') };
   });
 }
 
 /** The steps of `start`, or of the move that is under way. */
 export function stepsNow({ move, home, open }: Cutover): CutoverPlan['steps'] {
-  const all: readonly CutoverStep[] =
-    move?.direction === 'back'
-      ? move.step === 'reopen' && move.results.raise_epoch_back === undefined
-        ? ['reopen']
-        : backSteps
-      : forwardSteps;
+  const all: readonly CutoverStep[] = move === null ? forwardSteps : stepsOf(move);
   // Of a region that is home there is nothing left to do but to go back.
   if (move === null && home === 'region' && open === 'region') return all.map((step) => ({ step, what: steps[step], state: 'done' }));
   const at = move === null ? 0 : all.indexOf(move.step);
@@ -79,7 +73,12 @@ export interface Measured {
   readonly view: NonNullable<CutoverPlan['measured']>;
 }
 
-export function cutoverPlan(cutover: Cutover, measured: Measured | undefined, hooks: CutoverPlan['hooks']): CutoverPlan {
+export function cutoverPlan(
+  cutover: Cutover,
+  measured: Measured | undefined,
+  hooks: CutoverPlan['hooks'],
+  impossible: Impossible,
+): CutoverPlan {
   const { region, primary, state, since, reason, epoch, home, open, hold } = cutover;
   return {
     region,
@@ -93,7 +92,7 @@ export function cutoverPlan(cutover: Cutover, measured: Measured | undefined, ho
     hold,
     measured: measured?.view ?? null,
     steps: stepsNow(cutover),
-    verbs: verbsNow(cutover, measured?.readiness),
+    verbs: verbsNow(cutover, measured?.readiness, impossible),
     hooks,
   };
 }

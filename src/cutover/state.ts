@@ -1,6 +1,15 @@
-import type { BackStep, CutoverHold, CutoverState, CutoverStep, ForwardStep, GateReading, Home } from '../model/cutover.ts';
-import { backSteps, forwardSteps } from '../model/cutover.ts';
+import type { CutoverHold, CutoverState, CutoverStep, GateReading, Home, LossBound } from '../model/cutover.ts';
+import { daemon, moved, refused } from './decision.ts';
+import { goBack, stepped, stepsOf } from './stepping.ts';
 import type { Readiness } from './window.ts';
+
+export type StepResults = Readonly<Partial<Record<CutoverStep, unknown>>>;
+
+/** What a later revert needs of the move that brought the home here. */
+export interface Kept {
+  readonly results: StepResults;
+  readonly lost: LossBound | null;
+}
 
 /** A move of the home that is under way. */
 export interface Move {
@@ -12,8 +21,10 @@ export interface Move {
   readonly step: CutoverStep;
   /** It is recorded before it is acted on: after a crash it is done again, whatever it had come to. */
   readonly started: boolean;
-  /** What each finished step came to: fromOffsets, ends, digests. */
-  readonly results: Readonly<Partial<Record<CutoverStep, unknown>>>;
+  /** What each finished step came to: rights, fromOffsets, ends, digests. */
+  readonly results: StepResults;
+  /** Of a move away from a lost primary (C26); null: the primary is frozen and drained. */
+  readonly lost: LossBound | null;
   /** Why it goes back, or what its last step failed with. */
   readonly failed: { readonly step: CutoverStep; readonly reason: string } | null;
 }
@@ -32,6 +43,8 @@ export interface Cutover {
   readonly open: Home | 'nobody';
   readonly hold: CutoverHold | null;
   readonly move: Move | null;
+  /** Null while the primary is home, and once the cutover was completed. */
+  readonly kept: Kept | null;
 }
 
 interface Command {
@@ -42,7 +55,7 @@ interface Command {
 
 export type CutoverEvent =
   | { readonly type: 'evaluated'; readonly readiness: Readiness }
-  | ({ readonly type: 'start'; readonly readiness: Readiness } & Command)
+  | ({ readonly type: 'start'; readonly readiness: Readiness; readonly lost?: LossBound } & Command)
   | ({ readonly type: 'abort' | 'revert' | 'complete' } & Command)
   | ({ readonly type: 'release' } & Command)
   | ({ readonly type: 'hold'; readonly reason: string } & Command)
@@ -64,6 +77,7 @@ export type RefusalCode =
   | 'already_switched'
   | 'already_opening'
   | 'going_back'
+  | 'primary_lost'
   | 'wrong_step';
 
 /** What goes into the log beside the new row, in the same statement. */
@@ -94,9 +108,8 @@ export const firstCutover = (region: string, primary: string, since: string): Cu
   open: 'primary',
   hold: null,
   move: null,
+  kept: null,
 });
-
-const daemon = 'farshore';
 
 /** What an event makes of the row. Pure: `at` is the time that is recorded, ISO 8601. */
 export function decide(cutover: Cutover, event: CutoverEvent, at: string): Decision {
@@ -156,7 +169,7 @@ function commanded(cutover: Cutover, event: CommandEvent, at: string): Decision 
       if (state !== 'switched') return refused('not_switched', `the region is ${state}: only a switched one can be completed`);
       if (hold !== null) return refused('held', `${hold.by} holds it: ${hold.reason}`);
       const reason = `${event.by} completed it: it cannot be reverted any more`;
-      return moved(cutover, { ...cutover, state: 'completed', reason }, at, { ...by(event), reason });
+      return moved(cutover, { ...cutover, state: 'completed', kept: null, reason }, at, { ...by(event), reason });
     }
     default:
       return event satisfies never;
@@ -169,10 +182,12 @@ function start(cutover: Cutover, event: Extract<CutoverEvent, { type: 'start' }>
   if (move !== null) return refused('under_way', `a move is under way, at ${move.step}`);
   if (state === 'switched') return refused('already_switched', 'the region is home already');
   if (hold !== null) return refused('held', `${hold.by} holds it: ${hold.reason}`);
+  // Gates measure against a primary that answers: of a lost one an operator says what the bound of the loss is worth (C26).
+  if (event.lost !== undefined) return begin(cutover, 'primary', 'region', event, readiness.gates, event.lost, at);
   // Asked beside the state: the state is as old as its last evaluation, the gates are of now.
   if (!readiness.allHeld) return refused('gates_shut', readiness.missing);
   if (state !== 'ready') return refused('not_ready', `the region is ${state}: ${cutover.reason}`);
-  return begin(cutover, 'primary', 'region', event, readiness.gates, at);
+  return begin(cutover, 'primary', 'region', event, readiness.gates, null, at);
 }
 
 function revert(cutover: Cutover, event: CommandEvent, at: string): Decision {
@@ -183,133 +198,26 @@ function revert(cutover: Cutover, event: CommandEvent, at: string): Decision {
   }
   if (state !== 'switched') return refused('not_switched', `the region is ${state}: there is nothing to revert`);
   if (hold !== null) return refused('held', `${hold.by} holds it: ${hold.reason}`);
-  return begin(cutover, 'region', 'primary', event, null, at);
+  if (cutover.kept?.lost) {
+    return refused('primary_lost', 'the primary was given up with records that never came here: it has to be made anew from this region');
+  }
+  return begin(cutover, 'region', 'primary', event, null, null, at);
 }
 
-function begin(cutover: Cutover, from: Home, to: Home, event: CommandEvent, gates: readonly GateReading[] | null, at: string): Decision {
-  const reason = `${event.by} moves the home from ${from} to ${to}`;
-  const move: Move = { from, to, by: event.by, direction: 'forward', step: 'freeze', started: false, results: {}, failed: null };
-  return moved(cutover, { ...cutover, state: 'draining', reason, move }, at, { ...by(event), reason, gates });
-}
-
-/** Once opening was recorded, writers may have written at the new home: there is no way back without carrying that back too. */
-function goBack(
+function begin(
   cutover: Cutover,
-  move: Move,
-  step: CutoverStep,
-  reason: string,
-  entry: Pick<LogEntry, 'by' | 'event'>,
+  from: Home,
+  to: Home,
+  event: CommandEvent,
+  gates: readonly GateReading[] | null,
+  lost: LossBound | null,
   at: string,
 ): Decision {
-  if (move.direction === 'back') return refused('going_back', `it goes back to ${move.from} already, at ${move.step}`);
-  if (cutover.open === move.to) {
-    return refused('already_opening', `${move.to} is opened already: finish that, and move the home back with revert`);
-  }
-  const raised = cutover.home === move.to;
-  const back: Move = {
-    ...move,
-    direction: 'back',
-    step: raised ? 'raise_epoch_back' : 'reopen',
-    started: false,
-    failed: { step, reason },
-  };
-  return moved(cutover, { ...cutover, state: 'draining', reason, move: back }, at, { ...entry, step, reason });
+  const how = lost === null ? '' : '; the primary is lost, and what it had beyond the recorded bound with it';
+  const reason = `${event.by} moves the home from ${from} to ${to}${how}`;
+  const move = { from, to, by: event.by, direction: 'forward', started: false, results: {}, lost, failed: null } as const;
+  const first: Move = { ...move, step: stepsOf(move)[0]! };
+  return moved(cutover, { ...cutover, state: 'draining', reason, move: first }, at, { ...by(event), reason, gates, facts: lost });
 }
-
-type StepEvent = Extract<CutoverEvent, { readonly step: CutoverStep }>;
-
-function stepped(cutover: Cutover, event: StepEvent, at: string): Decision {
-  const { move } = cutover;
-  const { step } = event;
-  if (move === null) return refused('nothing_under_way', `${step} belongs to no move`);
-  if (move.step !== step) return refused('wrong_step', `the move stands at ${move.step}, not at ${step}`);
-  if (event.type === 'step_started') {
-    if (move.started) return { kind: 'unchanged' };
-    return moved(
-      cutover,
-      { ...cutover, open: openAfterStart(cutover, move), move: { ...move, started: true } },
-      at,
-      stepEntry(event, 'started'),
-    );
-  }
-  if (!move.started) return refused('wrong_step', `${step} was not recorded as started`);
-  if (event.type === 'step_failed') {
-    const reason = `${step} failed: ${event.reason}`;
-    // Behind the point of no return a step is tried until it is done, and so is each step of the way back: there is no third place to go.
-    if (move.direction === 'back' || cutover.open === move.to) {
-      return moved(
-        cutover,
-        { ...cutover, reason, move: { ...move, failed: { step, reason: event.reason } } },
-        at,
-        stepEntry(event, reason),
-      );
-    }
-    return goBack(cutover, move, step, reason, { by: daemon, event: event.type }, at);
-  }
-  const results = { ...move.results, [step]: event.result };
-  const next = move.direction === 'forward' ? forwardAfter(step as ForwardStep) : backAfter(step as BackStep);
-  if (next !== undefined) {
-    const raise = step === 'raise_epoch' || step === 'raise_epoch_back';
-    const home = step === 'raise_epoch' ? move.to : step === 'raise_epoch_back' ? move.from : cutover.home;
-    const state = step === 'raise_epoch' && move.to === 'region' ? 'switched' : cutover.state;
-    return moved(
-      cutover,
-      {
-        ...cutover,
-        state,
-        home,
-        epoch: raise ? cutover.epoch + 1n : cutover.epoch,
-        move: { ...move, step: next, started: false, results },
-      },
-      at,
-      stepEntry(event, 'done'),
-    );
-  }
-  return ended(cutover, move, event, at);
-}
-
-/** The old home counts as closed from before it is frozen, a home as open from before it is opened: what is recorded errs towards nobody. */
-function openAfterStart({ open }: Cutover, { step, from, to }: Move): Cutover['open'] {
-  switch (step) {
-    case 'freeze':
-      return 'nobody';
-    case 'open':
-      return to;
-    case 'reopen':
-      return from;
-    default:
-      return open;
-  }
-}
-
-function ended(cutover: Cutover, move: Move, event: Extract<StepEvent, { type: 'step_done' }>, at: string): Decision {
-  const at_home = move.direction === 'forward' ? move.to : move.from;
-  const state: CutoverState = at_home === 'region' ? 'switched' : move.direction === 'back' ? 'shadowing' : 'observing';
-  const reason =
-    move.direction === 'forward' ? `${move.to} is home and open` : `${move.failed?.reason ?? 'undone'}; ${move.from} is open again`;
-  return moved(cutover, { ...cutover, state, reason, move: null }, at, { ...stepEntry(event, reason), facts: event.result ?? null });
-}
-
-const forwardAfter = (step: ForwardStep): ForwardStep | undefined => forwardSteps[forwardSteps.indexOf(step) + 1];
-const backAfter = (step: BackStep): BackStep | undefined => backSteps[backSteps.indexOf(step) + 1];
 
 const by = (event: CommandEvent): Pick<LogEntry, 'by' | 'event'> => ({ by: event.by, event: event.type });
-
-const stepEntry = (event: StepEvent, reason: string): Pick<LogEntry, 'by' | 'event' | 'step' | 'reason' | 'facts'> => ({
-  by: daemon,
-  event: event.type,
-  step: event.step,
-  reason,
-  facts: event.type === 'step_done' ? (event.result ?? null) : null,
-});
-
-const refused = (code: RefusalCode, reason: string): Decision => ({ kind: 'refused', code, reason });
-
-/** Raises the revision, and `since` where the state changes. */
-function moved(before: Cutover, next: Cutover, at: string, entry: Partial<LogEntry> & Pick<LogEntry, 'by' | 'event' | 'reason'>): Decision {
-  return {
-    kind: 'moved',
-    next: { ...next, revision: before.revision + 1n, since: next.state === before.state ? before.since : at },
-    entry: { step: null, gates: null, facts: null, ...entry },
-  };
-}

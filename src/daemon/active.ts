@@ -21,6 +21,7 @@ import { measureNeededAudits } from '../metrics/status.ts';
 import type { MirrorStage } from '../mirror/mirror-stage.ts';
 import type { OffsetKeeper } from '../mirror/offset-keeper.ts';
 import type { Clock } from '../model/clock.ts';
+import type { LossBound } from '../model/cutover.ts';
 import type { SchemaView } from '../model/schema-view.ts';
 import { clusterLedger } from '../postgres/cluster-ledger.ts';
 import type { Database } from '../postgres/database.ts';
@@ -41,10 +42,12 @@ import { buildLag, buildLostDeletes, lagSources } from './build-lag.ts';
 import { buildMirror } from './build-mirror.ts';
 import { buildSchedule } from './build-schedule.ts';
 import { type ActiveShadow, buildShadow } from './build-shadow.ts';
+import { buildSteps } from './build-steps.ts';
 import { primaryCluster, regionalCluster } from './clusters.ts';
 import { tellCompatibility } from './compatibility.ts';
 import type { Failpoints } from './failpoints.ts';
 import { divergenceMeasured, shadowMeasured } from './gate-measurements.ts';
+import { MirrorGate } from './mirror-gate.ts';
 import type { Observer } from './observer.ts';
 import { patiently, reasonWithHint } from './patiently.ts';
 import { creator } from './regional-admin.ts';
@@ -97,6 +100,7 @@ export class ActiveDaemon implements AsyncDisposable {
   neededAudits: readonly NeededAudit[] = [];
   #neededAuditsAtMs: number | undefined;
   readonly #cutover: BuiltCutover;
+  readonly #gate = new MirrorGate();
   readonly #applyBudget: SharedByteBudget;
   readonly #readBack: ReadBack;
   readonly #schema: SchemaViewParts;
@@ -183,7 +187,7 @@ export class ActiveDaemon implements AsyncDisposable {
     this.#publishRejected = async (signal) => {
       if (config.rejected.publish) await publishRejected({ store: rejected, write, region: config.region, observe, clock }, signal);
     };
-    this.#audit = buildAudit(parts, { lagSources: sources, lag: this.lag, apply, rejected });
+    this.#audit = buildAudit(parts, { lagSources: sources, lag: this.lag, apply, rejected, homeElsewhere: () => this.#gate.reason });
     this.#backfill = buildBackfill(parts, { lagSources: sources, lag: this.lag, schema: this.#schema });
     this.#schedule = buildSchedule(parts, clusters, {
       audit: this.#audit?.stage,
@@ -194,7 +198,20 @@ export class ActiveDaemon implements AsyncDisposable {
       primaryConnected,
     });
     observer.onTopics(() => apply.noticeTopics());
+    const steps = buildSteps(parts, {
+      clusters,
+      primaryConnected,
+      gate: this.#gate,
+      mirror,
+      apply,
+      lagSources: sources,
+      lag: this.lag,
+      audit: this.#audit,
+      rejected,
+    });
     this.#cutover = buildCutover(parts, {
+      steps,
+      gate: this.#gate,
       mirror,
       apply,
       lag: this.lag,
@@ -205,6 +222,11 @@ export class ActiveDaemon implements AsyncDisposable {
       divergence: () => divergenceMeasured(this.#audit?.stage),
       shadow: () => shadowMeasured(this.#shadow?.stage, clock),
     });
+  }
+
+  /** What giving the primary up would cost at most, as far as it is known. */
+  async lossBound(signal: AbortSignal): Promise<LossBound> {
+    return await this.#cutover.lossBound(signal);
   }
 
   get cutover(): BuiltCutover['loop'] {
@@ -298,7 +320,7 @@ export class ActiveDaemon implements AsyncDisposable {
           stop,
         );
         this.#began.add('mirror');
-        await this.mirror.run(stop, hard);
+        await this.#gate.run(this.mirror, stop, hard);
       },
       async ({ stop, hard }) => {
         await regional.promise;

@@ -80,7 +80,13 @@ export class DaemonState implements AdminSource {
     this.#database = options.database;
     this.#startedAtMs = options.clock.wallMs();
     this.#rejected = rejectedStore(options.database);
-    this.cutover = new CutoverAdmin(options.config, options.database, options.clock, () => this.active?.cutover);
+    this.cutover = new CutoverAdmin(
+      options.config,
+      options.database,
+      options.clock,
+      () => this.active?.cutover,
+      (signal) => this.#needActive('knows where the region stands').lossBound(signal),
+    );
   }
 
   status(): DaemonStatus {

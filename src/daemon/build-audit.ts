@@ -36,10 +36,16 @@ export interface AuditSources {
   readonly lag: Pick<LagLoop, 'snapshot'>;
   readonly apply: Pick<ApplyStage, 'keysOfKept'>;
   readonly rejected: Pick<RejectedStore, 'list' | 'get'>;
+  /** Why the primary's rows are not the right ones now; undefined: they are. */
+  readonly homeElsewhere: () => string | undefined;
 }
 
 export interface ActiveAudit {
   readonly stage: AuditStage;
+  readonly tables: readonly AuditedTable[];
+  readonly sides: Sides;
+  /** Of the primary: nothing is asked of it but to read. */
+  readonly primary: Database;
   run(signal: AbortSignal): Promise<void>;
 }
 
@@ -59,7 +65,14 @@ export function buildAudit(active: ActiveParts, sources: AuditSources): ActiveAu
       sides,
       store: auditStore(database, lease.epoch),
       repairStore: repairTrail(database, lease.epoch),
-      repairSides: (table) => repairSides(primary, database, table),
+      repairSides: (table) => {
+        const why = sources.homeElsewhere();
+        if (why === undefined) return repairSides(primary, database, table);
+        // What the region's own writers wrote does not raise the version: a repair from the old home would take it back.
+        throw new FarshoreError('request_invalid', `Rows are not repaired from the primary now: ${why}`, {
+          hint: 'farshore cutover plan shows where the home is.',
+        });
+      },
       clock,
       observe: observer.observe,
       lagSeconds: () => lagSeconds(sources.lag),
@@ -77,6 +90,9 @@ export function buildAudit(active: ActiveParts, sources: AuditSources): ActiveAu
   );
   return {
     stage,
+    tables,
+    sides,
+    primary,
     run: async (signal) => {
       try {
         await stage.run(signal);

@@ -3,8 +3,12 @@ import type { ApplyStage } from '../apply/apply-stage.ts';
 import type { FarshoreConfig } from '../config/config.ts';
 import type { Brake, GateMeasurements, Measurement } from '../cutover/contracts.ts';
 import { CutoverLoop } from '../cutover/cutover-loop.ts';
+import { CutoverExecutor } from '../cutover/executor.ts';
 import { runHooks } from '../cutover/hook-loop.ts';
 import type { Hook } from '../cutover/hooks.ts';
+import { mirrorMayRun } from '../cutover/mirror-may-run.ts';
+import type { Cutover } from '../cutover/state.ts';
+import { watchTail } from '../cutover/unmirrored-tail.ts';
 import { HttpPoster } from '../http/http-post.ts';
 import type { Heartbeats } from '../lag/heartbeats.ts';
 import type { LagLoop } from '../lag/lag-loop.ts';
@@ -15,13 +19,18 @@ import { findFarshoreError } from '../model/errors.ts';
 import type { SchemaView } from '../model/schema-view.ts';
 import { cutoverStore } from '../postgres/cutover-store.ts';
 import { hookStore } from '../postgres/hook-store.ts';
+import { tailStore } from '../postgres/tail-store.ts';
 import type { KeptCounts } from '../rejected/kept-counts.ts';
 import type { ActiveParts } from './active.ts';
+import type { BuiltSteps } from './build-steps.ts';
 import { hookRunner } from './hook-runner.ts';
+import type { MirrorGate } from './mirror-gate.ts';
 
 const SCHEMA_LOOK_MS = 60_000;
+const STEP_EVERY_MS = 500;
 
-export interface CutoverSources {
+/** What the gates are measured by. */
+export interface MeasuredSources {
   readonly mirror: Pick<MirrorStage, 'status'>;
   readonly apply: Pick<ApplyStage, 'statuses'>;
   readonly lag: Pick<LagLoop, 'snapshot'>;
@@ -36,17 +45,43 @@ export interface CutoverSources {
   readonly reversePath?: () => GateMeasurements['reversePath'];
 }
 
-export interface BuiltCutover {
-  readonly loop: CutoverLoop;
-  /** Everything beside the loop: schemas that are looked at, and hooks. */
-  run(signal: AbortSignal): Promise<void>;
+export interface CutoverSources extends MeasuredSources {
+  readonly steps: BuiltSteps;
+  readonly gate: MirrorGate;
 }
 
-export function buildCutover({ current, database, lease, observer, clock }: ActiveParts, sources: CutoverSources): BuiltCutover {
+export interface BuiltCutover {
+  readonly loop: CutoverLoop;
+  /** Everything beside the loop: the steps, schemas that are looked at, and hooks. */
+  run(signal: AbortSignal): Promise<void>;
+  lossBound: BuiltSteps['lossBound'];
+}
+
+export function buildCutover(
+  { current, database, lease, observer, clock, failpoints }: ActiveParts,
+  sources: CutoverSources,
+): BuiltCutover {
   const config = current();
-  const { gates, evaluateSeconds, windowSeconds } = config.cutover;
+  const { gates, evaluateSeconds, windowSeconds, stepSeconds, firstHop } = config.cutover;
   const { observe } = observer;
   let schema: GateMeasurements['schema'] = missing('schemas and tables were not compared yet');
+  const store = cutoverStore(database, lease.epoch);
+  let stored: Cutover | undefined;
+  const executor = new CutoverExecutor(
+    { everyMs: STEP_EVERY_MS, stepLimitMs: stepSeconds * 1_000, quietMs: firstHop.quietSeconds * 1_000 },
+    {
+      store,
+      steps: sources.steps.parts,
+      follow: (cutover) => {
+        stored = cutover;
+        sources.gate.follow(mirrorMayRun(cutover));
+      },
+      mayAct: (signal) => lease.check(signal),
+      observe,
+      clock,
+      onStep: failpoints?.cutover,
+    },
+  );
   const loop = new CutoverLoop(
     {
       region: config.region,
@@ -56,25 +91,30 @@ export function buildCutover({ current, database, lease, observer, clock }: Acti
       limits: gates,
     },
     {
-      store: cutoverStore(database, lease.epoch),
+      store,
       measure: () => ({ ...measure(sources, clock), schema }),
       brake: () => brakeFile(config.cutover.holdFile),
       observe,
       clock,
+      onCommand: () => executor.notice(),
     },
   );
   return {
     loop,
+    lossBound: sources.steps.lossBound,
     async run(signal) {
       const poster = new HttpPoster();
       try {
         await Promise.all([
+          executor.run(signal),
+          watchTail({ row: () => stored, logs: sources.steps.parts.logs, store: tailStore(database), observe, clock }, signal),
           watchSchemas(sources.schema, clock, signal, (measured) => {
             schema = measured;
           }),
           runHooks({ hooks: cutoverHooks(config), store: hookStore(database), runner: hookRunner(poster), observe, clock }, signal),
         ]);
       } finally {
+        await sources.steps.close();
         poster.close();
       }
     },
@@ -101,7 +141,7 @@ export function brakeFile(path: string | undefined): Brake {
 
 const missing = (reason: string) => ({ kind: 'missing', reason }) as const;
 
-export function measure(sources: CutoverSources, clock: Pick<Clock, 'monotonicMs'>): Omit<GateMeasurements, 'hold' | 'schema'> {
+export function measure(sources: MeasuredSources, clock: Pick<Clock, 'monotonicMs'>): Omit<GateMeasurements, 'hold' | 'schema'> {
   const nowMs = clock.monotonicMs();
   const now = <T>(value: T): Measurement<T> => ({ kind: 'measured', atMs: nowMs, value });
   const { mirror, apply, lag, heartbeats, keptCounts, neededAudits } = sources;
@@ -136,7 +176,7 @@ export function measure(sources: CutoverSources, clock: Pick<Clock, 'monotonicMs
   };
 }
 
-function heartbeat(heartbeats: CutoverSources['heartbeats'], now: <T>(value: T) => Measurement<T>): GateMeasurements['heartbeat'] {
+function heartbeat(heartbeats: MeasuredSources['heartbeats'], now: <T>(value: T) => Measurement<T>): GateMeasurements['heartbeat'] {
   if (heartbeats === undefined) return missing('heartbeats are turned off: primary.heartbeat.enabled');
   const { ageSeconds } = heartbeats;
   return ageSeconds === null || ageSeconds === undefined ? missing('no heartbeat has come back yet') : now({ ageSeconds });

@@ -4,10 +4,10 @@ import { ActiveReader } from '../cutover/active-reader.ts';
 import type { CutoverStore } from '../cutover/contracts.ts';
 import type { CutoverLoop } from '../cutover/cutover-loop.ts';
 import { hookText } from '../cutover/hooks.ts';
-import { builtVerbs, cutoverPlan, notBuilt, verbsNow } from '../cutover/plan.ts';
+import { cutoverPlan, type Impossible } from '../cutover/plan.ts';
 import type { Cutover } from '../cutover/state.ts';
 import type { Clock } from '../model/clock.ts';
-import type { ActiveView, CutoverLogEntry, CutoverPlan } from '../model/cutover.ts';
+import type { ActiveView, CutoverLogEntry, CutoverPlan, LossBound } from '../model/cutover.ts';
 import { FarshoreError } from '../model/errors.ts';
 import { cutoverReader } from '../postgres/cutover-store.ts';
 import type { Database } from '../postgres/database.ts';
@@ -19,12 +19,20 @@ export class CutoverAdmin implements CutoverSource {
   readonly #store: Pick<CutoverStore, 'load' | 'log'>;
   readonly #reader: ActiveReader;
   readonly #loop: () => CutoverLoop | undefined;
+  readonly #lossBound: (signal: AbortSignal) => Promise<LossBound>;
 
-  constructor(config: FarshoreConfig, database: Database, clock: Clock, loop: () => CutoverLoop | undefined) {
+  constructor(
+    config: FarshoreConfig,
+    database: Database,
+    clock: Clock,
+    loop: () => CutoverLoop | undefined,
+    lossBound: (signal: AbortSignal) => Promise<LossBound>,
+  ) {
     this.#config = config;
     this.#store = cutoverReader(database);
     this.#reader = new ActiveReader(config.region, config.cutover.activeGraceSeconds * 1_000, this.#store, clock);
     this.#loop = loop;
+    this.#lossBound = lossBound;
   }
 
   async active(): Promise<ActiveView> {
@@ -45,7 +53,7 @@ export class CutoverAdmin implements CutoverSource {
     return await this.#store.log(limit, signal);
   }
 
-  async change({ verb, region, by, reason }: CutoverChange, signal: AbortSignal): Promise<CutoverPlan> {
+  async change({ verb, region, by, reason, primaryLost, acceptLoss }: CutoverChange, signal: AbortSignal): Promise<CutoverPlan> {
     const loop = this.#loop();
     if (loop === undefined) {
       throw new FarshoreError('request_invalid', 'This daemon stands by; only the active one changes the cutover', {
@@ -54,16 +62,34 @@ export class CutoverAdmin implements CutoverSource {
     }
     if (verb === 'hold') return this.#planOf(await loop.command({ type: verb, by, region, reason: reason ?? '' }, signal));
     if (verb === 'release') return this.#planOf(await loop.command({ type: verb, by, region }, signal));
-    const stored = await this.#store.load(signal);
-    const why = stored && verbsNow(stored, loop.measured()?.readiness).find((one) => one.verb === verb)?.refused;
-    throw new FarshoreError('request_invalid', `${verb} is refused: ${why ?? notBuilt(verb)}`, {
+    if (primaryLost || acceptLoss) {
+      if (!primaryLost || !acceptLoss)
+        throw this.#refused(verb, 'a lost primary is given up with --primary-lost and --accept-loss together');
+      const lost = await this.#lossBound(signal);
+      return this.#planOf(await loop.command({ type: 'start', by, region, readiness: loop.readiness(), lost }, signal));
+    }
+    const why = this.#impossible(verb);
+    if (why !== null) throw this.#refused(verb, why);
+    if (verb === 'start') return this.#planOf(await loop.command({ type: verb, by, region, readiness: loop.readiness() }, signal));
+    return this.#planOf(await loop.command({ type: verb, by, region }, signal));
+  }
+
+  #refused(verb: string, why: string): FarshoreError {
+    return new FarshoreError('request_invalid', `${verb} is refused: ${why}`, {
       place: `cutover of ${this.#config.region}`,
-      hint: `Nothing was changed. This version takes ${[...builtVerbs].join(' and ')}; farshore cutover plan shows what stands in the way.`,
+      hint: 'Nothing was changed. farshore cutover plan shows what stands in the way.',
     });
   }
 
+  /** Nothing pretends to freeze a primary. */
+  readonly #impossible: Impossible = (verb) => {
+    const { freeze, primaryDatabase } = this.#config.cutover;
+    if (verb !== 'start' || (freeze !== undefined && primaryDatabase !== undefined)) return null;
+    return 'the primary cannot be frozen: cutover.freeze and cutover.primaryDatabase are not both set';
+  };
+
   #planOf(stored: Cutover): CutoverPlan {
     const hooks = cutoverHooks(this.#config).map((hook) => ({ on: hook.on, what: hookText(hook) }));
-    return cutoverPlan(stored, this.#loop()?.measured(), hooks);
+    return cutoverPlan(stored, this.#loop()?.measured(), hooks, this.#impossible);
   }
 }

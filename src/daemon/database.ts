@@ -20,6 +20,10 @@ export function primaryDatabase(current: () => DatabaseConfig, connections: numb
   );
 }
 
+/** The primary's database as the role that may change its writers' rights. */
+export const primaryAdminDatabase = (current: () => DatabaseConfig, clock: Clock): Database =>
+  new Database(() => ({ ...databaseOptions(current(), 0), connections: 1 }), clock);
+
 function databaseOptions(config: DatabaseConfig, applyConnections: number): DatabaseOptions {
   const { tls } = config;
   return {

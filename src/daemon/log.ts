@@ -75,7 +75,10 @@ function levelOf(event: FarshoreEvent): Level {
     case 'component':
       return event.up ? 'info' : 'warn';
     case 'cutover_hook_ran':
+    case 'cutover_step_ended':
       return event.result === 'failed' ? 'warn' : 'info';
+    case 'unmirrored_tail_found':
+      return 'warn';
     case 'cutover_moved':
     case 'cutover_held':
     case 'cutover_released':
@@ -148,6 +151,10 @@ function messageOf(event: FarshoreEvent): string {
       return `cutover released by ${event.by}`;
     case 'gate_changed':
       return `gate ${event.gate} ${event.open ? 'opened' : `shut: ${event.reason ?? ''}`}`;
+    case 'cutover_step_ended':
+      return `cutover step ${event.step} ${event.result} after ${event.seconds.toFixed(1)} s${event.reason === undefined ? '' : `: ${event.reason}`}`;
+    case 'unmirrored_tail_found':
+      return `${event.topic}:${event.partition}: the primary that was given up has up to ${event.to - event.from} records from offset ${event.from} on that the region never had`;
     case 'cutover_hook_ran':
       return `hook of ${event.on} ${event.result}: ${event.hook}: ${event.detail}`;
     case 'tombstones_kept':

@@ -14,9 +14,9 @@ const configs: ReadonlyMap<string, string> = new Map([['cleanup.policy', 'compac
  */
 export function homePublisher(cluster: KafkaCluster, createTopic: CreateTopic = defaultCreateTopic(cluster)): HomePublisher {
   return {
-    async publish(topic, home, epoch, signal) {
+    async publish(topic, home, epoch, signal, fromOffsets) {
       await createOwnTopic(cluster, HOMES_TOPIC, configs, createTopic, signal);
-      const value = Buffer.from(JSON.stringify({ home, epoch }));
+      const value = Buffer.from(JSON.stringify({ home, epoch, fromOffsets }));
       const record = recordOf(Buffer.from(topic), value, cluster.clock.wallMs());
       await produceOne(cluster, { topic: HOMES_TOPIC, partition: 0, bytes: buildBatch([record], 'none', compress) }, signal);
     },

@@ -120,6 +120,12 @@ export function measureEvent(metrics: Metrics, event: FarshoreEvent, clock: Pick
     case 'cutover_moved':
       metrics.increase('farshore_cutover_transitions_total', { state: event.to });
       break;
+    case 'cutover_step_ended':
+      metrics.increase('farshore_cutover_steps_total', { step: event.step, result: event.result });
+      break;
+    case 'unmirrored_tail_found':
+      metrics.increase('farshore_unmirrored_tail_records_total', { topic: event.topic }, event.to - event.from);
+      break;
     case 'cutover_hook_ran':
       metrics.increase('farshore_cutover_hooks_total', { result: event.result });
       break;

@@ -1,4 +1,4 @@
-import { cutoverStates, gateNames } from '../model/cutover.ts';
+import { backSteps, cutoverStates, forwardSteps, gateNames } from '../model/cutover.ts';
 import { errorCodes } from '../model/errors.ts';
 import { components, jobs } from '../model/events.ts';
 import { shadowInstruments } from './shadow-instruments.ts';
@@ -395,6 +395,16 @@ export const instruments = {
     type: 'counter',
     help: 'Changes of state, by the state that was entered.',
     labels: { state: cutoverStates },
+  },
+  farshore_cutover_steps_total: {
+    type: 'counter',
+    help: 'Steps of a cutover that ended, by what they came to. One that failed has the cutover go back, or is tried again.',
+    labels: { step: [...forwardSteps, ...backSteps], result: ['done', 'failed'] },
+  },
+  farshore_unmirrored_tail_records_total: {
+    type: 'counter',
+    help: 'Upper bound, in offsets, of records that a primary that was given up has in its log and the region never had.',
+    labels: { topic: configured },
   },
   farshore_cutover_hooks_total: { type: 'counter', help: 'Hooks of the cutover that were run.', labels: { result: ['done', 'failed'] } },
   // daemon

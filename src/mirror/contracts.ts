@@ -138,7 +138,8 @@ export interface PublishedHomes {
 }
 
 export interface HomePublisher {
-  publish(topic: string, home: string, epoch: number, signal: AbortSignal): Promise<void>;
+  /** `fromOffsets`: where the epoch begins in the home's log, by partition; a mirror of it starts there. */
+  publish(topic: string, home: string, epoch: number, signal: AbortSignal, fromOffsets?: Readonly<Record<string, string>>): Promise<void>;
 }
 
 /** Pauses, stops and what operators did about them, kept in the regional database. */

@@ -35,6 +35,7 @@ export class MirrorStage {
   readonly #refresh: TopicRefresh;
   readonly #commands: { readonly command: PartitionCommand; readonly done: PromiseWithResolvers<void> }[] = [];
   #inDoubt = false;
+  #resting = false;
   /** The failure to read that was told last: an outage is one event, not one a second. */
   #toldFailure: string | undefined;
   #refreshDueMs = 0;
@@ -66,18 +67,26 @@ export class MirrorStage {
     };
   }
 
-  /** Monotonic milliseconds of the loop's last turn, for the liveness probe. */
+  /** Monotonic milliseconds of the loop's last turn, for the liveness probe; one that is made to rest misses none. */
   get lastTurnMs(): number {
-    return this.#turnMs;
+    return this.#resting ? this.#deps.clock.monotonicMs() : this.#turnMs;
   }
 
-  /** Every partition, under its regional topic's name, with what is committed of it. */
+  /** While it does not run: what it knew is of a time that is over. Left by `run`. */
+  rest(reason: string): void {
+    this.#resting = true;
+    for (const p of this.#table.all())
+      if (p.mode.mode === 'running' || p.mode.mode === 'verify' || p.mode.mode === 'held') p.setMode({ mode: 'held', reason });
+  }
+
+  /** Every partition, under its regional topic's name, with what is committed of it; none while it rests. */
   *progress(): Iterable<{
     readonly topic: string;
     readonly homeTopic: string;
     readonly partition: number;
     readonly next: HomeOffset | undefined;
   }> {
+    if (this.#resting) return;
     for (const { route, partition, committed } of this.#table.all())
       yield { topic: route.regional, homeTopic: route.home, partition, next: committed?.next };
   }
@@ -104,6 +113,7 @@ export class MirrorStage {
    */
   async run(stop: AbortSignal, hard: AbortSignal): Promise<void> {
     let failures = 0;
+    this.#resting = false;
     while (!stop.aborted) {
       // A loop that tries again in vain makes its turns all the same: a cluster that is down is no reason to restart the daemon.
       this.#turnMs = this.#deps.clock.monotonicMs();

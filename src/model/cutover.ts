@@ -24,6 +24,7 @@ export type Home = (typeof homes)[number];
 
 /** Of a move of the home, in their order (C25, C24, C3). */
 export const forwardSteps = [
+  'read_rights',
   'freeze',
   'prove_freeze',
   'drain_first_hop',
@@ -39,6 +40,9 @@ export const forwardSteps = [
 ] as const;
 export type ForwardStep = (typeof forwardSteps)[number];
 
+/** Of a move away from a primary that is lost: what can be done without it (C26). */
+export const lostSteps = ['fence_mirror', 'from_offsets', 'raise_epoch', 'publish_home', 'open'] as const satisfies readonly ForwardStep[];
+
 /** What undoes a move that was not opened yet. The first two only where the epoch was raised. */
 export const backSteps = ['raise_epoch_back', 'publish_home_back', 'reopen'] as const;
 export type BackStep = (typeof backSteps)[number];
@@ -48,6 +52,21 @@ export const cutoverVerbs = ['start', 'abort', 'revert', 'complete', 'hold', 're
 export type CutoverVerb = (typeof cutoverVerbs)[number];
 
 export type Facts = Readonly<Record<string, string | number | boolean | null>>;
+
+/** Where the region stood when the primary was given up (C26): what is beyond it may be lost. Offsets are those of the primary, as text. */
+export interface LossBound {
+  /** Of the partition that was furthest behind when lag was last known; null: it is not known. */
+  readonly lagSeconds: number | null;
+  readonly partitions: readonly {
+    /** Its name in the region. */
+    readonly topic: string;
+    readonly partition: number;
+    /** Mirrored up to here. */
+    readonly mirrored: string | null;
+    /** The end at home, when it was last read; null: it never was. */
+    readonly end: string | null;
+  }[];
+}
 
 /** One gate at one moment. `reason` says why it is shut, null while it is open. */
 export interface GateReading {

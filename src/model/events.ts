@@ -1,5 +1,5 @@
 import type { PassStopped } from './audit.ts';
-import type { CutoverState, GateName } from './cutover.ts';
+import type { CutoverState, CutoverStep, GateName } from './cutover.ts';
 import type { ErrorCode } from './errors.ts';
 import type { ShadowEvent } from './shadow-events.ts';
 
@@ -236,6 +236,20 @@ export type FarshoreEvent =
     }
   | { readonly type: 'cutover_held' | 'cutover_released'; readonly by: string; readonly reason: string }
   | { readonly type: 'gate_changed'; readonly gate: GateName; readonly open: boolean; readonly reason: string | undefined }
+  | {
+      readonly type: 'cutover_step_ended';
+      readonly step: CutoverStep;
+      readonly result: 'done' | 'failed';
+      readonly reason: string | undefined;
+      readonly seconds: number;
+    }
+  | {
+      readonly type: 'unmirrored_tail_found';
+      readonly topic: string;
+      readonly partition: number;
+      readonly from: bigint;
+      readonly to: bigint;
+    }
   | {
       readonly type: 'cutover_hook_ran';
       readonly on: CutoverState;

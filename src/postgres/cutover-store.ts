@@ -9,7 +9,7 @@ import { bigInteger, json, optionalText, type TextRow, text } from './result-val
 const utc = (column: string): string => `to_char(${column} at time zone 'utc', 'YYYY-MM-DD"T"HH24:MI:SS.MS"Z"')`;
 
 const loadStatement: Statement = {
-  text: `select c.region, c.primary_name, c.revision, c.state, ${utc('c.since')} as since, c.reason, c.epoch, c.home, c.open, c.hold, c.move
+  text: `select c.region, c.primary_name, c.revision, c.state, ${utc('c.since')} as since, c.reason, c.epoch, c.home, c.open, c.hold, c.move, c.kept
   from farshore.cutover c`,
   values: [],
 };
@@ -26,10 +26,10 @@ select m.revision, 'farshore', 'made', m.state, m.state, m.epoch, m.open, m.reas
 });
 
 const saveStatement = (lease: bigint, seen: Cutover, next: Cutover, entry: LogEntry): Statement => {
-  const { state, since, reason, epoch, home, open, hold, move } = next;
+  const { state, since, reason, epoch, home, open, hold, move, kept } = next;
   return {
     text: 'select farshore.change_cutover($1, $2, $3, $4::jsonb, $5::jsonb) as outcome',
-    values: [lease, seen.revision, seen.epoch, plain({ state, since, reason, epoch, home, open, hold, move }), plain(entry)],
+    values: [lease, seen.revision, seen.epoch, plain({ state, since, reason, epoch, home, open, hold, move, kept }), plain(entry)],
   };
 };
 
@@ -50,6 +50,7 @@ function cutover(row: TextRow): Cutover {
     open: text(row, 'open') as Cutover['open'],
     hold: optionalJson('hold') as Cutover['hold'],
     move: optionalJson('move') as Cutover['move'],
+    kept: optionalJson('kept') as Cutover['kept'],
   };
 }
 

@@ -67,13 +67,20 @@ const start: CutoverEvent = {
   readiness: { allHeld: true, copyOpen: true, copyHeld: true, held: 'all', missing: '', gates },
 };
 
+/** Up to before the region is closed. */
+async function revert(): Promise<void> {
+  await take({ type: 'revert', by: 'bo', region: 'eu-west' });
+  await take({ type: 'step_started', step: 'read_rights' });
+  await take({ type: 'step_done', step: 'read_rights', result: {} });
+}
+
 async function switchOver(): Promise<Cutover> {
   const first = await ensure();
   await store.save(first, { ...first, state: 'ready' }, entry, never);
   await take(start);
   for (const step of forwardSteps) {
     await take({ type: 'step_started', step });
-    await take({ type: 'step_done', step, result: { step, offsets: { '0': '9223372036854775807' } } });
+    await take({ type: 'step_done', step, result: { step, regional: { orders: { '0': '9223372036854775807' } } } });
   }
   const row = await store.load(never);
   if (row === undefined) throw new Error('nothing is stored');
@@ -144,7 +151,7 @@ describe('the stored cutover', () => {
   it('is not changed by a daemon that lost the lease: neither row nor log nor writer epoch', async () => {
     const seen = await ensure();
     await rowsOf(database, 'update farshore.lease set epoch = 8');
-    const next: Cutover = { ...seen, home: 'region', open: 'region', epoch: 2n };
+    const next: Cutover = { ...seen, open: 'nobody' };
     expect(await rejectionOf(store.save(seen, next, entry, never))).toMatchObject({ code: 'fenced', facts: { outcome: 'not_applied' } });
     expect(await store.load(never)).toEqual(seen);
     expect(await revisions()).toEqual(['1']);
@@ -165,19 +172,47 @@ describe('the stored cutover', () => {
     expect(await store.load(never)).toEqual(seen);
   });
 
+  it('C3, C24: moves the home of every topic with the epoch, from the offsets that were recorded, and of no other', async () => {
+    const id = '00000000-0000-0000-0000-000000000001';
+    await rowsOf(
+      database,
+      `insert into farshore.topics (topic, home, home_epoch, home_topic_id, regional_topic_id, partitions, generation)
+       select t, 'us-east', 1, '${id}', '${id}', 1, 1 from unnest(array['orders', 'farshore.heartbeat.us-east']) t`,
+    );
+    onTestFinished(async () => {
+      await rowsOf(database, 'truncate farshore.topics cascade');
+    });
+    await switchOver();
+    expect(await rowsOf(database, 'select topic, home, home_epoch from farshore.topics order by topic')).toEqual([
+      { topic: 'farshore.heartbeat.us-east', home: 'us-east', home_epoch: '1' },
+      { topic: 'orders', home: 'eu-west', home_epoch: '2' },
+    ]);
+    const epochs = await rowsOf(database, 'select topic, home_epoch, partition, home, from_offset from farshore.home_epochs');
+    expect(epochs).toEqual([{ topic: 'orders', home_epoch: '2', partition: '0', home: 'eu-west', from_offset: '9223372036854775807' }]);
+    const row = (await store.load(never))!;
+    expect(row.kept?.results.from_offsets).toMatchObject({ regional: { orders: { '0': '9223372036854775807' } } });
+  });
+
+  it('C24: moves no home without offsets for it to start from', async () => {
+    const seen = await ensure();
+    const next: Cutover = { ...seen, home: 'region', open: 'nobody', epoch: 2n };
+    expect(await rejectionOf(store.save(seen, next, entry, never))).toMatchObject({ facts: { sqlState: 'FS005' } });
+    expect(await store.load(never)).toEqual(seen);
+  });
+
   it('carries a move through every step as it was decided, with the gates that allowed it', async () => {
     const row = await switchOver();
-    expect(row).toMatchObject({ state: 'switched', home: 'region', open: 'region', epoch: 2n, move: null, revision: 27n });
+    expect(row).toMatchObject({ state: 'switched', home: 'region', open: 'region', epoch: 2n, move: null, revision: 29n });
     const log = await store.log(1_000, never);
-    expect(log.map(({ revision }) => Number(revision))).toEqual(Array.from({ length: 27 }, (_, index) => 27 - index));
+    expect(log.map(({ revision }) => Number(revision))).toEqual(Array.from({ length: 29 }, (_, index) => 29 - index));
     expect(log.find(({ event }) => event === 'start')).toMatchObject({ by: 'ada', from: 'ready', to: 'draining', gates });
     expect(log.filter(({ event }) => event === 'step_done').map(({ step }) => step)).toEqual(forwardSteps.toReversed());
-    expect(log[4]?.facts).toEqual({ step: 'last_digest', offsets: { '0': '9223372036854775807' } });
-    await take({ type: 'revert', by: 'bo', region: 'eu-west' });
+    expect(log[4]?.facts).toEqual({ step: 'last_digest', regional: { orders: { '0': '9223372036854775807' } } });
+    await revert();
     expect(await take({ type: 'step_started', step: 'freeze' })).toMatchObject({ open: 'nobody' });
     expect(await store.load(never)).toMatchObject({
       state: 'draining',
-      move: { from: 'region', to: 'primary', by: 'bo', started: true, results: {} },
+      move: { from: 'region', to: 'primary', by: 'bo', started: true, results: { read_rights: {} } },
     });
   });
 });
@@ -201,7 +236,7 @@ describe('the writer epoch', () => {
     for (const old of [1, 3, null]) {
       await expect(client.query('select farshore.assert_writer($1)', [old])).rejects.toMatchObject({ code: 'FS004' });
     }
-    await take({ type: 'revert', by: 'bo', region: 'eu-west' });
+    await revert();
     await assert(client, 2);
     await take({ type: 'step_started', step: 'freeze' });
     await expect(assert(client, 2)).rejects.toMatchObject({ code: 'FS004', detail: 'The region is not open.' });
@@ -209,7 +244,7 @@ describe('the writer epoch', () => {
 
   it('waits for a transaction that was let in before it closes, and refuses a snapshot from before', async () => {
     await switchOver();
-    await take({ type: 'revert', by: 'bo', region: 'eu-west' });
+    await revert();
     const [writer, snapshot] = [await session(), await session()];
     await writer.query('begin');
     await assert(writer, 2);

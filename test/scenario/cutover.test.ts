@@ -82,9 +82,9 @@ describe('a region before its cutover', () => {
     expect(gate(first, 'divergence')).toMatchObject({ open: false, reason: expect.stringContaining('no table is audited') });
     expect(gate(first, 'shadow')).toMatchObject({ open: false, reason: 'no shadow is configured' });
     expect(gate(first, 'reverse_path')).toMatchObject({ open: false, reason: 'nothing proves the path back to the primary' });
-    expect(first.steps.map(({ state }) => state)).toEqual(Array.from({ length: 12 }, () => 'to_do'));
+    expect(first.steps.map(({ state }) => state)).toEqual(Array.from({ length: 13 }, () => 'to_do'));
     expect(first.verbs.find(({ verb }) => verb === 'start')?.refused).toMatch(
-      /divergence: no table is audited.*; and this version of Farshore cannot start/,
+      /divergence: no table is audited.*; and the primary cannot be frozen/,
     );
     expect(first.hooks).toEqual([{ on: 'shadowing', what: expect.stringContaining('sh -c') }]);
     expect(await daemon.cli(['cutover', 'plan'])).toMatch(/SHUT +divergence .* no table is audited/);
@@ -111,11 +111,14 @@ describe('a region before its cutover', () => {
     expect((await log()).filter(({ event }) => event === 'hold' || event === 'release').map(({ by }) => by)).toEqual(['bo', 'ada']);
   });
 
-  it.each(['start', 'abort', 'revert', 'complete'])('refuses %s, which this version cannot act on, and changes nothing', async (verb) => {
+  it.each([
+    ['start', 'the primary cannot be frozen: cutover.freeze and cutover.primaryDatabase are not both set'],
+    ['abort', 'no move of the home is under way'],
+    ['revert', 'the region is \\w+: there is nothing to revert'],
+    ['complete', 'the region is \\w+: only a switched one can be completed'],
+  ])('refuses %s where there is nothing to act on, and changes nothing', async (verb, why) => {
     const before = (await log()).filter(({ event }) => event !== 'evaluated').length;
-    await expect(daemon.cli(['cutover', verb, '--yes-region', region])).rejects.toThrow(
-      new RegExp(`${verb} is refused: .*this version of Farshore cannot ${verb} a cutover yet`),
-    );
+    await expect(daemon.cli(['cutover', verb, '--yes-region', region])).rejects.toThrow(new RegExp(`${verb} is refused: ${why}`));
     expect((await log()).filter(({ event }) => event !== 'evaluated')).toHaveLength(before);
   });
 

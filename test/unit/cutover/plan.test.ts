@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { builtVerbs, stepsNow, verbsNow } from '../../../src/cutover/plan.ts';
+import { stepsNow, verbsNow } from '../../../src/cutover/plan.ts';
 import { decide, type Move } from '../../../src/cutover/state.ts';
 import { cutoverVerbs } from '../../../src/model/cutover.ts';
 import { at, cutover, readinessOf } from './fixtures.ts';
@@ -12,6 +12,7 @@ const move: Move = {
   step: 'drain_passed',
   started: true,
   results: {},
+  lost: null,
   failed: null,
 };
 const states = (row: Parameters<typeof stepsNow>[0]) => stepsNow(row).map(({ step, state }) => `${step} ${state}`);
@@ -19,7 +20,7 @@ const states = (row: Parameters<typeof stepsNow>[0]) => stepsNow(row).map(({ ste
 describe('the plan', () => {
   it('shows where a move stands', () => {
     const draining = cutover({ state: 'draining', open: 'nobody', move });
-    expect(states(draining).slice(2, 7)).toEqual([
+    expect(states(draining).slice(3, 8)).toEqual([
       'drain_first_hop done',
       'drain_last_stable done',
       'drain_passed started',
@@ -27,20 +28,25 @@ describe('the plan', () => {
       'fence_mirror to_do',
     ]);
     expect(states({ ...draining, move: { ...move, direction: 'back', step: 'reopen', started: false } })).toEqual(['reopen to_do']);
-    const raised = { ...move, direction: 'back' as const, step: 'publish_home_back' as const };
+    const raised = { ...move, direction: 'back' as const, step: 'publish_home_back' as const, results: { raise_epoch: {} } };
     expect(states({ ...draining, move: raised })).toEqual(['raise_epoch_back done', 'publish_home_back started', 'reopen to_do']);
     expect(new Set(stepsNow(cutover()).map(({ state }) => state))).toEqual(new Set(['to_do']));
     const switched = cutover({ state: 'switched', home: 'region', open: 'region', epoch: 2n });
     expect(new Set(stepsNow(switched).map(({ state }) => state))).toEqual(new Set(['done']));
   });
 
-  it('takes no verb that the version cannot act on, also where the decision would', () => {
+  it('takes no verb that cannot be acted on as it is configured, also where the decision would', () => {
     const ready = cutover({ state: 'ready' });
     expect(decide(ready, { type: 'start', by: 'ada', region: 'eu-west', readiness: readinessOf() }, at).kind).toBe('moved');
-    const verbs = new Map(verbsNow(ready, readinessOf()).map(({ verb, refused }) => [verb, refused]));
+    const verbs = new Map(
+      verbsNow(ready, readinessOf(), (verb) => (verb === 'start' ? 'nothing freezes the primary' : null)).map(({ verb, refused }) => [
+        verb,
+        refused,
+      ]),
+    );
     expect([...verbs.keys()]).toEqual(cutoverVerbs);
-    expect(verbs.get('start')).toBe('this version of Farshore cannot start a cutover yet');
+    expect(verbs.get('start')).toBe('nothing freezes the primary');
     expect(cutoverVerbs.filter((verb) => verbs.get(verb) === null)).toEqual(['hold']);
-    expect([...builtVerbs]).toEqual(['hold', 'release']);
+    expect(verbsNow(ready, readinessOf(), () => null).find(({ verb }) => verb === 'start')?.refused).toBeNull();
   });
 });

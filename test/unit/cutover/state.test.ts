@@ -83,7 +83,7 @@ describe('what operators ask for', () => {
     ['a release of nothing', ready, { type: 'release', ...command }, 'not_held'],
     ['a step of nothing', ready, { type: 'step_started', step: 'freeze' }, 'nothing_under_way'],
     ['a step out of turn', draining, { type: 'step_started', step: 'open' }, 'wrong_step'],
-    ['a step that was not recorded as started', draining, { type: 'step_done', step: 'freeze', result: null }, 'wrong_step'],
+    ['a step that was not recorded as started', draining, { type: 'step_done', step: 'read_rights', result: null }, 'wrong_step'],
   ])('is refused: %s', (_what, row, event, code) => {
     expect(decide(row, event, at)).toMatchObject({ kind: 'refused', code, reason: expect.stringMatching(/.{10}/) });
   });
@@ -97,10 +97,10 @@ describe('what operators ask for', () => {
 
 describe('a move of the home', () => {
   it('C24, C25, C3: goes through every step, each recorded before and after, and opens last', () => {
-    expect(draining).toMatchObject({ state: 'draining', open: 'primary', epoch: 1n, move: { step: 'freeze', started: false } });
-    expect(moved(decide(draining, { type: 'step_started', step: 'freeze' }, at)).open).toBe('nobody');
+    expect(draining).toMatchObject({ state: 'draining', open: 'primary', epoch: 1n, move: { step: 'read_rights', started: false } });
+    expect(moved(decide(through(draining, 'read_rights'), { type: 'step_started', step: 'freeze' }, at)).open).toBe('nobody');
     expect(through(draining, 'from_offsets')).toMatchObject({ state: 'draining', home: 'primary', epoch: 1n, open: 'nobody' });
-    expect(through(draining, 'raise_epoch')).toMatchObject({ state: 'switched', home: 'region', epoch: 2n, open: 'nobody' });
+    expect(through(draining, 'raise_epoch')).toMatchObject({ state: 'draining', home: 'region', epoch: 2n, open: 'nobody' });
     expect(through(draining, 'publish_home').open).toBe('nobody');
     expect(switched).toMatchObject({ state: 'switched', home: 'region', epoch: 2n, open: 'region', move: null });
     const completed = moved(decide(switched, { type: 'complete', ...command }, at));
@@ -108,7 +108,7 @@ describe('a move of the home', () => {
   });
 
   it.each(forwardSteps.slice(0, -1))('falls back when %s fails, and opens the primary again', (step) => {
-    const before = step === 'freeze' ? draining : through(draining, forwardSteps[forwardSteps.indexOf(step) - 1]!);
+    const before = step === 'read_rights' ? draining : through(draining, forwardSteps[forwardSteps.indexOf(step) - 1]!);
     const begun = moved(decide(before, { type: 'step_started', step }, at));
     let row = moved(decide(begun, { type: 'step_failed', step, reason: 'no answer' }, at));
     const raised = forwardSteps.indexOf(step) > forwardSteps.indexOf('raise_epoch');
@@ -139,7 +139,7 @@ describe('a move of the home', () => {
   it('reverts from draining by going back, and from switched by moving the home again', () => {
     expect(moved(decide(draining, { type: 'revert', ...command }, at)).move).toMatchObject({ direction: 'back', step: 'reopen' });
     const reverting = moved(decide(switched, { type: 'revert', ...command }, at));
-    expect(reverting).toMatchObject({ state: 'draining', open: 'region', move: { from: 'region', to: 'primary', step: 'freeze' } });
+    expect(reverting).toMatchObject({ state: 'draining', open: 'region', move: { from: 'region', to: 'primary', step: 'read_rights' } });
     expect(decide(reverting, { type: 'revert', ...command }, at)).toMatchObject({ kind: 'refused', code: 'under_way' });
     expect(through(reverting, 'open')).toMatchObject({ state: 'observing', home: 'primary', open: 'primary', epoch: 3n, move: null });
     let row = moved(decide(through(reverting, 'raise_epoch'), { type: 'abort', ...command }, at));

@@ -1,6 +1,6 @@
 import { fileURLToPath } from 'node:url';
 import { describe, expect, it } from 'vitest';
-import { brakeFile, type CutoverSources, measure, schemaProblems } from '../../../src/daemon/build-cutover.ts';
+import { brakeFile, type MeasuredSources, measure, schemaProblems } from '../../../src/daemon/build-cutover.ts';
 import { homeOffset } from '../../../src/model/offsets.ts';
 
 const clock = { monotonicMs: () => 500 };
@@ -21,7 +21,7 @@ const lag = (seconds: number | null, partition = 0, total = true) => {
     applied: undefined,
   };
 };
-const sources = (changes: object = {}): CutoverSources =>
+const sources = (changes: object = {}): MeasuredSources =>
   ({
     mirror: { status: () => [stage('running')] },
     apply: { statuses: () => [stage('running'), stage('paused', 1)] },
@@ -31,7 +31,7 @@ const sources = (changes: object = {}): CutoverSources =>
     neededAudits: () => ({ atMs: 300, audits: [] }),
     schema: async () => ({ tables: [] }),
     ...changes,
-  }) as CutoverSources;
+  }) as MeasuredSources;
 
 describe('what the gates look at', () => {
   it('is taken from the stages as they are now', () => {

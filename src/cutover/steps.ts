@@ -1,0 +1,219 @@
+import type { Clock } from '../model/clock.ts';
+import type { CutoverStep, Home } from '../model/cutover.ts';
+import type { Cutover, Move } from './state.ts';
+import type { Offsets, PartitionEnd, StepParts, WriterRights } from './step-contracts.ts';
+
+/** What one attempt at a step came to. */
+export type StepOutcome =
+  | { readonly kind: 'done'; readonly result: unknown }
+  /** Asked again after a pause, until the step's time is over. */
+  | { readonly kind: 'not_yet'; readonly reason: string }
+  | { readonly kind: 'failed'; readonly reason: string };
+
+export interface StepSettings {
+  /** Where nothing counts what is unpublished: how long the logs must stand still. */
+  readonly quietMs: number;
+}
+
+export interface StepContext {
+  readonly cutover: Cutover;
+  readonly move: Move;
+  readonly parts: StepParts;
+  readonly settings: StepSettings;
+  readonly clock: Clock;
+  readonly signal: AbortSignal;
+}
+
+const done = (result: unknown): StepOutcome => ({ kind: 'done', result });
+const failed = (reason: string): StepOutcome => ({ kind: 'failed', reason });
+const SHOWN = 5;
+
+/** Done where nothing stands in the way. */
+const unless = (obstacles: readonly string[], result: unknown): StepOutcome => {
+  if (obstacles.length === 0) return done(result);
+  const more = obstacles.length > SHOWN ? ` and ${obstacles.length - SHOWN} more` : '';
+  return { kind: 'not_yet', reason: `${obstacles.slice(0, SHOWN).join('; ')}${more}` };
+};
+
+/** One attempt at the step that the row names. Each may be repeated, whatever the one before had come to. */
+export const attempt = (context: StepContext): Promise<StepOutcome> => steps[context.move.step](context);
+
+const steps: Readonly<Record<CutoverStep, (context: StepContext) => Promise<StepOutcome>>> = {
+  async read_rights({ move, parts, signal }) {
+    if (move.from === 'region') return done({ closedBy: 'farshore.writer_epoch' });
+    if (parts.primaryWriters === undefined) return failed('nothing is configured that could freeze the primary: cutover.freeze');
+    return done(await parts.primaryWriters.rights(signal));
+  },
+
+  /** The region is closed by the row, and was when this step was recorded as started. */
+  async freeze({ move, parts, signal }) {
+    if (move.from === 'primary') await parts.primaryWriters?.freeze(move.results.read_rights as WriterRights, signal);
+    return done({ frozen: move.from });
+  },
+
+  async prove_freeze({ cutover, move, parts, signal }) {
+    const obstacles =
+      move.from === 'region'
+        ? await parts.regionWriters.notClosed(cutover.epoch, signal)
+        : ((await parts.primaryWriters?.notFrozen(signal)) ?? ['nothing can prove the freeze']);
+    return unless(obstacles, { refused: move.from });
+  },
+
+  async drain_first_hop({ move, parts, settings, clock, signal }) {
+    const { firstHop, logs } = parts;
+    const unpublished = await (move.from === 'primary' ? firstHop.unpublishedAtPrimary(signal) : firstHop.unpublishedOutbox(signal));
+    if (unpublished !== null) {
+      return unless(unpublished === 0n ? [] : [`${unpublished} committed rows are not published yet`], {
+        unpublished: String(unpublished),
+      });
+    }
+    const read = async (): Promise<Offsets> => offsetsOf(await (move.from === 'primary' ? logs.home(signal) : logs.region(signal)));
+    const before = await read();
+    await clock.sleep(settings.quietMs, signal);
+    const grown = differences(before, await read());
+    return unless(
+      grown.map((place) => `${place} still grows`),
+      { quietSeconds: settings.quietMs / 1_000 },
+    );
+  },
+
+  async drain_last_stable({ move, parts, signal }) {
+    const ends = await (move.from === 'primary' ? parts.logs.home(signal) : parts.logs.region(signal));
+    return unless(openTransactions(ends), { ends: offsetsOf(ends) });
+  },
+
+  async drain_passed({ cutover, move, parts, signal }) {
+    const { copies } = parts;
+    const { ends } = move.results.drain_last_stable as { readonly ends: Offsets };
+    if (move.from === 'region') {
+      const before = (cutover.kept?.results.from_offsets as { readonly regional: Offsets } | undefined)?.regional ?? {};
+      return unless(await copies.notCarriedBack(grownSince(before, ends), signal), { passed: ends });
+    }
+    const notMirrored = copies.notMirrored(ends);
+    if (notMirrored.length > 0) return unless(notMirrored, null);
+    return unless((await copies.passed(signal)) === 'passed' ? [] : ['apply has not passed the ends of the primary'], { passed: ends });
+  },
+
+  async drain_nothing_waiting({ parts, signal }) {
+    return unless(await parts.copies.waiting(signal), { waiting: 0 });
+  },
+
+  async fence_mirror({ move, parts, signal }) {
+    if (move.from === 'primary') await parts.copies.fenceForward(signal);
+    else await parts.copies.fenceBack(signal);
+    return done({ fenced: move.from === 'primary' ? 'forward' : 'back' });
+  },
+
+  async from_offsets({ move, parts, signal }) {
+    const { logs } = parts;
+    const region = await logs.region(signal);
+    const regional = offsetsOf(region);
+    if (move.lost !== null) return unless(openTransactions(region), { regional, home: null });
+    const primary = await logs.home(signal);
+    const home = offsetsOf(primary);
+    const drained = (move.results.drain_last_stable as { readonly ends: Offsets }).ends;
+    // Whoever writes to the old home's log without its database was not frozen: what came since is in neither copy.
+    const grown = differences(drained, move.from === 'primary' ? home : regional);
+    if (grown.length > 0) return failed(`written to after it was drained: ${grown.slice(0, SHOWN).join(', ')}`);
+    return unless([...openTransactions(region), ...openTransactions(primary)], { regional, home });
+  },
+
+  /** The row itself moves the home, and every topic with it, in one statement. */
+  async raise_epoch({ move }) {
+    return done({ home: move.to });
+  },
+
+  async last_digest({ move, parts, signal }) {
+    if (parts.digest === undefined) return failed('nothing can compare the rows: primary.database is not set, or audit.enabled is off');
+    // With neither a marker nor a count only the rows themselves say that everything was published (C25).
+    const all = Object.hasOwn((move.results.drain_first_hop ?? {}) as object, 'quietSeconds');
+    const { tables, refused } = await parts.digest.compare(all, signal);
+    if (refused.length > 0) return failed(`not compared: ${refused.join('; ')}`);
+    if (tables.length === 0) return failed('no table is compared');
+    return unless(
+      tables.filter(({ different }) => different > 0).map(({ table, different, keys }) => `${table}: ${different} of ${keys} rows differ`),
+      { all, tables },
+    );
+  },
+
+  async publish_home(context) {
+    const { move, parts, signal } = context;
+    const from = move.results.from_offsets as { readonly home: Offsets | null };
+    // Before anybody is told: what the mirror of the former primary carried there must not come back.
+    if (move.to === 'primary' && from.home !== null) await parts.copies.startForwardAt(from.home, signal);
+    return done(await publish(context, move.to, move.from));
+  },
+
+  async open({ cutover, move, parts, signal }) {
+    if (move.to === 'primary') await giveBack(parts, cutover.kept?.results.read_rights, signal);
+    return done({ open: move.to });
+  },
+
+  async raise_epoch_back({ move }) {
+    return done({ home: move.from });
+  },
+
+  async publish_home_back(context) {
+    return done(await publish(context, context.move.from, context.move.to));
+  },
+
+  async reopen({ move, parts, signal }) {
+    if (move.from === 'primary') await giveBack(parts, move.results.read_rights, signal);
+    return done({ open: move.from });
+  },
+};
+
+/** Rights that were not even read were not taken. */
+async function giveBack(parts: StepParts, rights: unknown, signal: AbortSignal): Promise<void> {
+  if (rights !== undefined) await parts.primaryWriters?.giveBack(rights as WriterRights, signal);
+}
+
+/** Told to the side that is left first: its writers and mirrors stop before others begin (C24). */
+async function publish({ cutover, move, parts, signal }: StepContext, home: Home, left: Home): Promise<unknown> {
+  const { regional, home: atHome } = move.results.from_offsets as { readonly regional: Offsets; readonly home: Offsets | null };
+  const name = home === 'primary' ? cutover.primary : cutover.region;
+  const epoch = Number(cutover.epoch);
+  const from = home === 'primary' ? (atHome ?? {}) : regional;
+  const inRegion = async () => await parts.homes.inRegion(name, epoch, from, signal);
+  if (left === 'region') await inRegion();
+  const primary = move.lost === null ? await parts.homes.atPrimary(name, epoch, from, signal) : 'lost';
+  if (left === 'primary') await inRegion();
+  return { home: name, epoch, primary };
+}
+
+export function offsetsOf(ends: readonly PartitionEnd[]): Offsets {
+  const offsets: Record<string, Record<string, string>> = {};
+  for (const { topic, partition, end } of ends) {
+    offsets[topic] ??= {};
+    offsets[topic][partition] = String(end);
+  }
+  return offsets;
+}
+
+/** Ends of the partitions that were written to: of the others there is nothing to carry back. */
+export const grownSince = (before: Offsets, ends: Offsets): Offsets =>
+  Object.fromEntries(
+    Object.entries(ends).map(([topic, partitions]) => [
+      topic,
+      Object.fromEntries(Object.entries(partitions).filter(([partition, end]) => before[topic]?.[partition] !== end)),
+    ]),
+  );
+
+/** Places that are not the same in both, or in one only. */
+export function differences(before: Offsets, after: Offsets): readonly string[] {
+  const places = new Set<string>();
+  for (const [one, other] of [
+    [before, after],
+    [after, before],
+  ] as const) {
+    for (const [topic, partitions] of Object.entries(one))
+      for (const [partition, offset] of Object.entries(partitions))
+        if (other[topic]?.[partition] !== offset) places.add(`${topic}:${partition}`);
+  }
+  return [...places];
+}
+
+const openTransactions = (ends: readonly PartitionEnd[]): readonly string[] =>
+  ends
+    .filter(({ end, highWatermark }) => end !== highWatermark)
+    .map(({ topic, partition, end, highWatermark }) => `${topic}:${partition} has an open transaction from ${end} to ${highWatermark}`);

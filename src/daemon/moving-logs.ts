@@ -1,0 +1,73 @@
+import type { FarshoreConfig } from '../config/config.ts';
+import type { MovingLogs, PartitionEnd } from '../cutover/step-contracts.ts';
+import { listTopics } from '../kafka/admin.ts';
+import type { KafkaCluster } from '../kafka/cluster.ts';
+import { highWatermarks, partitionEnds, partitionKey } from '../kafka/offsets.ts';
+import type { TopicRecord } from '../mirror/contracts.ts';
+import { FarshoreError } from '../model/errors.ts';
+import { matchesTopics } from '../model/topic-patterns.ts';
+
+/** A topic whose home moves, by both its names. */
+export interface MovingTopic {
+  readonly regional: string;
+  readonly home: string;
+  readonly record: TopicRecord;
+}
+
+/** Topics that the ledger knows and the configuration still names; heartbeats keep their home. */
+export function movingTopics({ mirror }: Pick<FarshoreConfig, 'mirror'>, records: readonly TopicRecord[]): readonly MovingTopic[] {
+  return records.flatMap((record) => {
+    if (!record.topic.startsWith(mirror.prefix)) return [];
+    const home = record.topic.slice(mirror.prefix.length);
+    return matchesTopics(mirror.topics, mirror.exclude, home) ? [{ regional: record.topic, home, record }] : [];
+  });
+}
+
+export interface MovingLogsParts {
+  readonly primary: KafkaCluster;
+  readonly reader: KafkaCluster;
+  readonly primaryConnected: () => boolean;
+  readonly topics: (signal: AbortSignal) => Promise<readonly MovingTopic[]>;
+  /** Whether a topic of the primary is one to mirror. */
+  readonly matches: (topic: string) => boolean;
+}
+
+export function movingLogs({ primary, reader, primaryConnected, topics, matches }: MovingLogsParts): MovingLogs {
+  const ends = async (cluster: KafkaCluster, nameOf: (topic: MovingTopic) => string, signal: AbortSignal) => {
+    const moving = await topics(signal);
+    const described = new Map((await cluster.topics(moving.map(nameOf), signal)).map((topic) => [topic.topic, topic]));
+    const asked = moving.flatMap((topic) => {
+      const partitions = described.get(nameOf(topic))?.partitions ?? [];
+      if (partitions.length !== topic.record.partitions) {
+        throw unanswered(nameOf(topic), `it has ${partitions.length} partitions, the ledger ${topic.record.partitions}`);
+      }
+      return partitions.map(({ partition }) => ({ name: nameOf(topic), regional: topic.regional, partition }));
+    });
+    const places = asked.map(({ name, partition }) => ({ topic: name, partition }));
+    // The high watermark is asked for first: what is committed in between makes the stable end the later one, never the other way round.
+    const high = await highWatermarks(cluster, places, signal);
+    const stable = new Map(
+      (await partitionEnds(cluster, places, signal)).map(({ topic, partition, end }) => [partitionKey(topic, partition), end]),
+    );
+    return asked.map(({ name, regional, partition }): PartitionEnd => {
+      const place = partitionKey(name, partition);
+      const [end, highWatermark] = [stable.get(place), high.get(place)];
+      if (end === undefined || highWatermark === undefined) throw unanswered(place, 'its end was not answered');
+      return { topic: regional, partition, end, highWatermark };
+    });
+  };
+  return {
+    home: async (signal) => {
+      if (!primaryConnected()) throw new FarshoreError('cluster_unreachable', 'The primary was not reached yet');
+      const known = new Set((await topics(signal)).map(({ home }) => home));
+      const unknown = (await listTopics(primary, signal)).find(({ topic }) => matches(topic) && !known.has(topic));
+      // A topic that was made a moment ago: nothing of it is here, and it would be left behind.
+      if (unknown !== undefined) throw unanswered(unknown.topic, 'it is not mirrored yet');
+      return await ends(primary, ({ home }) => home, signal);
+    },
+    region: (signal) => ends(reader, ({ regional }) => regional, signal),
+  };
+}
+
+const unanswered = (place: string, why: string): FarshoreError =>
+  new FarshoreError('broker_request_failed', `Where ${place} ends is not known: ${why}`, { place });

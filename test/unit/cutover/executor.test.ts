@@ -1,0 +1,290 @@
+import fc from 'fast-check';
+import { describe, expect, it } from 'vitest';
+import { CutoverExecutor } from '../../../src/cutover/executor.ts';
+import { mirrorMayRun } from '../../../src/cutover/mirror-may-run.ts';
+import { type Cutover, decide } from '../../../src/cutover/state.ts';
+import type { PartitionEnd, StepParts, WriterRights } from '../../../src/cutover/step-contracts.ts';
+import type { Clock } from '../../../src/model/clock.ts';
+import { FarshoreError } from '../../../src/model/errors.ts';
+import type { FarshoreEvent } from '../../../src/model/events.ts';
+import { at, cutover, RowDouble, readinessOf } from './fixtures.ts';
+
+class Killed extends Error {}
+
+const command = { by: 'ada', region: 'eu-west' };
+const rights: WriterRights = { logins: ['app'], grants: [] };
+const ends: readonly PartitionEnd[] = [{ topic: 'orders', partition: 0, end: 7n, highWatermark: 7n }];
+const offsets = { orders: { '0': '7' } };
+
+interface Trouble {
+  /** Passings at which the process dies: before or after an effect, whatever it is. */
+  readonly kills: readonly number[];
+  /** Passing at which a call is answered with an error. */
+  readonly errorAt: number | undefined;
+  readonly error: 'retry' | 'stop';
+  readonly abortAt: number | undefined;
+}
+const none: Trouble = { kills: [], errorAt: undefined, error: 'retry', abortAt: undefined };
+
+/** Both sides of a cutover, and a process that dies, is refused or is countermanded at any point between two effects. */
+class World {
+  readonly store: RowDouble;
+  readonly events: FarshoreEvent[] = [];
+  primaryOpen: boolean;
+  mirrorRuns = false;
+  mirrorAt: 'its position' | 'fromOffsets' = 'its position';
+  unpublished = 0n;
+  differing = 0;
+  passings = 0;
+  nowMs = 0;
+  #trouble: Trouble;
+  readonly #kills: Set<number>;
+  #running = new AbortController();
+  #executor: CutoverExecutor | undefined;
+  #followed: bigint | undefined;
+
+  constructor(row: Cutover, trouble: Trouble = none) {
+    this.store = new RowDouble(row);
+    this.primaryOpen = row.open === 'primary';
+    this.#trouble = trouble;
+    this.#kills = new Set(trouble.kills);
+  }
+
+  #pass(): void {
+    this.passings++;
+    const { errorAt, error, abortAt } = this.#trouble;
+    if (this.passings === abortAt) this.operator('abort');
+    this.#check();
+    if (this.#kills.delete(this.passings)) throw new Killed();
+    if (this.passings !== errorAt) return;
+    this.#trouble = { ...this.#trouble, errorAt: undefined };
+    throw new FarshoreError(error === 'retry' ? 'database_unreachable' : 'database_denied', 'It did not work');
+  }
+
+  #check(): void {
+    const { row } = this.store;
+    if (this.primaryOpen && row.open === 'region') throw new Error('two homes are open');
+    if (this.mirrorRuns && row.home === 'region') throw new Error('the mirror runs into its home');
+    if (this.mirrorRuns && row.move?.to === 'primary') throw new Error('the mirror runs while the home moves back');
+  }
+
+  operator(type: 'abort' | 'revert'): void {
+    const decision = decide(this.store.row, { type, ...command }, at);
+    if (decision.kind !== 'moved') return;
+    this.store.save(this.store.row, decision.next, decision.entry);
+    this.#executor?.notice();
+  }
+
+  async #effect<T>(effect: () => T): Promise<T> {
+    this.#pass();
+    const value = effect();
+    this.#pass();
+    return value;
+  }
+
+  #parts(): StepParts {
+    return {
+      primaryWriters: {
+        rights: () => this.#effect(() => rights),
+        freeze: (taken) =>
+          this.#effect(() => {
+            expect(taken).toEqual(rights);
+            this.primaryOpen = false;
+          }),
+        notFrozen: () => this.#effect(() => (this.primaryOpen ? ['a probe was not refused'] : [])),
+        giveBack: (taken) =>
+          this.#effect(() => {
+            expect(taken).toEqual(rights);
+            this.primaryOpen = true;
+          }),
+      },
+      regionWriters: { notClosed: () => this.#effect(() => (this.store.row.open === 'region' ? ['it is open'] : [])) },
+      firstHop: {
+        unpublishedAtPrimary: () => this.#effect(() => this.unpublished),
+        unpublishedOutbox: () => this.#effect(() => null),
+      },
+      logs: {
+        home: () => this.#effect(() => ends),
+        region: () =>
+          this.#effect(() => {
+            const step = this.store.row.move?.step;
+            if (step === 'from_offsets' && this.mirrorRuns) throw new Error('fromOffsets are read while the mirror runs');
+            return ends;
+          }),
+      },
+      copies: {
+        passed: () => this.#effect(() => 'passed' as const),
+        notMirrored: () => [],
+        notCarriedBack: () => this.#effect(() => []),
+        waiting: () => this.#effect(() => []),
+        fenceForward: () =>
+          this.#effect(() => {
+            expect(this.mirrorRuns).toBe(false);
+          }),
+        fenceBack: () => this.#effect(() => undefined),
+        startForwardAt: (from) =>
+          this.#effect(() => {
+            expect([this.mirrorRuns, from]).toEqual([false, offsets]);
+            this.mirrorAt = 'fromOffsets';
+          }),
+      },
+      digest: { compare: () => this.#effect(() => ({ tables: [{ table: 'orders', keys: 7, different: this.differing }], refused: [] })) },
+      homes: {
+        atPrimary: () => this.#effect(() => 'published' as const),
+        inRegion: () => this.#effect(() => undefined),
+      },
+    };
+  }
+
+  /** Until the move is over, with a new process after each death. */
+  async run(): Promise<void> {
+    for (let lives = 0; lives < 20; lives++) {
+      this.mirrorRuns = false;
+      this.#followed = undefined;
+      this.#running = new AbortController();
+      const clock: Clock = {
+        wallMs: () => 1_770_000_000_000 + this.nowMs,
+        monotonicMs: () => this.nowMs,
+        sleep: async (ms, signal) => {
+          this.nowMs += ms;
+          if ((this.store.row.move === null && this.#followed === this.store.row.revision) || this.nowMs > 1_000_000)
+            this.#running.abort(new Error('over'));
+          await Promise.resolve();
+          signal.throwIfAborted();
+        },
+      };
+      this.#executor = new CutoverExecutor(
+        { everyMs: 500, stepLimitMs: 10_000, quietMs: 1_000 },
+        {
+          store: {
+            load: () => this.#effect(() => this.store.row),
+            save: (seen, next, entry) => this.#effect(() => this.store.save(seen, next, entry)),
+          },
+          steps: this.#parts(),
+          follow: (row) => {
+            this.#followed = row?.revision;
+            this.mirrorRuns = mirrorMayRun(row) === true;
+          },
+          mayAct: async () => undefined,
+          observe: (event) => this.events.push(event),
+          clock,
+        },
+      );
+      try {
+        await this.#executor.run(this.#running.signal);
+      } catch (error) {
+        if (this.#running.signal.aborted) return;
+        if (!(error instanceof Killed)) throw error;
+      }
+    }
+    throw new Error('it died too often');
+  }
+}
+
+const started = (row: Cutover, event: Parameters<typeof decide>[1]): Cutover => {
+  const decision = decide(row, event, at);
+  if (decision.kind !== 'moved') throw new Error(JSON.stringify(decision));
+  return decision.next;
+};
+const start = () => started(cutover({ state: 'ready' }), { type: 'start', readiness: readinessOf(), ...command });
+const lost = { lagSeconds: 3, partitions: [{ topic: 'orders', partition: 0, mirrored: '5', end: '7' }] };
+const startLost = () => started(cutover(), { type: 'start', readiness: readinessOf(), lost, ...command });
+const switchedRow = async (): Promise<Cutover> => {
+  const world = new World(start());
+  await world.run();
+  return world.store.row;
+};
+const stepsDone = ({ store }: World) => store.log.flatMap(({ entry }) => (entry.event === 'step_done' ? [entry.step] : []));
+
+describe('the steps of a cutover, acted on', () => {
+  it('C25: fences the mirror before fromOffsets are read, and opens the region once the primary is closed', async () => {
+    const world = new World(start());
+    await world.run();
+    expect(world.store.row).toMatchObject({ state: 'switched', home: 'region', open: 'region', epoch: 2n, move: null });
+    expect(world.store.row.kept?.results).toMatchObject({ read_rights: rights, from_offsets: { regional: offsets, home: offsets } });
+    expect([world.primaryOpen, world.mirrorRuns]).toEqual([false, false]);
+    expect(stepsDone(world)[0]).toBe('read_rights');
+    expect(stepsDone(world).at(-1)).toBe('open');
+  });
+
+  it('C3: a revert starts the mirror at the primary’s ends before anybody is told, and gives the kept rights back', async () => {
+    const world = new World(started(await switchedRow(), { type: 'revert', ...command }));
+    world.primaryOpen = false;
+    await world.run();
+    expect(world.store.row).toMatchObject({ state: 'observing', home: 'primary', open: 'primary', epoch: 3n, kept: null });
+    expect([world.primaryOpen, world.mirrorRuns, world.mirrorAt]).toEqual([true, true, 'fromOffsets']);
+  });
+
+  it('C26: a lost primary is neither frozen nor asked, keeps its bound, latches, and is not reverted to', async () => {
+    const world = new World(startLost());
+    world.primaryOpen = false;
+    await world.run();
+    expect(stepsDone(world)).toEqual(['fence_mirror', 'from_offsets', 'raise_epoch', 'publish_home', 'open']);
+    expect(world.store.row).toMatchObject({ state: 'switched', home: 'region', open: 'region', epoch: 2n, kept: { lost } });
+    expect(mirrorMayRun(world.store.row)).toBe('the home is eu-west: nothing is mirrored into it');
+    expect(decide(world.store.row, { type: 'revert', ...command }, at)).toMatchObject({ kind: 'refused', code: 'primary_lost' });
+  });
+
+  it('completes: nothing is kept for a revert any more', async () => {
+    const row = started(await switchedRow(), { type: 'complete', ...command });
+    expect(row).toMatchObject({ state: 'completed', home: 'region', open: 'region', kept: null });
+    expect(decide(row, { type: 'revert', ...command }, at)).toMatchObject({ kind: 'refused', code: 'completed' });
+  });
+
+  it('C25: goes back when what was committed is not published in time, with the reason, and tries no longer than allowed', async () => {
+    const world = new World(start());
+    world.unpublished = 3n;
+    await world.run();
+    expect(world.store.row).toMatchObject({ state: 'shadowing', home: 'primary', open: 'primary', epoch: 1n });
+    expect(world.store.row.reason).toContain('drain_first_hop failed: not within 10 s: 3 committed rows are not published yet');
+    expect([world.primaryOpen, world.mirrorRuns]).toEqual([true, true]);
+    expect(world.nowMs).toBeLessThan(20_000);
+  });
+
+  it('raises the epoch once more when rows differ after it was raised', async () => {
+    const world = new World(start());
+    world.differing = 2;
+    await world.run();
+    expect(world.store.row).toMatchObject({ home: 'primary', open: 'primary', epoch: 3n });
+    expect(world.store.row.reason).toContain('orders: 2 of 7 rows differ');
+    expect(world.primaryOpen).toBe(true);
+  });
+
+  it('fails at once for what no repetition mends, and goes on after what one does', async () => {
+    const denied = new World(start(), { ...none, errorAt: 7, error: 'stop' });
+    await denied.run();
+    expect(denied.store.row).toMatchObject({ open: 'primary', reason: expect.stringContaining('It did not work') });
+    const away = new World(start(), { ...none, errorAt: 7, error: 'retry' });
+    await away.run();
+    expect(away.store.row.open).toBe('region');
+  });
+
+  it('C24, C25: from any crash, refusal or abort, at any point, it ends with one home open', async () => {
+    const reached = { region: 0, primary: 0 };
+    const switched = await switchedRow();
+    const trouble = fc.record({
+      kills: fc.array(fc.integer({ min: 1, max: 140 }), { maxLength: 4 }),
+      errorAt: fc.option(fc.integer({ min: 1, max: 140 }), { nil: undefined }),
+      error: fc.constantFrom('retry' as const, 'stop' as const),
+      abortAt: fc.option(fc.integer({ min: 1, max: 140 }), { nil: undefined }),
+    });
+    await fc.assert(
+      fc.asyncProperty(fc.constantFrom('start', 'revert', 'lost'), trouble, fc.nat({ max: 3 }), async (kind, troubled, differing) => {
+        const row = kind === 'start' ? start() : kind === 'lost' ? startLost() : started(switched, { type: 'revert', ...command });
+        const world = new World(row, troubled);
+        // A lost primary is open or not: nobody knows, and nothing is done about it.
+        if (kind !== 'start') world.primaryOpen = false;
+        world.differing = differing === 3 ? 1 : 0;
+        await world.run();
+        const { open, home, move } = world.store.row;
+        expect([open, move]).toEqual([home, null]);
+        if (kind !== 'lost') expect(world.primaryOpen).toBe(open === 'primary');
+        if (home === 'primary' && row.home === 'region') expect(world.mirrorAt).toBe('fromOffsets');
+        expect(world.mirrorRuns).toBe(home === 'primary');
+        reached[home]++;
+      }),
+      { numRuns: 1_500, seed: 20_261_124 },
+    );
+    expect(Math.min(reached.region, reached.primary)).toBeGreaterThan(300);
+  });
+});
