@@ -6,3 +6,4 @@ const FARSHORE_LOCKS = 0x6661_7273; // "fars"
 
 export const leaseLock = { classId: FARSHORE_LOCKS, objectId: 1 } as const;
 export const migrationLock = { classId: FARSHORE_LOCKS, objectId: 2 } as const;
+export const outboxLock = { classId: FARSHORE_LOCKS, objectId: 3 } as const;
