@@ -6,6 +6,8 @@ export interface OutboxRow {
   readonly key: Buffer | null;
   readonly value: Buffer | null;
   readonly headers: Readonly<Record<string, string>>;
+  /** How often it was refused. */
+  readonly attempts: number;
 }
 
 /** Rows that go out in one Kafka transaction, in the order in which they are sent. */
@@ -39,4 +41,12 @@ export interface OutboxBacklog {
   /** Committed rows that are not known to be in Kafka. Rows of transactions still open are not among them (C25: read it after the freeze). */
   readonly unpublished: number;
   readonly oldestSeconds: number | undefined;
+}
+
+/** The regional Kafka behind the relay's transactional id. */
+export interface OutboxLog {
+  /** Ends what an earlier relay left open and answers the name of the last batch that is committed. Call it first and after any failed `publish`. */
+  open(signal: AbortSignal): Promise<string | undefined>;
+  /** All rows and the name of the batch in one transaction. `batch_refused` and `topic_missing` are about a row; all else about the cluster. */
+  publish(batch: OutboxBatch, signal: AbortSignal): Promise<void>;
 }

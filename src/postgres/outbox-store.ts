@@ -28,7 +28,7 @@ update farshore.outbox o
    set batch = named.batch
   from due, named where o.id = due.id`;
 
-const openText = `select o.batch, o.id, o.topic, o.partition, encode(o.key, 'base64') as key, encode(o.value, 'base64') as value, o.headers
+const openText = `select o.batch, o.id, o.topic, o.partition, encode(o.key, 'base64') as key, encode(o.value, 'base64') as value, o.headers, o.attempts
   from farshore.outbox o where o.published_at is null and o.batch is not null order by o.id`;
 
 const bytes = (base64: string | undefined): Buffer | null => (base64 === undefined ? null : Buffer.from(base64, 'base64'));
@@ -53,6 +53,7 @@ export function outboxStore(database: Database, epoch: bigint): OutboxStore {
             key: bytes(optionalText(row, 'key')),
             value: bytes(optionalText(row, 'value')),
             headers: json(row, 'headers') as OutboxRow['headers'],
+            attempts: integer(row, 'attempts'),
           };
         }),
       };
