@@ -7,7 +7,8 @@
 --   farshore.tables  the mapped tables, schema.table, separated by commas
 --   farshore.side    regional (default): the daemon's role in the region's database; schema farshore must exist, run
 --                    `farshore migrate --print` as its owner first. primary: a role that only reads the tables. writer: a role of the
---                    region's own applications, which may assert its writer epoch and gets nothing else of schema farshore.
+--                    region's own applications, which may assert its writer epoch, may add to the outbox, and gets nothing else
+--                    of schema farshore.
 --
 -- Heartbeats go through Kafka and need no right in a database. The role gets no DDL and should never be superuser, createdb,
 -- createrole, replication or bypassrls. Run the file again after a new migration or a new table.
@@ -33,6 +34,8 @@ begin
   elsif side = 'writer' then
     execute format('grant usage on schema farshore to %I', role_name);
     execute format('grant execute on function farshore.assert_writer(bigint), farshore.guard_writer() to %I', role_name);
+    -- Only what a writer says: the transaction number and the state of publishing are not its own to set.
+    execute format('grant insert (topic, partition, key, value, headers) on farshore.outbox to %I', role_name);
   end if;
   foreach entry in array string_to_array(coalesce(current_setting('farshore.tables', true), ''), ',') loop
     parts := string_to_array(trim(entry), '.');

@@ -51,7 +51,7 @@ export async function readPositions(
   }
 }
 
-async function fetchOffsets(
+export async function fetchOffsets(
   cluster: KafkaCluster,
   group: string,
   topics: readonly TopicPartitions[],

@@ -34,7 +34,7 @@ export function rejectedWriter(cluster: KafkaCluster, createTopic: CreateTopic):
   };
 }
 
-function encodedHeader({ name, value }: { readonly name: string; readonly value: string }): Buffer {
+export function encodedHeader({ name, value }: { readonly name: string; readonly value: string }): Buffer {
   const [key, text] = [Buffer.from(name), Buffer.from(value)];
   return Buffer.concat([varint(key.length), key, varint(text.length), text]);
 }

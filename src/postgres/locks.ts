@@ -9,3 +9,4 @@ export const migrationLock = { classId: FARSHORE_LOCKS, objectId: 2 } as const;
 
 /** In the primary's database, around a change of its writers' rights. */
 export const cutoverLock = { classId: FARSHORE_LOCKS, objectId: 3 } as const;
+export const outboxLock = { classId: FARSHORE_LOCKS, objectId: 4 } as const;

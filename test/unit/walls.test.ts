@@ -27,7 +27,7 @@ function verdict(room: string, imported: string): 'allowed' | 'refused' {
   }
 }
 
-const stages = ['mirror', 'apply', 'rejected', 'lag', 'audit', 'backfill', 'shadow', 'cutover'] as const;
+const stages = ['mirror', 'apply', 'rejected', 'lag', 'audit', 'backfill', 'shadow', 'cutover', 'outbox'] as const;
 
 describe('the walls between rooms', () => {
   it.each(stages)('%s imports model and itself, and no other room', (stage) => {

@@ -1,0 +1,59 @@
+import { FarshoreError } from '../model/errors.ts';
+import type { OutboxBatch, OutboxLog, OutboxStore } from './contracts.ts';
+import { holdMs, stepFor } from './settle-batch.ts';
+
+export type TurnOutcome = { readonly kind: 'idle' } | { readonly kind: 'published' | 'refused'; readonly rows: number };
+
+const REFUSALS: ReadonlySet<string> = new Set(['batch_refused', 'topic_missing']);
+
+/** One batch a turn. A turn that rejects is begun again with `open`, so that an unknown outcome becomes known. */
+export class OutboxRelay {
+  readonly #store: OutboxStore;
+  readonly #log: OutboxLog;
+  readonly #batchRows: number;
+  #limit: number;
+  #isOpen = false;
+
+  constructor(store: OutboxStore, log: OutboxLog, batchRows: number) {
+    this.#store = store;
+    this.#log = log;
+    this.#batchRows = batchRows;
+    this.#limit = batchRows;
+  }
+
+  async turn(signal: AbortSignal): Promise<TurnOutcome> {
+    const last = this.#isOpen ? undefined : await this.#log.open(signal);
+    this.#isOpen = false;
+    const batch = await this.#store.claim(this.#limit, signal);
+    if (batch === undefined) {
+      this.#isOpen = true;
+      return { kind: 'idle' };
+    }
+    if (stepFor(batch.name, last) === 'send') {
+      try {
+        await this.#log.publish(batch, signal);
+      } catch (error) {
+        if (!(error instanceof FarshoreError) || !REFUSALS.has(error.code)) throw error;
+        return await this.#refused(batch, error, signal);
+      }
+    }
+    await this.#store.published(batch.name, signal);
+    this.#isOpen = true;
+    this.#limit = Math.min(this.#batchRows, this.#limit * 2);
+    return { kind: 'published', rows: batch.rows.length };
+  }
+
+  /** Half as many rows the next time, until the one row that is refused is alone in its batch. */
+  async #refused(batch: OutboxBatch, error: FarshoreError, signal: AbortSignal): Promise<TurnOutcome> {
+    // The abort is proven, not assumed: a released row would be sent again under another name.
+    const last = await this.#log.open(signal);
+    const [row] = batch.rows;
+    if (stepFor(batch.name, last) === 'mark_published') await this.#store.published(batch.name, signal);
+    else if (batch.rows.length > 1 || row === undefined) await this.#store.release(batch.name, undefined, signal);
+    else
+      await this.#store.release(batch.name, { id: row.id, holdMs: holdMs(row.attempts), error: `${error.code}: ${error.message}` }, signal);
+    this.#isOpen = true;
+    this.#limit = Math.max(1, Math.floor(batch.rows.length / 2));
+    return { kind: 'refused', rows: batch.rows.length };
+  }
+}

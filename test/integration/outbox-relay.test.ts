@@ -1,0 +1,119 @@
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { KafkaCluster } from '../../src/kafka/cluster.ts';
+import { outboxLog } from '../../src/kafka/outbox-log.ts';
+import type { TransactionStep } from '../../src/kafka/transactions.ts';
+import { systemClock } from '../../src/model/clock.ts';
+import { OutboxRelay } from '../../src/outbox/relay.ts';
+import type { Database } from '../../src/postgres/database.ts';
+import { outboxStore } from '../../src/postgres/outbox-store.ts';
+import { createTopic, freshDatabase, kafkajsFor, sharedRig, uniqueTopic } from '../rig/context.ts';
+import { migratedDatabase, never, rowsOf } from './postgres-fixtures.ts';
+
+const steps: readonly TransactionStep[] = [
+  'begin',
+  'produce_sent',
+  'produced',
+  'positions_sent',
+  'positions_committed',
+  'end_sent',
+  'ended',
+];
+let database: Database;
+let bootstrap: string;
+const clusters: KafkaCluster[] = [];
+
+beforeAll(async () => {
+  database = await migratedDatabase(await freshDatabase());
+  bootstrap = sharedRig().regional;
+  await rowsOf(
+    database,
+    `insert into farshore.lease (name, epoch, holder, expires_at) values ('daemon', 4, 'a', clock_timestamp() + interval '1 hour')`,
+  );
+});
+
+afterAll(async () => {
+  for (const cluster of clusters) await cluster.close();
+  await database.close();
+});
+
+/** A relay as a newly started daemon has it. */
+async function relay(id: string, positions: string, onStep?: (step: TransactionStep) => void) {
+  const cluster = new KafkaCluster({
+    name: 'region',
+    brokers: [bootstrap],
+    clientId: 'test',
+    requestTimeoutMs: 15_000,
+    clock: systemClock,
+  });
+  clusters.push(cluster);
+  await cluster.connect(never);
+  const log = outboxLog({ cluster, transactionalId: id, group: id, transactionTimeoutMs: 15_000, onStep }, positions);
+  return new OutboxRelay(outboxStore(database, 4n), log, 100);
+}
+
+const add = async (topic: string, key: string, value: string) =>
+  await rowsOf(
+    database,
+    `insert into farshore.outbox (topic, key, value, headers) values ($1, convert_to($2, 'UTF8'), convert_to($3, 'UTF8'), '{"h": "x"}')`,
+    [topic, key, value],
+  );
+
+async function drain(one: OutboxRelay): Promise<void> {
+  while ((await one.turn(never)).kind !== 'idle');
+}
+
+/** What a read_committed consumer sees until it has seen the last of `until`. */
+async function seen(topic: string, until: string): Promise<readonly string[]> {
+  const consumer = kafkajsFor(bootstrap).consumer({ groupId: uniqueTopic('reader'), readUncommitted: false });
+  const values: string[] = [];
+  const { promise, resolve } = Promise.withResolvers<void>();
+  await consumer.connect();
+  try {
+    await consumer.subscribe({ topic, fromBeginning: true });
+    await consumer.run({
+      eachMessage: async ({ message }) => {
+        values.push(`${message.key}=${message.value}`);
+        if (`${message.value}` === until) resolve();
+      },
+    });
+    await promise;
+  } finally {
+    await consumer.disconnect();
+  }
+  return values;
+}
+
+describe('the outbox relay', () => {
+  it.each(steps)('loses and doubles nothing when it ends at %s and another goes on', async (step) => {
+    const topic = uniqueTopic('billing');
+    await createTopic(bootstrap, { topic });
+    await add(topic, 'a', '1');
+    await add(topic, 'a', '2');
+    const first = await relay(topic, topic, (at) => {
+      if (at === step) throw new Error('ended here');
+    });
+    await expect(first.turn(never)).rejects.toThrow();
+    const second = await relay(topic, topic);
+    await drain(second);
+    await add(topic, 'a', 'last');
+    await drain(second);
+    expect(await seen(topic, 'last')).toEqual(['a=1', 'a=2', 'a=last']);
+  });
+
+  it('publishes the rows around a refused one, and keeps that with its reason', async () => {
+    const [topic, small] = [uniqueTopic('billing'), uniqueTopic('small')];
+    await createTopic(bootstrap, { topic });
+    await createTopic(bootstrap, { topic: small, configs: { 'max.message.bytes': '200' } });
+    await add(topic, 'a', '1');
+    await add(small, 'a', 'x'.repeat(1_000));
+    await add(small, 'a', 'behind');
+    await add(topic, 'a', 'last');
+    await drain(await relay(topic, topic));
+    expect(await seen(topic, 'last')).toEqual(['a=1', 'a=last']);
+    const left = await rowsOf(database, 'select attempts, last_error from farshore.outbox where published_at is null order by id');
+    expect(left).toEqual([
+      { attempts: '1', last_error: expect.stringMatching(/^batch_refused: /) },
+      { attempts: '0', last_error: null },
+    ]);
+  });
+});

@@ -1,0 +1,137 @@
+import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import type { OutboxStore } from '../../src/outbox/contracts.ts';
+import type { Database } from '../../src/postgres/database.ts';
+import { outboxStore } from '../../src/postgres/outbox-store.ts';
+import { freshDatabase } from '../rig/context.ts';
+import { migratedDatabase, never, openDatabase, rowsOf } from './postgres-fixtures.ts';
+
+const EPOCH = 4n;
+let database: Database;
+let url: string;
+let store: OutboxStore;
+
+beforeAll(async () => {
+  url = await freshDatabase();
+  database = await migratedDatabase(url);
+});
+
+afterAll(async () => {
+  await database.close();
+});
+
+beforeEach(async () => {
+  await rowsOf(database, 'truncate farshore.outbox restart identity');
+  await rowsOf(database, 'delete from farshore.lease');
+  await rowsOf(
+    database,
+    `insert into farshore.lease (name, epoch, holder, expires_at) values ('daemon', 4, 'a', clock_timestamp() + interval '1 hour')`,
+  );
+  store = outboxStore(database, EPOCH);
+});
+
+const insert = (topic: string, value: string) => ({
+  text: `insert into farshore.outbox (topic, key, value) values ($1, 'k', convert_to($2, 'UTF8'))`,
+  values: [topic, value],
+});
+const add = async (topic: string, value: string) => await database.query(insert(topic, value), never);
+const claimed = async (limit = 100) => {
+  const batch = await store.claim(limit, never);
+  return batch?.rows.map(({ topic, value }) => `${topic} ${value}`);
+};
+const settle = async () => await store.published((await store.claim(100, never))!.name, never);
+
+/** A session of an application, whose transaction stays open between statements. */
+async function application() {
+  const other = openDatabase(url);
+  const session = await other.connect(never);
+  const run = async (text: string, values: readonly unknown[] = []) => await session.run([{ text, values }], never);
+  return { run, close: async () => [await session.close(), await other.close()] };
+}
+
+describe('the outbox table', () => {
+  it('does not lose the row of a transaction that began first and commits last', async () => {
+    const late = await application();
+    try {
+      await late.run('begin');
+      await late.run(insert('t', 'late').text, ['t', 'late']);
+      await add('t', 'early');
+      expect(await claimed()).toBeUndefined();
+      await late.run('commit');
+      expect(await claimed()).toEqual(['t late', 't early']);
+    } finally {
+      await late.close();
+    }
+  });
+
+  it('never answers a row that was rolled back', async () => {
+    const undone = await application();
+    try {
+      await undone.run('begin');
+      await undone.run(insert('t', 'undone').text, ['t', 'undone']);
+      await undone.run('rollback');
+    } finally {
+      await undone.close();
+    }
+    await add('t', 'kept');
+    expect(await claimed()).toEqual(['t kept']);
+  });
+
+  it('keeps the order of a row lock where the later writer has the lower transaction number', async () => {
+    const first = await application();
+    try {
+      await first.run('begin');
+      await first.run('select pg_current_xact_id()');
+      await add('t', 'older state');
+      await first.run(insert('t', 'newer').text, ['t', 'newer state']);
+      await first.run('commit');
+    } finally {
+      await first.close();
+    }
+    expect(await claimed()).toEqual(['t older state', 't newer state']);
+  });
+
+  it('answers the open batch with its name until it is settled, whatever was added and whoever asks', async () => {
+    await add('t', '1');
+    const batch = await store.claim(100, never);
+    await add('t', '2');
+    await rowsOf(database, 'update farshore.lease set epoch = 5');
+    expect(await outboxStore(database, 5n).claim(100, never)).toEqual(batch);
+    await expect(store.published(batch!.name, never)).rejects.toMatchObject({ code: 'fenced' });
+  });
+
+  it('holds the topic of a refused row, in its order, and no other', async () => {
+    await add('poison', '1');
+    const batch = await store.claim(100, never);
+    await store.release(batch!.name, { id: batch!.rows[0]!.id, holdMs: 3_600_000, error: 'too large' }, never);
+    await add('poison', '2');
+    await add('t', '3');
+    expect(await claimed()).toEqual(['t 3']);
+    await settle();
+    expect(await claimed()).toBeUndefined();
+    expect((await store.backlog(never)).unpublished).toBe(2);
+    await rowsOf(database, 'update farshore.outbox set next_attempt_at = clock_timestamp() where attempts = 1');
+    expect(await claimed()).toEqual(['poison 1', 'poison 2']);
+  });
+
+  it('C25: counts what is not known to be in Kafka, a batch that was sent and not marked too', async () => {
+    expect(await store.backlog(never)).toEqual({ unpublished: 0, oldestSeconds: undefined });
+    await add('t', '1');
+    await store.claim(100, never);
+    expect((await store.backlog(never)).unpublished).toBe(1);
+    await settle();
+    expect((await store.backlog(never)).unpublished).toBe(0);
+  });
+
+  it('prunes published rows by age and never one that is not published', async () => {
+    await add('t', '1');
+    await settle();
+    await add('t', '2');
+    expect(await store.prune(3_600_000, 10, never)).toBe(0);
+    await rowsOf(
+      database,
+      `update farshore.outbox set published_at = published_at - interval '2 hours', created_at = created_at - interval '2 hours'`,
+    );
+    expect(await store.prune(3_600_000, 10, never)).toBe(1);
+    expect(await claimed()).toEqual(['t 2']);
+  });
+});
