@@ -89,6 +89,7 @@ describe('the walls between rooms', () => {
         'metrics',
         'mirror',
         'model',
+        'outbox',
         'postgres',
         'rejected',
         'schedule',
