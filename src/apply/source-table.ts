@@ -18,6 +18,7 @@ export interface ResolvedSource {
   readonly omitted: ReadonlyMap<string, OmitReason>;
   /** SQL condition on the regional table: rows that are not softly deleted. */
   readonly live: string | undefined;
+  readonly softDelete: SoftDelete | undefined;
   /** Columns named under `source` that the regional table does not have. */
   readonly unknown: readonly string[];
 }
@@ -47,6 +48,7 @@ export function sourceTableOf(entry: TableEntry, region: RegionTable): ResolvedS
     key,
     omitted,
     live: softDelete && `${quoteName(softDelete.column)} is ${softDelete.sets === 'true' ? 'not true' : 'null'}`,
+    softDelete,
     unknown: named.filter((name) => !names.has(name)),
   };
 }

@@ -119,7 +119,7 @@ export class AuditStage {
         needsFullAudit: this.#needed.has(name),
       };
     });
-    return { enabled: true, activity: this.#activity, tables };
+    return { enabled: true, known: this.#figures !== undefined, activity: this.#activity, tables };
   }
 
   /** Undefined: not known now. */

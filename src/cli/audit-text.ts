@@ -8,8 +8,9 @@ const ago = (seconds: number | null): string => {
   return seconds < 7_200 ? `${Math.round(seconds / 60)} min ago` : `${Math.round(seconds / 3_600)} h ago`;
 };
 
-export function auditText({ enabled, activity, tables }: AuditStatus): string {
+export function auditText({ enabled, known, activity, tables }: AuditStatus): string {
   if (!enabled) return 'nothing is compared: set primary.database, and leave audit.enabled on\n';
+  if (!known) return `the figures are not known now: the regional database could not be asked\n${activity}\n`;
   const rows = tables.map((table) => {
     const { missing, extra, changed } = table.divergent;
     return [

@@ -240,7 +240,7 @@ export class DaemonState implements AdminSource {
   }
 
   audit(): AuditStatus {
-    return this.active?.audit?.status() ?? { enabled: false, activity: '', tables: [] };
+    return this.active?.audit?.status() ?? { enabled: false, known: true, activity: '', tables: [] };
   }
 
   async auditFindings(

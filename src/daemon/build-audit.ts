@@ -1,5 +1,4 @@
 import type { ApplyStage } from '../apply/apply-stage.ts';
-import { softDeleteOf } from '../apply/soft-delete.ts';
 import { sourceTableOf } from '../apply/source-table.ts';
 import { tableNameOf } from '../apply/table-entry.ts';
 import { type AuditedTable, AuditStage } from '../audit/audit-stage.ts';
@@ -11,6 +10,7 @@ import type { FarshoreConfig } from '../config/config.ts';
 import type { LagSources } from '../lag/contracts.ts';
 import { EndsPassed } from '../lag/ends-passed.ts';
 import type { LagLoop } from '../lag/lag-loop.ts';
+import { worstLagSeconds } from '../lag/worst-lag.ts';
 import { FarshoreError } from '../model/errors.ts';
 import type { RejectedDetail } from '../model/rejected.ts';
 import { tableText } from '../model/sql-name.ts';
@@ -75,7 +75,7 @@ export function buildAudit(active: ActiveParts, sources: AuditSources): ActiveAu
       },
       clock,
       observe: observer.observe,
-      lagSeconds: () => lagSeconds(sources.lag),
+      lagSeconds: () => worstLagSeconds(sources.lag.snapshot()),
     },
     {
       rowsPerRange: audit.rowsPerRange,
@@ -104,17 +104,6 @@ export function buildAudit(active: ActiveParts, sources: AuditSources): ActiveAu
   };
 }
 
-/** Of the applied partition that is furthest behind; undefined while one of them is not known. */
-export function lagSeconds(lag: Pick<LagLoop, 'snapshot'>): number | undefined {
-  let most: number | undefined;
-  for (const { lag: of } of lag.snapshot().partitions) {
-    if (of.apply === null) continue;
-    if (of.total?.seconds === undefined || of.total.seconds === null) return undefined;
-    most = Math.max(most ?? 0, of.total.seconds);
-  }
-  return most;
-}
-
 type TableParts = AuditSources & { readonly active: ActiveParts; readonly sides: Sides; readonly ending: AbortSignal };
 type Entry = FarshoreConfig['apply']['tables'][number];
 
@@ -129,8 +118,7 @@ function auditedTable(name: string, entries: readonly Entry[], parts: TableParts
   const entry = entries[0]!;
   const table = tableNameOf(entry);
   const topics = new Set(entries.map(({ topic }) => topic));
-  const own: LagSources = { ...lagSources, applied: () => [...lagSources.applied()].filter(({ topic }) => topics.has(topic)) };
-  const ends = new EndsPassed(own, { everyMs: PASSED_EVERY_MS, limitMs: PASSED_LIMIT_MS }, clock);
+  const ends = new EndsPassed(lagSources, { topics, everyMs: PASSED_EVERY_MS, limitMs: PASSED_LIMIT_MS }, clock);
   /** Of the key's columns in apply's order, once the region was looked at. */
   let order: readonly string[] = entry.key ?? [];
   return {
@@ -142,12 +130,12 @@ function auditedTable(name: string, entries: readonly Entry[], parts: TableParts
         const missing = new FarshoreError('table_missing', `Table ${name} does not exist in the region`, { place: `table ${name}` });
         return { kind: 'refused', reasons: [missing] };
       }
-      order = entry.key ?? region.primaryKey;
       const resolved = sourceTableOf(entry, region);
-      const wanted = { region: table, source: resolved.source, key: entry.key, live: resolved.live, unknown: resolved.unknown };
+      const { softDelete } = resolved;
+      order = resolved.key;
+      const wanted = { region: table, source: resolved.source, key: resolved.key, live: resolved.live, unknown: resolved.unknown };
       const prepared = await prepareComparison(sides, wanted, signal);
       if (prepared.kind === 'refused') return prepared;
-      const softDelete = softDeleteOf({ entry }, region);
       const streamOnly = [...resolved.omitted].flatMap(([column, why]) =>
         why === 'constant' || why === 'document' || why === 'nested field' ? [column] : [],
       );
@@ -156,7 +144,7 @@ function auditedTable(name: string, entries: readonly Entry[], parts: TableParts
         tombstoneKey: order,
         streamOnly,
         softDelete:
-          softDelete === undefined || 'why' in softDelete
+          softDelete === undefined
             ? undefined
             : { column: softDelete.column, type: softDelete.sets === 'true' ? 'boolean' : softDelete.type },
       };

@@ -8,6 +8,7 @@ import type { FarshoreConfig } from '../config/config.ts';
 import type { LagSources } from '../lag/contracts.ts';
 import { EndsPassed } from '../lag/ends-passed.ts';
 import type { LagLoop } from '../lag/lag-loop.ts';
+import { worstLagSeconds } from '../lag/worst-lag.ts';
 import { FarshoreError } from '../model/errors.ts';
 import { topicPartitionKey } from '../model/partition.ts';
 import { tableText } from '../model/sql-name.ts';
@@ -19,7 +20,6 @@ import { describeTables } from '../postgres/tables.ts';
 import { topicOrders } from '../postgres/topic-orders.ts';
 import type { ActiveParts } from './active.ts';
 import { backfillMapping, refusal } from './backfill-prepare.ts';
-import { lagSeconds } from './build-audit.ts';
 import { primaryDatabase } from './database.ts';
 import { LoadMeter } from './load-meter.ts';
 import { type SchemaViewParts, topicSchemas } from './schema-view.ts';
@@ -58,7 +58,7 @@ export function buildBackfill(active: ActiveParts, sources: BackfillSources): Ac
       store: backfillStore(database, lease.epoch),
       clock,
       observe: observer.observe,
-      loadNow: () => ({ lagSeconds: lagSeconds(sources.lag), load: meter.load(clock.monotonicMs()) }),
+      loadNow: () => ({ lagSeconds: worstLagSeconds(sources.lag.snapshot()), load: meter.load(clock.monotonicMs()) }),
     },
     { ...config.backfill, maxRowsPerSecond: config.backfill.maxRowsPerSecond },
   );
@@ -84,8 +84,7 @@ function backfilledTable(name: string, entries: readonly Entry[], config: Farsho
   const entry = entries[0]!;
   const table = tableNameOf(entry);
   const topics = new Set(entries.map(({ topic }) => topic));
-  const own: LagSources = { ...lagSources, applied: () => [...lagSources.applied()].filter(({ topic }) => topics.has(topic)) };
-  const ends = new EndsPassed(own, { everyMs: PASSED_EVERY_MS, limitMs: PASSED_LIMIT_MS }, clock);
+  const ends = new EndsPassed(lagSources, { topics, everyMs: PASSED_EVERY_MS, limitMs: PASSED_LIMIT_MS }, clock);
   const sides: Sides = { primary: new PostgresAuditSide('primary', primary), region: new PostgresAuditSide('region', database) };
   const sourceTable = tableNameOf({ topic: entry.topic, table: entry.source?.table ?? entry.table });
   return {
@@ -106,7 +105,7 @@ function backfilledTable(name: string, entries: readonly Entry[], config: Farsho
       });
       const both = [resolved.source.where, where].filter((one) => one !== undefined);
       const condition = both.length === 0 ? undefined : both.map((one) => `(${one}\n)`).join(' and ');
-      const wanted = { region: table, source: resolved.source, key: entry.key, live: undefined, unknown: resolved.unknown };
+      const wanted = { region: table, source: resolved.source, key: resolved.key, live: undefined, unknown: resolved.unknown };
       const prepared = await prepareComparison(sides, wanted, signal);
       if (prepared.kind === 'refused') throw allOf(name, prepared.reasons);
       const compared = { ...prepared.table, primary: { ...prepared.table.primary, where: condition } };
@@ -132,7 +131,7 @@ function backfilledTable(name: string, entries: readonly Entry[], config: Farsho
       const read = new Map(
         (await lagSources.home.ends(asked, signal)).map((one) => [topicPartitionKey(one.topic, one.partition), one.end]),
       );
-      const applied = new Map([...own.applied()].map((one) => [topicPartitionKey(one.topic, one.partition), one.next]));
+      const applied = new Map([...lagSources.applied()].map((one) => [topicPartitionKey(one.topic, one.partition), one.next]));
       return mirrored.map(({ topic, homeTopic, partition }) => {
         const homeEnd = read.get(topicPartitionKey(homeTopic, partition));
         if (homeEnd === undefined)

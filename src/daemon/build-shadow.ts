@@ -6,6 +6,7 @@ import { type TailedRecord, tailTopic } from '../kafka/tail-topic.ts';
 import type { LagSources } from '../lag/contracts.ts';
 import { EndsPassed } from '../lag/ends-passed.ts';
 import type { LagLoop, LagSnapshot } from '../lag/lag-loop.ts';
+import { worstLagSeconds } from '../lag/worst-lag.ts';
 import type { VisitRecords } from '../model/batch.ts';
 import { findFarshoreError } from '../model/errors.ts';
 import type { ShadowSide } from '../shadow/contracts.ts';
@@ -45,10 +46,11 @@ export function buildShadow(
   parts: ActiveParts,
   { front, shadow, lagSources, lag, decoders, visitRecords }: ActiveShadowParts,
 ): ActiveShadow {
-  const { clock, database, observer } = parts;
+  const { current, clock, database, observer } = parts;
   const asking = shadowTargets(parts, shadow);
   const ended = new AbortController();
-  const ends = new EndsPassed(lagSources, { everyMs: PASSED_EVERY_MS, limitMs: PASSED_LIMIT_MS }, clock);
+  const topics = new Set(current().apply.tables.map(({ topic }) => topic));
+  const ends = new EndsPassed(lagSources, { topics, everyMs: PASSED_EVERY_MS, limitMs: PASSED_LIMIT_MS }, clock);
   const stage = buildShadowStage({
     compare: shadow.compare,
     concurrency: shadow.concurrency,
@@ -81,15 +83,9 @@ export function buildShadow(
   };
 }
 
-/** Of the applied partition that is furthest behind; undefined while one of them is not known. */
-function lagMs({ partitions }: LagSnapshot): number | undefined {
-  let most: number | undefined;
-  for (const { lag } of partitions) {
-    if (lag.apply === null) continue;
-    if (lag.total?.seconds === undefined || lag.total.seconds === null) return undefined;
-    most = Math.max(most ?? 0, lag.total.seconds * 1_000);
-  }
-  return most;
+function lagMs(snapshot: LagSnapshot): number | undefined {
+  const seconds = worstLagSeconds(snapshot);
+  return seconds === undefined ? undefined : seconds * 1_000;
 }
 
 /** The targets of the configuration. Credentials are those of the moment: a changed file counts for the next question. */

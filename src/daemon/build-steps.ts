@@ -156,7 +156,11 @@ function copies(
   const { region, primary } = config;
   const { transactionTimeoutMs, shards } = config.mirror;
   const numbers = Array.from({ length: shards }, (_, shard) => shard);
-  const ends = new EndsPassed(lagSources, { everyMs: PASSED_EVERY_MS, limitMs: PASSED_LIMIT_MS }, clock);
+  const ends = new EndsPassed(
+    lagSources,
+    { topics: new Set(config.apply.tables.map(({ topic }) => topic)), everyMs: PASSED_EVERY_MS, limitMs: PASSED_LIMIT_MS },
+    clock,
+  );
   const behind = (wanted: Offsets, at: (topic: string, partition: number) => bigint | undefined): readonly string[] =>
     Object.entries(wanted).flatMap(([topic, partitions]) =>
       Object.entries(partitions).flatMap(([partition, end]) => {

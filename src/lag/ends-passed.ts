@@ -6,6 +6,8 @@ import type { LagSources, MirrorProgress } from './contracts.ts';
 import { type Passing, passingEnd, withApplied, withMirrored, withRegionalEnd } from './passed.ts';
 
 export interface EndsPassedSettings {
+  /** In the region. Each must be applied: one that no partition is known of yet may hold anything. */
+  readonly topics: ReadonlySet<string>;
   /** Between two looks at the positions. */
   readonly everyMs: number;
   /** What is not passed by then is not yet passed. */
@@ -15,7 +17,7 @@ export interface EndsPassedSettings {
 type Passed = 'passed' | 'not_yet';
 
 /**
- * Whether the region has passed every applied partition's end at home, as it was after the question was put (C5, C20). Who asks while
+ * Whether the region has passed the end at home of every partition of the topics, as it was after the question was put (C5, C20). Who asks while
  * a look is under way waits for the next one, whose ends are read later: many that ask at the same time cost one look.
  */
 export class EndsPassed {
@@ -71,7 +73,7 @@ export class EndsPassed {
     const { home, regional } = this.#sources;
     const applied = this.#applied();
     const rows = [...this.#sources.mirrorCommitted()].filter(({ topic, partition }) => applied.has(topicPartitionKey(topic, partition)));
-    if (rows.length === 0 || rows.length < applied.size) return 'not_yet';
+    if (rows.length === 0 || rows.length < applied.size || !this.#areMet(rows)) return 'not_yet';
     const ends = await home.ends(
       rows.map(({ homeTopic, partition }) => ({ topic: homeTopic, partition })),
       signal,
@@ -104,7 +106,14 @@ export class EndsPassed {
   }
 
   #applied(): ReadonlySet<TopicPartitionKey> {
-    return new Set([...this.#sources.applied()].map(({ topic, partition }) => topicPartitionKey(topic, partition)));
+    const { topics } = this.#settings;
+    const asked = [...this.#sources.applied()].filter(({ topic }) => topics.has(topic));
+    return new Set(asked.map(({ topic, partition }) => topicPartitionKey(topic, partition)));
+  }
+
+  #areMet(rows: readonly MirrorProgress[]): boolean {
+    const met = new Set(rows.map(({ topic }) => topic));
+    return [...this.#settings.topics].every((topic) => met.has(topic));
   }
 
   #advance<T extends Pick<MirrorProgress, 'topic' | 'partition'>>(

@@ -21,7 +21,7 @@ export interface NeededAudit extends TopicPartition {
 export interface ReadLedger {
   marks(signal: AbortSignal): Promise<readonly ReadMark[]>;
   saveMarks(marks: readonly ReadMark[], signal: AbortSignal): Promise<void>;
-  /** True when it was not known to be needed yet. */
+  /** From now on. True when it was not known to be needed yet. */
   need(audit: NeededAudit, signal: AbortSignal): Promise<boolean>;
   needed(signal: AbortSignal): Promise<readonly NeededAudit[]>;
 }
@@ -52,7 +52,6 @@ export class LostDeletesLoop {
   readonly #clock: Clock;
   #marks: Map<string, ReadMark> | undefined;
   #retention: ReadonlyMap<string, DeleteRetention> = new Map();
-  readonly #needed = new Set<string>();
   #looks = 0;
 
   constructor(sources: LostDeletesSources, clock: Clock) {
@@ -111,25 +110,21 @@ export class LostDeletesLoop {
     if (retentionMs === undefined || this.#marks === undefined) return;
     const before = this.#marks.get(key)?.readUntilMs;
     const { readUntilMs, unreadMs } = readState(before, lag.seconds, this.#clock.wallMs());
-    if (mayHaveLostDeletes(unreadMs, retentionMs) && !this.#needed.has(auditKey(at))) {
+    if (mayHaveLostDeletes(unreadMs, retentionMs)) {
       const audit = { ...at, table: this.#sources.table(at.topic), unreadMs, retentionMs };
       // Recorded before the mark moves on: after a crash in between it is found again.
-      const isNew = await this.#sources.ledger.need(audit, signal);
-      this.#needed.add(auditKey(at));
-      if (isNew) this.#sources.observe({ type: 'full_audit_needed', ...audit });
-      await this.#tell(signal);
+      if (await this.#sources.ledger.need(audit, signal)) {
+        this.#sources.observe({ type: 'full_audit_needed', ...audit });
+        await this.#tell(signal);
+      }
     }
     this.#marks.set(key, { ...at, readUntilMs });
   }
 
   async #tell(signal: AbortSignal): Promise<void> {
-    const audits = await this.#sources.ledger.needed(signal);
-    this.#needed.clear();
-    for (const audit of audits) this.#needed.add(auditKey(audit));
-    this.#sources.onNeeded(audits);
+    this.#sources.onNeeded(await this.#sources.ledger.needed(signal));
   }
 }
 
 const markKey = ({ stage, topic, partition }: TopicPartition & { readonly stage: Stage }): string =>
   `${stage} ${topicPartitionKey(topic, partition)}`;
-const auditKey = ({ stage, topic }: { readonly stage: Stage; readonly topic: string }): string => `${stage} ${topic}`;

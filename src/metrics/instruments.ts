@@ -231,7 +231,7 @@ export const instruments = {
   },
   farshore_audit_pass_age_seconds: {
     type: 'gauge',
-    help: 'Time since a pass last reached the end of the table; absent before the first.',
+    help: 'Time since the last pass that reached the end of the table began; absent before the first.',
     labels: { table: configured },
   },
   farshore_audit_pass_duration_seconds: {

@@ -45,7 +45,7 @@ export interface AuditTableView {
   readonly lastPass: AuditPassView | null;
   /** One that has not. */
   readonly openPass: AuditPassView | null;
-  /** Since the end of the last pass; null: never. */
+  /** Since the last pass that reached the end of the table began: no row's comparison is older. null: never. */
   readonly passAgeSeconds: number | null;
   /** 0 to 1: how much of the table the open pass, or else the last one, has compared. */
   readonly coverage: number;
@@ -60,6 +60,8 @@ export interface AuditTableView {
 
 export interface AuditStatus {
   readonly enabled: boolean;
+  /** False: the database could not be asked, and the numbers of the tables say nothing. */
+  readonly known: boolean;
   /** What it does now, in words. */
   readonly activity: string;
   readonly tables: readonly AuditTableView[];

@@ -47,7 +47,8 @@ const suspectsStatement = (table: string, suspects: readonly Suspect[]) => ({
 const uncheckedText = `select id, key, kind, to_json(columns) as columns from farshore.audit_findings
  where table_name = $1 and ${open} and checked_pass is distinct from $2::bigint order by id limit $3`;
 
-// A suspect that heals was never a finding: it goes. What was confirmed once stays to be read, as healed.
+// A suspect that heals was never a finding: it goes. What was confirmed once stays to be read, as healed. What somebody called resolved and is
+// confirmed again was not resolved: it counts again; what is to be left is called ignored.
 const settledText = `with given as (
   select * from unnest($1::bigint[], $2::text[], $3::text[], $4::text[], $5::text[], $6::text[], $7::text[], $8::text[], $9::text[])
     as g (id, state, kind, columns, why, primary_digest, primary_xmin, region_digest, region_version)),
@@ -58,7 +59,7 @@ update farshore.audit_findings f
        kind = coalesce(g.kind, f.kind),
        columns = case when g.columns is null then f.columns else array(select jsonb_array_elements_text(g.columns::jsonb)) end,
        cause = case when g.state = 'confirmed' and g.kind = 'extra' and $11 then 'lost_delete' when g.state = 'healed' then null else f.cause end,
-       triage = case when g.state = 'healed' and f.triage = 'new' then 'resolved' else f.triage end,
+       triage = case when g.state = 'healed' and f.triage = 'new' then 'resolved' when g.state = 'confirmed' and f.triage = 'resolved' then 'new' else f.triage end,
        primary_digest = g.primary_digest, primary_xmin = g.primary_xmin, region_digest = g.region_digest, region_version = g.region_version
   from given g where f.id = g.id and not (g.state = 'healed' and f.state = 'suspect')`;
 
@@ -85,12 +86,14 @@ function settledStatement(pass: OpenPass, found: readonly (Settled & { readonly 
 const endPassText = `update farshore.audit_passes
    set ended_at = case when $2::text is null then clock_timestamp() end, stopped = $2, working_ms = working_ms + $3, updated_at = clock_timestamp()
  where id = $1`;
-// Needed since before the pass began, so that the pass has seen all rows since.
+// Needed since before the pass began, so that the pass has seen all rows since; of a topic with several tables, once each was compared.
 const servedText = `delete from farshore.full_audits a using farshore.audit_passes p
- where p.id = $1 and a.table_name = p.table_name and a.since <= p.started_at`;
+ where p.id = $1 and p.table_name = any (string_to_array(a.table_name, ', '))
+   and not exists (select from unnest(string_to_array(a.table_name, ', ')) as w (name)
+                    where not exists (select from farshore.audit_passes s where s.table_name = w.name and s.ended_at is not null and s.started_at >= a.since))`;
 
 const figuresText = `with passes as (
-  select distinct on (table_name, ended_at is null) p.*, extract(epoch from clock_timestamp() - ended_at) as age
+  select distinct on (table_name, ended_at is null) p.*, extract(epoch from clock_timestamp() - started_at) as age
     from farshore.audit_passes p order by table_name, ended_at is null, id desc),
 findings as (
   select table_name,
@@ -196,7 +199,10 @@ export function auditStore(database: Database, epoch: bigint): AuditStore {
     },
     async needsFullAudit(signal) {
       const { rows } = await database.query(
-        { text: 'select distinct table_name from farshore.full_audits where table_name is not null', values: [] },
+        {
+          text: "select distinct unnest(string_to_array(table_name, ', ')) as table_name from farshore.full_audits where table_name is not null",
+          values: [],
+        },
         signal,
       );
       return new Set(rows.map((row) => text(row, 'table_name')));

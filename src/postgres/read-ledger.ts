@@ -25,9 +25,12 @@ on conflict (stage, topic, partition) do update set read_until = greatest(m.read
   ],
 });
 
+// One that is needed already is needed from now: a pass that began before has not seen what was lost since.
 const needStatement = ({ topic, stage, partition, table, unreadMs, retentionMs }: NeededAudit): Statement => ({
-  text: `insert into farshore.full_audits (topic, stage, partition, table_name, unread_ms, retention_ms)
-values ($1, $2, $3, $4, $5, $6) on conflict (topic, stage) do nothing`,
+  text: `insert into farshore.full_audits as f (topic, stage, partition, table_name, unread_ms, retention_ms)
+values ($1, $2, $3, $4, $5, $6)
+on conflict (topic, stage) do update set since = clock_timestamp(), table_name = excluded.table_name, unread_ms = greatest(f.unread_ms, excluded.unread_ms)
+returning (xmax = 0)::text as is_new`,
   values: [topic, stage, partition, table ?? null, BigInt(Math.floor(unreadMs)), BigInt(Math.floor(retentionMs))],
 });
 
@@ -52,7 +55,8 @@ export function readLedger(database: Database): ReadLedger {
       if (marks.length > 0) await database.query(saveStatement(marks), signal);
     },
     async need(audit, signal) {
-      return (await database.query(needStatement(audit), signal)).rowCount === 1;
+      const { rows } = await database.query(needStatement(audit), signal);
+      return text(rows[0]!, 'is_new') === 'true';
     },
     async needed(signal) {
       const { rows } = await database.query(neededStatement, signal);

@@ -56,7 +56,7 @@ describe('the cutover over HTTP', () => {
       expect((await post(`/api/cutover/${verb}`, body, {})).statusCode).toBe(401);
     }
     expect((await post('/api/cutover/hold', { ...body, reason: 'billing run' })).statusCode).toBe(200);
-    expect(changed.at(-1)).toEqual({ verb: 'hold', reason: 'billing run', ...body });
+    expect(changed.at(-1)).toEqual({ verb: 'hold', reason: 'billing run', primaryLost: false, acceptLoss: false, ...body });
     expect(changed).toHaveLength(6);
     for (const bad of [{ by: 'ada' }, { region: 'eu-west' }, { ...body, reason: 'x' }, { ...body, by: 'a\nb' }]) {
       expect([bad, (await post('/api/cutover/start', bad)).statusCode]).toEqual([bad, 400]);

@@ -5,7 +5,7 @@ import { homeOffset, regionalOffset } from '../../../src/model/offsets.ts';
 import { TestClock } from './test-clock.ts';
 
 /** One partition `eu.t:0` that is `t:0` at home, whose numbers the test moves. */
-function region() {
+function region(topics: ReadonlySet<string> = new Set(['eu.t'])) {
   const at = { homeEnd: 10n, mirrored: 10n, regionalEnd: 25n, applied: 25n };
   const reads: string[] = [];
   let homeFails: Error | undefined;
@@ -33,13 +33,23 @@ function region() {
       ],
       applied: () => [{ topic: 'eu.t', partition: 0, next: regionalOffset(at.applied) }],
     },
-    { everyMs: 10, limitMs: 1_000 },
+    { topics, everyMs: 10, limitMs: 1_000 },
     clock,
   );
   return { at, reads, clock, ask: (signal = never) => ends.passed(signal, never), fail: (error: Error) => (homeFails = error) };
 }
 
 describe('C20: whether the region has passed the ends at home', () => {
+  it('has not, while a topic of the table is known by no partition', async () => {
+    const { ask } = region(new Set(['eu.t', 'eu.not-yet-mirrored']));
+    expect(await ask()).toBe('not_yet');
+  });
+
+  it('has not, while none of the partitions is of the topics', async () => {
+    const { ask, reads } = region(new Set(['eu.not-yet-mirrored']));
+    expect([await ask(), reads]).toEqual(['not_yet', []]);
+  });
+
   it('has, when the copies are there and applied', async () => {
     const { ask, reads } = region();
     expect(await ask()).toBe('passed');

@@ -1,0 +1,103 @@
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import type { AuditStore } from '../../src/audit/audit-contracts.ts';
+import type { RowLook } from '../../src/audit/contracts.ts';
+import { auditStore } from '../../src/postgres/audit-store.ts';
+import type { Database } from '../../src/postgres/database.ts';
+import { readLedger } from '../../src/postgres/read-ledger.ts';
+import { freshDatabase } from '../rig/context.ts';
+import { migratedDatabase, never, rowsOf } from './postgres-fixtures.ts';
+
+const EPOCH = 4n;
+let database: Database;
+let store: AuditStore;
+
+beforeAll(async () => {
+  database = await migratedDatabase(await freshDatabase());
+  await rowsOf(
+    database,
+    `insert into farshore.lease (name, epoch, holder, expires_at) values ('daemon', ${EPOCH}, 'a', clock_timestamp() + interval '1 hour')`,
+  );
+  store = auditStore(database, EPOCH);
+});
+
+afterAll(async () => {
+  await database.close();
+});
+
+const look = (digest: string): RowLook => ({ digest, xmin: '7', version: undefined }) as unknown as RowLook;
+const filter = (table: string) => ({ ids: undefined, table, state: undefined, triage: undefined });
+const figuresOf = async (table: string) => (await store.figures(never)).find((one) => one.table === table);
+
+/** A whole pass over a table that finds one row changed, and confirms it. */
+async function confirmedIn(table: string, key = '1'): Promise<void> {
+  const pass = await store.openPass(table, 'ada', 10, never);
+  const suspects = [{ key: [key], kind: 'changed', columns: ['note'] }] as const;
+  await store.step(pass, { cursor: '{}', rows: 10, bytes: 100, unlisted: 0, suspects }, never);
+  const open = await store.unchecked(pass, 10, never);
+  const one = (id: string) =>
+    ({ id, key: [key], state: 'confirmed', kind: 'changed', columns: ['note'], primary: look('aa'), region: look('bb') }) as const;
+  await store.settled(
+    pass,
+    open.map(({ id }) => one(id)),
+    false,
+    never,
+  );
+  await store.endPass(pass, undefined, 5, never);
+}
+
+async function emptyPass(table: string): Promise<void> {
+  await store.endPass(await store.openPass(table, 'ada', 0, never), undefined, 1, never);
+}
+
+describe('findings', () => {
+  it('count again when they are confirmed again after somebody called them resolved', async () => {
+    await confirmedIn('public.again');
+    await store.triage(filter('public.again'), 'resolved', 'ada', never);
+    expect((await figuresOf('public.again'))?.divergent.changed).toBe(0);
+    await confirmedIn('public.again');
+    expect(await figuresOf('public.again')).toMatchObject({ divergent: { changed: 1 }, ignored: 0 });
+    expect(await store.findings(filter('public.again'), { after: '0', limit: 10 }, never)).toMatchObject([
+      { state: 'confirmed', triage: 'new' },
+    ]);
+  });
+
+  it('stay ignored when they are confirmed again', async () => {
+    await confirmedIn('public.ignored');
+    await store.triage(filter('public.ignored'), 'ignored', 'ada', never);
+    await confirmedIn('public.ignored');
+    expect(await figuresOf('public.ignored')).toMatchObject({ divergent: { changed: 0 }, ignored: 1 });
+  });
+});
+
+describe('a pass', () => {
+  it('is as old as its beginning: the row it read first was not looked at since', async () => {
+    const pass = await store.openPass('public.long', 'ada', 10, never);
+    await rowsOf(database, "update farshore.audit_passes set started_at = started_at - interval '2 days' where id = $1", [pass.id]);
+    await store.endPass(pass, undefined, 5, never);
+    expect((await figuresOf('public.long'))?.passAgeSeconds).toBeGreaterThanOrEqual(2 * 86_400);
+  });
+});
+
+describe('C7: tables that need a full audit', () => {
+  const need = async (topic: string, table: string) =>
+    await readLedger(database).need({ topic, stage: 'apply', partition: 0, table, unreadMs: 2, retentionMs: 1 }, never);
+
+  it('are served one by one where a topic goes to several, and the topic once all were compared', async () => {
+    expect(await need('split', 'public.left, public.right')).toBe(true);
+    expect(await store.needsFullAudit(never)).toEqual(new Set(['public.left', 'public.right']));
+    await emptyPass('public.left');
+    expect((await readLedger(database).needed(never)).map(({ topic }) => topic)).toContain('split');
+    await emptyPass('public.right');
+    expect((await readLedger(database).needed(never)).map(({ topic }) => topic)).not.toContain('split');
+  });
+
+  it('still need it when deletes were lost again while the pass ran', async () => {
+    expect(await need('twice', 'public.twice')).toBe(true);
+    const pass = await store.openPass('public.twice', 'ada', 0, never);
+    expect(await need('twice', 'public.twice')).toBe(false);
+    await store.endPass(pass, undefined, 1, never);
+    expect(await store.needsFullAudit(never)).toContain('public.twice');
+    await emptyPass('public.twice');
+    expect(await store.needsFullAudit(never)).not.toContain('public.twice');
+  });
+});
