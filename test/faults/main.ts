@@ -13,6 +13,7 @@ import { f11 } from './f11-poison.ts';
 import { f12 } from './f12-systemic.ts';
 import { f13 } from './f13-bombs.ts';
 import { f14 } from './f14-audit.ts';
+import { f15 } from './f15-cutover.ts';
 import { f16 } from './f16-admin.ts';
 import { f17 } from './f17-shadow.ts';
 import { passes, type Trial, TrialSkipped } from './trial.ts';
@@ -20,7 +21,7 @@ import { keptVerdicts, type Verdict } from './verdicts.ts';
 
 const trials: Readonly<Record<string, Trial>> = {
   ...{ F1: f1, F2: f2, F3: f3, F4: f4, F5: f5, F6: f6, F7: f7, F8: f8, F9: f9 },
-  ...{ F10: f10, F11: f11, F12: f12, F13: f13, F14: f14, F16: f16, F17: f17 },
+  ...{ F10: f10, F11: f11, F12: f12, F13: f13, F14: f14, F15: f15, F16: f16, F17: f17 },
 };
 const usage = `usage: npm run test:faults -- [--full] [--only ${Object.keys(trials).join(',')}] [--seed N]`;
 

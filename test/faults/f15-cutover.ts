@@ -1,0 +1,324 @@
+import { randomBytes } from 'node:crypto';
+import { mkdir, rename, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import type { AuditStatus } from '../../src/model/audit.ts';
+import { backSteps, type CutoverPlan, forwardSteps, lostSteps } from '../../src/model/cutover.ts';
+import { eventually, kafkajsFor } from '../rig/context.ts';
+import { type Rig, startRig } from '../rig/rig.ts';
+import { ROW_SCHEMA_ID, TestDaemon } from '../scenario/daemon.ts';
+import { seeded, type Trial, type TrialRun } from './trial.ts';
+import { TABLE, WrittenPrimary } from './written-primary.ts';
+
+const PARTITIONS = 3;
+const KEYS = 60;
+const DEADLINE_MS = 120_000;
+const SKEW_MS = 10_000;
+const places = (steps: readonly string[]): readonly string[] => steps.flatMap((step) => [`${step}_started`, `${step}_acted`]);
+
+/** The daemon's own clock, ahead or behind of everybody else's (C3): no moment of the daemon may decide which home's row is the newer. */
+const skewed = (ms: number): Readonly<Record<string, string>> =>
+  ms === 0
+    ? {}
+    : { NODE_OPTIONS: `--import=data:text/javascript,${encodeURIComponent(`const now = Date.now; Date.now = () => now() + ${ms};`)}` };
+
+interface Found {
+  lost: number;
+  /** Times at which both sides were open, or acknowledged writes in turns that no move explains. */
+  dualWriters: number;
+  moves: number;
+  operators: boolean;
+  late: boolean;
+  bounded: boolean;
+}
+
+/** One region that takes over and gives back, time and again. */
+class CutoverSite implements AsyncDisposable {
+  readonly primary: WrittenPrimary;
+  readonly daemon: TestDaemon;
+  readonly region: string;
+  readonly topic: string;
+
+  private constructor(primary: WrittenPrimary, daemon: TestDaemon, region: string, topic: string) {
+    this.primary = primary;
+    this.daemon = daemon;
+    this.region = region;
+    this.topic = topic;
+  }
+
+  static async start(rig: Rig): Promise<CutoverSite> {
+    const suffix = randomBytes(4).toString('hex');
+    const [topic, region, role] = [`orders.${suffix}`, `region-${suffix}`, `app_${suffix}`];
+    const homeUrl = await rig.database.createDatabase(`home_${suffix}`);
+    const regionUrl = await rig.database.createDatabase(`region_${suffix}`);
+    const { bootstrap } = rig.primary;
+    const primary = await WrittenPrimary.start({ bootstrap, homeUrl, regionUrl, topic, partitions: PARTITIONS, keys: KEYS, role });
+    const daemon = await TestDaemon.create({
+      primary: bootstrap,
+      regional: rig.regional.bootstrap,
+      database: regionUrl,
+      primaryDatabase: homeUrl,
+      primaryName: `home-${suffix}`,
+      region,
+      topics: [topic],
+      tables: [`{ topic: ${topic}, table: ${TABLE}, version: version }`],
+      heartbeat: true,
+      extra: [
+        'audit: { publishAllowanceSeconds: 1, againSeconds: 0.5, tries: 8 }',
+        'cutover:',
+        '  windowSeconds: 1',
+        '  evaluateSeconds: 1',
+        '  stepSeconds: 20',
+        '  gates: { shadow: { required: false }, reversePath: { required: false }, lag: { maxSeconds: 20 } }',
+        `  primaryDatabase: { url: "${homeUrl}" }`,
+        `  freeze: { roles: [${role}], tables: [${TABLE}, public.outbox] }`,
+        '  firstHop: { unpublishedQuery: "select count(*) from public.outbox where not published", quietSeconds: 2 }',
+      ],
+    });
+    const schemas = join(daemon.folder, 'schemas');
+    await mkdir(join(schemas, `${topic}-value`));
+    await rename(join(schemas, `${ROW_SCHEMA_ID}.avsc`), join(schemas, `${topic}-value`, '1.avsc'));
+    await writeFile(join(schemas, 'ids.json'), JSON.stringify({ [`${topic}-value/1`]: ROW_SCHEMA_ID }));
+    return new CutoverSite(primary, daemon, region, topic);
+  }
+
+  async run(env: Readonly<Record<string, string>>): Promise<void> {
+    await this.daemon.launch(env);
+    await eventually(async () => (await this.daemon.status()).role === 'active', { deadlineMs: 60_000, what: 'the daemon being active' });
+  }
+
+  async #get<T>(path: string): Promise<T> {
+    return (await (await fetch(`${this.daemon.url}${path}`, { signal: AbortSignal.timeout(10_000) })).json()) as T;
+  }
+
+  async until(what: string, holds: (now: CutoverPlan) => boolean): Promise<CutoverPlan> {
+    return await eventually(
+      async () => {
+        const now = await this.#get<CutoverPlan>('/api/cutover');
+        if (holds(now)) return now;
+        const shut = now.measured?.gates.filter(({ open }) => !open).map(({ gate, reason }) => `${gate}: ${reason}`) ?? [];
+        throw new Error(`${now.state}, open ${now.open}, home ${now.home}: ${now.reason}; ${shut.join('; ')}`);
+      },
+      { what, deadlineMs: DEADLINE_MS, everyMs: 100 },
+    );
+  }
+
+  async ready(): Promise<void> {
+    const endedAt = async () => (await this.#get<AuditStatus>('/api/audit')).tables[0]?.lastPass?.endedAt ?? null;
+    const before = await endedAt();
+    await this.daemon.cli(['audit', 'run', '--by', 'ada']);
+    await eventually(async () => (await endedAt()) !== before, { deadlineMs: DEADLINE_MS, what: 'a pass' });
+    await this.until('being ready', ({ state }) => state === 'ready');
+  }
+
+  async verb(name: string, by: string, more: readonly string[] = []): Promise<string> {
+    return await this.daemon.cli(['cutover', name, '--yes-region', this.region, '--by', by, ...more]);
+  }
+
+  /** In every moment at most one; read apart, so that a move between the two reads is looked at again. */
+  async openInBoth(): Promise<boolean> {
+    for (let times = 0; times < 3; times++) if (!((await this.primary.homeIsOpen()) && (await this.primary.regionIsOpen()))) return false;
+    return true;
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.daemon[Symbol.asyncDispose]();
+    await this.primary[Symbol.asyncDispose]();
+  }
+}
+
+/** A late writer of an epoch that is over, on the side that was left. */
+async function lateWriterIsRefused({ primary }: CutoverSite, { open, epoch }: CutoverPlan): Promise<boolean> {
+  if (open === 'region') {
+    const client = primary.asApplication();
+    const refused = await client.connect().then(
+      () => false,
+      () => true,
+    );
+    await client.end().catch(() => undefined);
+    return refused;
+  }
+  const asserted = primary.copy.query('select farshore.assert_writer($1)', [BigInt(epoch) - 1n]);
+  return await asserted.then(
+    () => false,
+    () => true,
+  );
+}
+
+/**
+ * F15: the home moves and comes back, with the daemon killed before and after what each step does, two operators at once, writers that never
+ * stop trying on both sides, and the daemon's clock ahead and behind; in the end the primary is lost (C26).
+ */
+export const f15: Trial = async (run) => {
+  const random = seeded(run.seed);
+  await using rig = await startRig();
+  const found: Found = { lost: 0, dualWriters: 0, moves: 0, operators: true, late: true, bounded: true };
+  let cases = 0;
+  {
+    await using site = await CutoverSite.start(rig);
+    site.primary.begin();
+    const forward = shuffled(places(forwardSteps), random);
+    const rounds = run.full ? 245 : 2;
+    for (let round = 0; round < rounds; round++) {
+      const skewMs = [SKEW_MS, -SKEW_MS, 0][round % 3]!;
+      // Of the short form's rounds each kills at several places; over all of them each place is met.
+      const [away, back] = run.full
+        ? [[forward[round % forward.length]!], [forward[(round * 7 + 3) % forward.length]!]]
+        : [forward.filter((_, index) => index % rounds === round).slice(0, 2), [forward[(round * 7 + 3) % forward.length]!]];
+      cases += await move(site, 'start', away, skewMs, found, run);
+      cases += await move(site, 'revert', back, skewMs, found, run);
+    }
+    await settled(site, found);
+    found.dualWriters += Math.max(0, site.primary.sides.length - 1 - found.moves);
+    run.say(`${cases} moves, ${site.primary.primaryWrites} writes at the primary and ${site.primary.regionWrites} in the region`);
+  }
+  const losses = run.full ? places(lostSteps) : [places(lostSteps)[Math.floor(random() * lostSteps.length * 2)]!];
+  for (const place of losses) {
+    await lose(rig, place, found, run);
+    cases++;
+  }
+  const { lost, dualWriters, operators, late, bounded } = found;
+  return {
+    ...{ lost, duplicated: 0, stale: 0, cases },
+    holds: { neverTwoWriters: dualWriters === 0, oneOperatorWins: operators, lateWritersRefused: late, lossWithinBound: bounded },
+  };
+};
+
+/** Starts or reverts, is killed at `kills`, one after the other, and goes on. Answers 1: a case. */
+async function move(
+  site: CutoverSite,
+  verb: 'start' | 'revert',
+  kills: readonly string[],
+  skewMs: number,
+  found: Found,
+  { say }: TrialRun,
+): Promise<number> {
+  const { daemon, primary } = site;
+  const to = verb === 'start' ? 'region' : 'primary';
+  const order = places([...forwardSteps, ...backSteps]);
+  const inOrder = kills.toSorted((a, b) => order.indexOf(a) - order.indexOf(b));
+  const env = (kill: string | undefined) => ({
+    ...skewed(skewMs),
+    ...(kill === undefined ? {} : { FARSHORE_FAILPOINT: `cutover:${kill}=kill@1` }),
+  });
+  await daemon.kill();
+  await site.run(env(inOrder[0]));
+  if (verb === 'start') await site.ready();
+  const [one, other] = await Promise.allSettled([site.verb(verb, 'ada'), site.verb(verb, 'bo')]);
+  // Both may be told nothing: the daemon is killed under them. Both may not be told yes.
+  if (one.status === 'fulfilled' && other.status === 'fulfilled') found.operators = false;
+  for (const [index] of inOrder.entries()) {
+    await daemon.ended();
+    if (await site.openInBoth()) found.dualWriters++;
+    await daemon.launch(env(inOrder[index + 1]));
+  }
+  const now = await site.until(
+    `${verb}, killed at ${inOrder.join(' and ')}, having ended`,
+    (plan) => plan.open !== 'nobody' && !moving(plan),
+  );
+  if (now.open === to) found.moves++;
+  else say(`${verb}, killed at ${inOrder.join(' and ')}: went back, ${now.reason}`);
+  if ((await primary.homeIsOpen()) === (await primary.regionIsOpen())) found.dualWriters++;
+  if (!(await lateWriterIsRefused(site, now))) found.late = false;
+  await settled(site, found);
+  // Where it went back, the next round begins from there.
+  if (verb === 'start' && now.open !== 'region') {
+    await site.ready();
+    await site.verb('start', 'ada');
+    await site.until('being switched', (plan) => plan.open === 'region' && !moving(plan));
+    found.moves++;
+  }
+  if (verb === 'revert' && now.open !== 'primary') {
+    await site.verb('revert', 'ada');
+    await site.until('being back', (plan) => plan.open === 'primary' && !moving(plan));
+    found.moves++;
+  }
+  // Someone is let in, so that who writes next is known before the next move.
+  const [atHome, inRegion] = [primary.primaryWrites, primary.regionWrites];
+  await eventually(() => Promise.resolve((to === 'region' ? primary.regionWrites - inRegion : primary.primaryWrites - atHome) > 3), {
+    what: `writes at the ${to}`,
+    deadlineMs: DEADLINE_MS,
+  });
+  return 1;
+}
+
+const moving = (plan: CutoverPlan): boolean => plan.steps.some(({ state }) => state === 'started') || plan.state === 'draining';
+
+/** Every row that the primary acknowledged is there and, once they have come over, in the region too. Counts those that are not. */
+async function settled({ primary }: CutoverSite, found: Found): Promise<void> {
+  const open = await primary.homeIsOpen();
+  const same = async (): Promise<boolean> => {
+    const [expected, home, copy] = [primary.expected.join(), (await primary.rowsOf('home')).join(), (await primary.rowsOf('copy')).join()];
+    return open ? home === copy || copy === expected : home === copy && expected === home;
+  };
+  await eventually(same, { deadlineMs: 60_000, what: 'the copy being equal' }).catch(async () => {
+    const copy = new Set(await primary.rowsOf('copy'));
+    found.lost += (await primary.rowsOf('home')).filter((row) => !copy.has(row)).length;
+  });
+}
+
+/** The primary goes away for good while it is written to; the region opens, killed at `place`, and what it never had is within what it recorded. */
+async function lose(rig: Rig, place: string, found: Found, { say }: TrialRun): Promise<void> {
+  await using site = await CutoverSite.start(rig);
+  const { primary, daemon } = site;
+  await site.run({});
+  primary.begin();
+  await eventually(async () => (await primary.rowsOf('copy')).length === KEYS, { deadlineMs: DEADLINE_MS, what: 'all rows applied' });
+  await daemon.kill();
+  await daemon.launch({ FARSHORE_FAILPOINT: `cutover:${place}=kill@1` });
+  await eventually(async () => (await daemon.status()).role === 'active', { deadlineMs: 60_000, what: 'the daemon being active' });
+  await site.until('measuring', ({ measured }) => measured != null);
+  await rig.primary.kill('SIGKILL');
+  primary.stopRelay();
+  await site.verb('start', 'ada', ['--primary-lost', '--accept-loss']).catch(() => undefined);
+  await daemon.ended();
+  await daemon.launch({});
+  const now = await site.until('the region being open', (plan) => plan.open === 'region' && !moving(plan));
+  if (now.home !== 'region') found.bounded = false;
+  await rig.primary.restart();
+  const { rows: log } = await primary.copy.query<{ facts: { partitions: readonly { partition: number; mirrored: string | null }[] } }>(
+    "select facts from farshore.cutover_log where event = 'start' order by revision desc limit 1",
+  );
+  const mirrored = new Map(log[0]?.facts.partitions.map(({ partition, mirrored }) => [partition, BigInt(mirrored ?? '0')]));
+  // What the primary's log holds beyond what was mirrored is told, partition by partition, and nothing before it is missing in the region.
+  const tails = async () =>
+    (await primary.copy.query<{ partition: number; from_offset: string; to_offset: string }>('select * from farshore.unmirrored_tail'))
+      .rows;
+  const ends = await endsOf(rig.primary.bootstrap, site.topic);
+  const expected = ends.flatMap(({ partition, end }) => ((mirrored.get(partition) ?? 0n) < end ? [partition] : []));
+  await eventually(
+    async () =>
+      (await tails())
+        .map(({ partition }) => partition)
+        .toSorted()
+        .join() === expected.toSorted().join(),
+    {
+      deadlineMs: 60_000,
+      what: 'the tail being told',
+    },
+  ).catch(() => {
+    found.bounded = false;
+  });
+  for (const { partition, from_offset } of await tails()) if (BigInt(from_offset) !== mirrored.get(partition)) found.bounded = false;
+  const { mirror } = (await daemon.partition(site.topic, 0)) ?? {};
+  // Latched: what comes back must not be mirrored over what the region wrote since.
+  if (mirror?.state === 'running') found.bounded = false;
+  say(`primary lost, killed at ${place}: ${expected.length} partitions have a tail that is told`);
+}
+
+async function endsOf(bootstrap: string, topic: string): Promise<readonly { readonly partition: number; readonly end: bigint }[]> {
+  const admin = kafkajsFor(bootstrap).admin();
+  await eventually(() => admin.connect().then(() => true), { deadlineMs: 60_000, what: 'the primary answering again' });
+  try {
+    const found = await eventually(() => admin.fetchTopicOffsets(topic), { deadlineMs: 60_000, what: 'the ends' });
+    return found.map(({ partition, high }) => ({ partition, end: BigInt(high) }));
+  } finally {
+    await admin.disconnect();
+  }
+}
+
+function shuffled<T>(values: readonly T[], random: () => number): readonly T[] {
+  return values
+    .map((value) => ({ value, at: random() }))
+    .toSorted((a, b) => a.at - b.at)
+    .map(({ value }) => value);
+}
