@@ -3,6 +3,7 @@ import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { cpus } from 'node:os';
 import { join } from 'node:path';
 import { kafkaVersion, repositoryRoot, stateDirectory } from '../rig/paths.ts';
+import { writeReliabilityPage } from './reliability-page.ts';
 
 /** One trial's outcome: the line that is printed. */
 export interface Verdict {
@@ -15,6 +16,16 @@ export interface Verdict {
   readonly cases: number;
   readonly verdict: 'pass' | 'fail';
   readonly seconds: number;
+}
+
+/** A verdict of a full trial, with what it depends on, as `docs/results` has it. */
+export interface KeptVerdict extends Verdict {
+  readonly commit: string;
+  /** Whether sources were changed since the commit. */
+  readonly changed: boolean;
+  readonly versions: { readonly farshore: string; readonly node: string; readonly kafka: string; readonly postgres: string };
+  readonly cores: number;
+  readonly at: string;
 }
 
 const git = (...args: string[]): string => execFileSync('git', ['-C', repositoryRoot, ...args], { encoding: 'utf8' }).trim();
@@ -42,7 +53,7 @@ export function keptVerdicts() {
       writeFileSync(file, `${JSON.stringify([...read(), verdict], undefined, 2)}\n`);
       const results = join(repositoryRoot, 'docs/results');
       mkdirSync(results, { recursive: true });
-      const result = {
+      const result: KeptVerdict = {
         ...verdict,
         commit,
         changed: git('status', '--porcelain', '--', 'src', 'test').length > 0,
@@ -56,6 +67,7 @@ export function keptVerdicts() {
         at: new Date().toISOString(),
       };
       writeFileSync(join(results, `${verdict.trial}.json`), `${JSON.stringify(result, undefined, 2)}\n`);
+      writeReliabilityPage();
     },
   };
 }

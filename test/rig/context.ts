@@ -56,7 +56,9 @@ export async function createTopic(bootstrap: string, { topic, partitions = 1, re
     await eventually(
       async () => {
         const { topics } = await admin.fetchTopicMetadata({ topics: [topic] });
-        return topics[0]?.partitions.length === partitions && topics[0].partitions.every(({ leader }) => leader >= 0);
+        if (topics[0]?.partitions.length !== partitions || !topics[0].partitions.every(({ leader }) => leader >= 0)) return false;
+        // A broker tells of itself as the leader a moment before it answers as one: a produce in between is refused.
+        return (await admin.fetchTopicOffsets(topic)).length === partitions;
       },
       { what: `${topic} having leaders` },
     );
