@@ -58,6 +58,7 @@ export function buildMirror(
       clock,
     },
     {
+      region: config.region,
       primary: config.primary.name,
       rules: () => ({
         primary: config.primary.name,

@@ -91,7 +91,7 @@ async function checkKafkaRights(
 ): Promise<readonly Finding[]> {
   try {
     const names = (await listTopics(primary, signal)).map(({ topic }) => topic);
-    return await checkRights(config, primary, regional, selectRoutes(names, mirrorRules(config)), signal);
+    return await checkRights(config, primary, regional, selectRoutes(names, mirrorRules(config), new Map()), signal);
   } catch (error) {
     signal.throwIfAborted();
     return [problem('regional kafka', error)];
@@ -112,7 +112,7 @@ async function checkTopics(primary: KafkaCluster, config: FarshoreConfig, signal
   try {
     const names = (await listTopics(primary, signal)).map(({ topic }) => topic);
     const rules = mirrorRules(config);
-    const routes = selectRoutes(names, rules);
+    const routes = selectRoutes(names, rules, new Map());
     const homes = await publishedHomes(primary).read(signal);
     const findings: Finding[] = [
       { area, level: routes.length === 0 ? 'warning' : 'ok', what: `${routes.length} topics at home match mirror.topics` },

@@ -1,4 +1,4 @@
-import type { PublishedHomes } from '../mirror/contracts.ts';
+import type { PublishedHome, PublishedHomes } from '../mirror/contracts.ts';
 import type { RecordView } from '../model/batch.ts';
 import { FarshoreError } from '../model/errors.ts';
 import { batchReader } from './batch/read.ts';
@@ -10,14 +10,14 @@ import { partitionEnds, partitionKey } from './offsets.ts';
 /** Compacted topic in which a cluster publishes the homes of its topics (C24). */
 export const HOMES_TOPIC = '__farshore.topics';
 
-type Homes = Map<string, { readonly home: string; readonly epoch: number }>;
+type Homes = Map<string, PublishedHome>;
 
 const MAX_WAIT_MS = 500;
 const MAX_BATCH_BYTES = 8 << 20;
 
 /**
  * Reads `__farshore.topics` to the end it had when the call began: key = topic, value =
- * `{"home":"us-east","epoch":1}`. The higher epoch of a topic holds, whatever the order; a null value
+ * `{"home":"us-east","epoch":1}`, with `"fromOffsets":{"0":"812"}` where a cutover moved it. The higher epoch of a topic holds, whatever the order; a null value
  * takes a topic out.
  *
  * Throws `request_invalid` for a value that is not of that form, naming its offset: a wrong home makes
@@ -74,7 +74,7 @@ function takeHome(homes: Homes, record: RecordView, partition: number): void {
 }
 
 /** A published home, or undefined when the text is not one. */
-export function parseHome(text: string): { readonly home: string; readonly epoch: number } | undefined {
+export function parseHome(text: string): PublishedHome | undefined {
   let value: unknown;
   try {
     value = JSON.parse(text);
@@ -84,7 +84,15 @@ export function parseHome(text: string): { readonly home: string; readonly epoch
   if (typeof value !== 'object' || value === null || !('home' in value) || !('epoch' in value)) return undefined;
   const { home, epoch } = value;
   if (typeof home !== 'string' || home === '' || typeof epoch !== 'number' || !Number.isInteger(epoch) || epoch < 0) return undefined;
-  return { home, epoch };
+  const from = 'fromOffsets' in value ? value.fromOffsets : undefined;
+  if (from === undefined) return { home, epoch, fromOffsets: undefined };
+  if (typeof from !== 'object' || from === null) return undefined;
+  const fromOffsets = new Map<number, bigint>();
+  for (const [partition, offset] of Object.entries(from)) {
+    if (!/^\d{1,9}$/.test(partition) || typeof offset !== 'string' || !/^\d{1,19}$/.test(offset)) return undefined;
+    fromOffsets.set(Number(partition), BigInt(offset));
+  }
+  return { home, epoch, fromOffsets };
 }
 
 const unread = (reason: string): FarshoreError =>

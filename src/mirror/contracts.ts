@@ -118,6 +118,15 @@ export interface TopicLedger {
     },
     signal: AbortSignal,
   ): Promise<TopicRecord>;
+  /**
+   * The home of a topic moved elsewhere, by a cutover that another region decided: records each later epoch with where it starts in the
+   * regional log. Epochs that are recorded already change nothing. Answers the record that holds afterwards.
+   */
+  adopt(
+    topic: string,
+    epochs: readonly { readonly epoch: number; readonly home: string; readonly starts: ReadonlyMap<number, RegionalOffset> }[],
+    signal: AbortSignal,
+  ): Promise<TopicRecord>;
   /** Adds the next generation if `expected` is still the newest one; topic ids and partition count move with it. */
   raiseGeneration(
     raise: {
@@ -132,9 +141,17 @@ export interface TopicLedger {
   ): Promise<TopicRecord>;
 }
 
+/** What a cluster publishes about a topic's home. */
+export interface PublishedHome {
+  readonly home: string;
+  readonly epoch: number;
+  /** Where the epoch begins in the log of the home, by partition; undefined for the first one, which begins at the start. */
+  readonly fromOffsets: ReadonlyMap<number, bigint> | undefined;
+}
+
 /** Homes as a cluster publishes them in `__farshore.topics`; empty when the topic does not exist. */
 export interface PublishedHomes {
-  read(signal: AbortSignal): Promise<ReadonlyMap<string, { readonly home: string; readonly epoch: number }>>;
+  read(signal: AbortSignal): Promise<ReadonlyMap<string, PublishedHome>>;
 }
 
 export interface HomePublisher {

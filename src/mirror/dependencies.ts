@@ -22,6 +22,8 @@ export interface MirrorDependencies {
 }
 
 export interface MirrorSettings {
+  /** Name of this region: what its own cluster was home of before a cutover. */
+  readonly region: string;
   readonly primary: string;
   /** Read anew at each refresh, so that a reload of topic patterns needs no restart. */
   readonly rules: () => RouteRules;

@@ -1,5 +1,5 @@
 import { type FarshoreError, findFarshoreError } from '../model/errors.ts';
-import type { TopicDescription, TopicRecord } from './contracts.ts';
+import type { PublishedHome, TopicDescription, TopicRecord } from './contracts.ts';
 import type { MirrorDependencies } from './dependencies.ts';
 import { type RouteRules, selectRoutes } from './routes.ts';
 
@@ -13,11 +13,19 @@ export interface Look {
   readonly homeConfigs: ConfigsByTopic;
   /** Why the configs of a topic at home cannot be read: it is not mirrored without them. */
   readonly unreadable: ReadonlyMap<string, FarshoreError>;
-  readonly publishedAtHome: ReadonlyMap<string, { readonly home: string; readonly epoch: number }>;
+  readonly publishedAtHome: ReadonlyMap<string, PublishedHome>;
+  /** Read only where the home tells of an epoch after the first. */
+  readonly publishedInRegion: ReadonlyMap<string, PublishedHome>;
 }
 
 export async function lookAround(
-  { home, regional, ledger, publishedAtHome }: Pick<MirrorDependencies, 'home' | 'regional' | 'ledger' | 'publishedAtHome'>,
+  {
+    home,
+    regional,
+    ledger,
+    publishedAtHome,
+    publishedInRegion,
+  }: Pick<MirrorDependencies, 'home' | 'regional' | 'ledger' | 'publishedAtHome' | 'publishedInRegion'>,
   rules: RouteRules,
   signal: AbortSignal,
 ): Promise<Look> {
@@ -31,7 +39,9 @@ export async function lookAround(
   const wanted = selectRoutes(
     homeTopics.map((t) => t.topic),
     rules,
+    published,
   );
+  const hasMoved = [...published.values()].some(({ epoch }) => epoch > 1);
   return {
     home: byName(homeTopics),
     regional: byName(regionalTopics),
@@ -42,6 +52,7 @@ export async function lookAround(
       signal,
     )),
     publishedAtHome: published,
+    publishedInRegion: hasMoved ? await publishedInRegion.read(signal) : new Map(),
   };
 }
 

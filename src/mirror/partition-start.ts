@@ -31,7 +31,11 @@ export async function readEnds(
 export async function startPartitions(
   held: readonly MirrorPartition[],
   positions: ReadonlyMap<string, readonly MirrorPosition[]>,
-  generationStart: (partition: MirrorPartition) => bigint,
+  starts: {
+    readonly generation: (partition: MirrorPartition) => bigint;
+    /** Where the present epoch of the home begins there, after a cutover. */
+    readonly epoch: (partition: MirrorPartition) => bigint | undefined;
+  },
   deps: MirrorDependencies,
   settings: Pick<MirrorSettings, 'onTruncated'>,
   signal: AbortSignal,
@@ -64,7 +68,8 @@ export async function startPartitions(
       partition: partition.partition,
       homeTopicId: partition.homeTopicId,
       position,
-      generationStart: generationStart(partition),
+      generationStart: starts.generation(partition),
+      epochStart: starts.epoch(partition),
       home,
       regional,
       batchBefore: before[index],

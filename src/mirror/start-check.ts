@@ -11,6 +11,8 @@ export interface StartView {
   readonly position: MirrorPosition | undefined;
   /** Regional offset at which the newest generation starts: nothing of it was mirrored while the end is still there. */
   readonly generationStart: bigint;
+  /** Offset at home from which on the present epoch is mirrored; undefined for the first. What is below came from here. */
+  readonly epochStart?: bigint | undefined;
   readonly home: { readonly start: bigint; readonly end: bigint };
   readonly regional: { readonly start: bigint; readonly end: bigint };
   /** The batch at home that holds the record before the position; undefined when the log holds it no more. */
@@ -35,9 +37,10 @@ export function decideStart(view: StartView): StartDecision {
   if (position === undefined || position.topicId !== view.homeTopicId) {
     // A position of another topic id is left from before an accepted re-creation: the ledger's id is the accepted one.
     if (position === undefined && view.regional.end > view.generationStart) return missing(view);
-    return { kind: 'begin', position: beginning(view) };
+    return fromEpochStart(view) ?? { kind: 'begin', position: beginning(view) };
   }
   const next = offsetValue(position.next);
+  if (view.epochStart !== undefined && next < view.epochStart) return fromEpochStart(view) ?? { kind: 'continue', position };
   const truncated = checkTruncated(topic, partition, next, view.home);
   if (truncated !== undefined) return truncated;
   if (next > view.home.end) return diverged(view, `the log ends at ${view.home.end}, before the position ${next}`, view.home.end);
@@ -47,6 +50,16 @@ export function decideStart(view: StartView): StartDecision {
     return regionTruncated(view, offsetValue(position.regionalEnd));
   }
   return { kind: 'continue', position };
+}
+
+/** The way back carries nothing that came from here: it begins where the cutover says, also behind what an earlier epoch had read. */
+function fromEpochStart(view: StartView): StartDecision | undefined {
+  const { epochStart, topic, partition, home, position } = view;
+  if (epochStart === undefined) return undefined;
+  const truncated = checkTruncated(topic, partition, epochStart, home);
+  if (truncated !== undefined) return truncated;
+  if (epochStart > home.end) return diverged(view, `the log ends at ${home.end}, before the start of its epoch ${epochStart}`, home.end);
+  return { kind: 'begin', position: { ...beginning(view), next: homeOffset(epochStart), regionalEnd: position?.regionalEnd } };
 }
 
 export function beginning(view: Pick<StartView, 'topic' | 'partition' | 'homeTopicId' | 'home'>): MirrorPosition {

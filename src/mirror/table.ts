@@ -12,6 +12,13 @@ export class PartitionTable {
     this.#byHome.set(topicPartitionKey(partition.route.home, partition.partition), partition);
   }
 
+  remove(regionalTopic: string): void {
+    for (const { route, partition } of this.ofTopic(regionalTopic)) {
+      this.#byKey.delete(topicPartitionKey(route.regional, partition));
+      this.#byHome.delete(topicPartitionKey(route.home, partition));
+    }
+  }
+
   get(regionalTopic: string, partition: number): MirrorPartition | undefined {
     return this.#byKey.get(topicPartitionKey(regionalTopic, partition));
   }

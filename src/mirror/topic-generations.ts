@@ -9,7 +9,7 @@ import { readEnds } from './partition-start.ts';
 import { holdPartitions, recordRestart } from './recreated.ts';
 import type { Route } from './routes.ts';
 import type { PartitionTable } from './table.ts';
-import { growthMayBeRecorded, homeUnknown } from './topic-plan.ts';
+import { growthMayBeRecorded, homeUnknown, movedHere } from './topic-plan.ts';
 
 const LEADER_LOOKS = 50;
 const LEADER_LOOK_MS = 100;
@@ -48,12 +48,20 @@ export class TopicGenerations {
     if (regional === undefined) return;
     const ends = await this.#regionalEnds(route.regional, regional.partitions.length, signal);
     const holdsRecords = [...ends.values()].some((e) => e.start !== e.end);
-    if (holdsRecords && !isAccepted) throw homeUnknown(route, this.#settings.primary);
+    const { primary, region } = this.#settings;
+    // What this cluster holds it wrote as the home, and it says itself that a cutover moved that.
+    const moved = movedHere({
+      primary,
+      publishedHome: look.publishedAtHome.get(route.home),
+      publishedInRegion: look.publishedInRegion.get(route.regional),
+      record: undefined,
+    });
+    if (holdsRecords && !isAccepted && !moved) throw homeUnknown(route, primary);
     const zero = regionalOffset(0n);
     let record = await this.#deps.ledger.claim(
       {
         topic: route.regional,
-        home: this.#settings.primary,
+        home: moved ? region : primary,
         homeTopicId: home.topicId,
         regionalTopicId: regional.topicId,
         starts: new Map([...ends.keys()].map((partition) => [partition, zero])),
@@ -66,6 +74,28 @@ export class TopicGenerations {
       record = await this.#raiseTo(route, home, regional, record, 'claimed_with_records', ends, signal);
     }
     look.records.set(route.regional, record);
+  }
+
+  /**
+   * Takes over where a cutover put the home. Nothing of the new epoch is in the regional log yet, which stands still since its own writers were
+   * frozen: the epoch begins at its end. Where this mirror carried an earlier epoch, the region was home in between, from behind what was carried.
+   */
+  async adopt(route: Route, look: Look, signal: AbortSignal): Promise<void> {
+    const record = look.records.get(route.regional);
+    const published = look.publishedAtHome.get(route.home);
+    if (record === undefined || published === undefined)
+      throw new FarshoreError('internal', `The home of ${route.regional} cannot move before it is claimed`);
+    const { primary, region } = this.#settings;
+    const ends = await this.#regionalEnds(route.regional, record.partitions, signal);
+    const positions = (await this.#deps.regional.positions([route.regional], signal)).get(route.regional) ?? [];
+    const carried = positions.flatMap(({ partition, regionalEnd }) =>
+      regionalEnd === undefined ? [] : [[partition, regionalEnd] as const],
+    );
+    const between = record.home === primary ? [{ epoch: published.epoch - 1, home: region, starts: new Map(carried) }] : [];
+    const starts = new Map([...ends].map(([partition, { end }]) => [partition, regionalOffset(end)]));
+    const adopted = await this.#deps.ledger.adopt(route.regional, [...between, { epoch: published.epoch, home: primary, starts }], signal);
+    look.records.set(route.regional, adopted);
+    this.#deps.observe({ type: 'home_claimed', topic: route.regional, home: adopted.home, epoch: adopted.homeEpoch });
   }
 
   /** False while a growing topic waits for its old partitions. */

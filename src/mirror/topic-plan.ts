@@ -1,5 +1,5 @@
 import { FarshoreError } from '../model/errors.ts';
-import type { TopicDescription, TopicRecord } from './contracts.ts';
+import type { PublishedHome, TopicDescription, TopicRecord } from './contracts.ts';
 import type { Route } from './routes.ts';
 
 /**
@@ -10,6 +10,8 @@ import type { Route } from './routes.ts';
 export type TopicStep =
   | { readonly kind: 'create'; readonly partitions: number }
   | { readonly kind: 'claim' }
+  /** The home moved by a cutover since it was recorded. */
+  | { readonly kind: 'adopt' }
   | { readonly kind: 'grow'; readonly partitions: number }
   | { readonly kind: 'raise'; readonly reason: 'home_recreated' | 'region_recreated' | 'partitions_grown' }
   | { readonly kind: 'ready' }
@@ -22,12 +24,29 @@ export interface TopicView {
   readonly regional: TopicDescription | undefined;
   readonly record: TopicRecord | undefined;
   /** What the home cluster itself publishes about the topic (C24); undefined when it says nothing. */
-  readonly publishedHome: string | undefined;
+  readonly publishedHome: Pick<PublishedHome, 'home' | 'epoch'> | undefined;
+  /** What the regional cluster publishes about it. */
+  readonly publishedInRegion?: Pick<PublishedHome, 'home' | 'epoch'> | undefined;
   /** An operator accepted that the topic was created again, on either side. */
   readonly acceptRecreated: boolean;
   /** `mirror.onRecreated: restart` accepts it for every topic, at home. */
   readonly restartRecreated: boolean;
 }
+
+/**
+ * A cutover between these very two clusters, told in both, made the primary of this mirror the home, later than what is recorded: the way back
+ * begins (C24). A third region, whose cluster tells nothing of it, goes on where it was: what came since is in the log it mirrors.
+ */
+export const movedHere = ({
+  primary,
+  publishedHome,
+  publishedInRegion,
+  record,
+}: Pick<TopicView, 'primary' | 'publishedHome' | 'publishedInRegion' | 'record'>): boolean =>
+  publishedHome?.home === primary &&
+  publishedInRegion?.home === primary &&
+  publishedInRegion.epoch === publishedHome.epoch &&
+  publishedHome.epoch > (record?.homeEpoch ?? 1);
 
 const resume = (topic: string, flags: string): string => `farshore partition resume ${topic} --stage mirror ${flags}`;
 
@@ -35,8 +54,9 @@ export function nextTopicStep(view: TopicView): TopicStep {
   const { route, primary, home, regional, record, acceptRecreated, restartRecreated } = view;
   const stop = (error: FarshoreError): TopicStep => ({ kind: 'stop', error });
 
-  const otherHome = view.publishedHome !== undefined && view.publishedHome !== primary ? view.publishedHome : undefined;
-  const recordedHome = record !== undefined && record.home !== primary ? record.home : undefined;
+  const otherHome = view.publishedHome !== undefined && view.publishedHome.home !== primary ? view.publishedHome.home : undefined;
+  const moved = movedHere(view);
+  const recordedHome = record !== undefined && record.home !== primary && !moved ? record.home : undefined;
   const elsewhere = otherHome ?? recordedHome;
   if (elsewhere !== undefined) {
     return stop(
@@ -80,6 +100,7 @@ export function nextTopicStep(view: TopicView): TopicStep {
       }),
     );
   }
+  if (moved) return { kind: 'adopt' };
   if (record.partitions < home.partitions.length) return { kind: 'raise', reason: 'partitions_grown' };
   return { kind: 'ready' };
 }

@@ -31,6 +31,8 @@ export class TopicRefresh {
   readonly #reportedMissing = new Set<string>();
   readonly #published = new Set<string>();
   #records = new Map<string, TopicRecord>();
+  /** By home topic: where the present epoch begins at home, when a cutover between the two clusters began it. */
+  #epochStarts: ReadonlyMap<string, ReadonlyMap<number, bigint>> = new Map();
 
   constructor(deps: MirrorDependencies, settings: MirrorSettings, table: PartitionTable) {
     this.#deps = deps;
@@ -56,7 +58,7 @@ export class TopicRefresh {
   async run(signal: AbortSignal): Promise<void> {
     const look = await lookAround(this.#deps, this.#settings.rules(), signal);
     const rules = this.#settings.rules();
-    const routes = selectRoutes([...look.home.keys()], rules);
+    const routes = selectRoutes([...look.home.keys()], rules, look.publishedAtHome);
     this.#reportMissing(missingTopics([...look.home.keys()], rules));
     for (const route of routes) {
       try {
@@ -70,8 +72,10 @@ export class TopicRefresh {
         await this.#stopTopic(route, look.home.get(route.home), known, signal);
       }
     }
-    await this.#stopVanished(routes, signal);
+    if (rules.heartbeatsOnly) this.#leaveMoved(routes);
+    else await this.#stopVanished(routes, signal);
     this.#records = look.records;
+    this.#epochStarts = epochStarts(look, routes, this.#settings.primary);
     await this.#publishHomes(routes, signal);
     await this.startHeld(signal);
   }
@@ -104,7 +108,18 @@ export class TopicRefresh {
     if (held.length === 0) return;
     const topics = [...new Set(held.map((p) => p.route.regional))];
     const positions = await this.#deps.regional.positions(topics, signal);
-    await startPartitions(held, positions, (p) => this.#generationStart(p), this.#deps, this.#settings, signal);
+    const starts = { generation: (p: MirrorPartition) => this.#generationStart(p), epoch: (p: MirrorPartition) => this.#epochStart(p) };
+    await startPartitions(held, positions, starts, this.#deps, this.#settings, signal);
+  }
+
+  #epochStart({ route, partition }: MirrorPartition): bigint | undefined {
+    return this.#epochStarts.get(route.home)?.get(partition);
+  }
+
+  /** The way back rests while the home is in this region: its positions stay where they are, in the region's group. */
+  #leaveMoved(routes: readonly Route[]): void {
+    const routed = new Set(routes.map(({ regional }) => regional));
+    for (const topic of this.#table.topics()) if (!routed.has(topic)) this.#table.remove(topic);
   }
 
   #generationStart(partition: MirrorPartition): bigint {
@@ -125,7 +140,8 @@ export class TopicRefresh {
         home,
         regional: look.regional.get(route.regional),
         record: look.records.get(route.regional),
-        publishedHome: look.publishedAtHome.get(route.home)?.home,
+        publishedHome: look.publishedAtHome.get(route.home),
+        publishedInRegion: look.publishedInRegion.get(route.regional),
         acceptRecreated: this.#accepted.has(route.regional),
         restartRecreated: this.#settings.onRecreated === 'restart',
       });
@@ -140,6 +156,9 @@ export class TopicRefresh {
           break;
         case 'claim':
           await this.#generations.claim(route, home, look, this.#accepted.has(route.regional), signal);
+          break;
+        case 'adopt':
+          await this.#generations.adopt(route, look, signal);
           break;
         case 'raise':
           if (!(await this.#generations.raise(route, home, step.reason, look, this.#accepted.has(route.regional), signal))) {
@@ -230,4 +249,14 @@ export class TopicRefresh {
     }
     for (const topic of this.#reportedMissing) if (!missing.includes(topic)) this.#reportedMissing.delete(topic);
   }
+}
+
+function epochStarts(look: Look, routes: readonly Route[], primary: string): ReadonlyMap<string, ReadonlyMap<number, bigint>> {
+  const starts = new Map<string, ReadonlyMap<number, bigint>>();
+  for (const { home, regional } of routes) {
+    const [there, here] = [look.publishedAtHome.get(home), look.publishedInRegion.get(regional)];
+    if (there?.fromOffsets === undefined || there.home !== primary || here?.home !== primary || here.epoch !== there.epoch) continue;
+    starts.set(home, there.fromOffsets);
+  }
+  return starts;
 }

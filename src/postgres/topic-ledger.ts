@@ -84,6 +84,22 @@ select t.topic, t.home_epoch, s.partition, t.home, 0
   ];
 };
 
+// Locked first: two daemons that adopt at once do so one after the other, and the second finds nothing to do.
+const adoptStatement = (topic: string, { epoch, home, starts }: Parameters<TopicLedger['adopt']>[1][number]): Statement => {
+  const { partitions, offsets } = startLists(starts);
+  return {
+    text: `with seen as (
+  select t.topic from farshore.topics t where t.topic = $1 and t.home_epoch < $2 for update
+), moved as (
+  update farshore.topics t set home = $3, home_epoch = $2 from seen where t.topic = seen.topic
+  returning t.topic
+)
+insert into farshore.home_epochs (topic, home_epoch, partition, home, from_offset)
+select m.topic, $2, s.partition, $3, s.from_offset from moved m, unnest($4::integer[], $5::bigint[]) as s (partition, from_offset)`,
+    values: [topic, epoch, home, partitions, offsets],
+  };
+};
+
 const topicRecord = (row: TextRow): TopicRecord => ({
   topic: text(row, 'topic'),
   home: text(row, 'home'),
@@ -124,6 +140,10 @@ export function topicLedger(database: Database): TopicLedger {
     async claim(record, signal) {
       const [, read] = await database.transaction([claimStatement(record), readStatement(record.topic)], signal);
       return onlyRecord(read?.rows, record.topic);
+    },
+    async adopt(topic, epochs, signal) {
+      const results = await database.transaction([...epochs.map((epoch) => adoptStatement(topic, epoch)), readStatement(topic)], signal);
+      return onlyRecord(results.at(-1)?.rows, topic);
     },
     async raiseGeneration(raise, signal) {
       const results = await database.transaction([...raiseStatements(raise), readStatement(raise.topic)], signal);

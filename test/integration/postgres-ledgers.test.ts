@@ -47,6 +47,45 @@ describe('the topic ledger', () => {
     expect(new Set(claims.map(({ home }) => home)).size).toBe(1);
   });
 
+  it('C3, C24: a home that moved is adopted once, with where each epoch starts', async () => {
+    await claim('moved', 'eu-west');
+    const epochs = [
+      { epoch: 2, home: 'us-east', starts: starts(5n, 7n) },
+      { epoch: 3, home: 'eu-west', starts: starts(8n, 9n) },
+    ];
+    const adopted = await topicLedger(database).adopt('moved', epochs, never);
+    expect(adopted).toMatchObject({ home: 'eu-west', homeEpoch: 3 });
+    // Somebody who looked before says the same with other offsets: what is recorded holds.
+    await topicLedger(database).adopt('moved', [{ epoch: 2, home: 'us-east', starts: starts(99n, 99n) }], never);
+    const [order] = await topicOrders(database).load(['moved'], never);
+    expect(order?.homeEpochs).toEqual([
+      {
+        epoch: 1,
+        home: 'eu-west',
+        starts: new Map([
+          [0, 0n],
+          [1, 0n],
+        ]),
+      },
+      {
+        epoch: 2,
+        home: 'us-east',
+        starts: new Map([
+          [0, 5n],
+          [1, 7n],
+        ]),
+      },
+      {
+        epoch: 3,
+        home: 'eu-west',
+        starts: new Map([
+          [0, 8n],
+          [1, 9n],
+        ]),
+      },
+    ]);
+  });
+
   it('C1: a generation is raised once, with where it starts in every partition', async () => {
     await claim('grown');
     const raise = (expected: number) =>

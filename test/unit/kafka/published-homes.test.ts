@@ -6,6 +6,16 @@ describe('parseHome', () => {
     expect(parseHome('{"home":"us-east","epoch":2,"by":"x"}')).toEqual({ home: 'us-east', epoch: 2 });
   });
 
+  it('C3: reads where an epoch begins, by partition', () => {
+    expect(parseHome('{"home":"eu-west","epoch":2,"fromOffsets":{"0":"812","11":"9007199254740993"}}')).toEqual({
+      ...{ home: 'eu-west', epoch: 2 },
+      fromOffsets: new Map([
+        [0, 812n],
+        [11, 9_007_199_254_740_993n],
+      ]),
+    });
+  });
+
   it.each([
     '',
     'null',
@@ -15,6 +25,8 @@ describe('parseHome', () => {
     '{"home":"","epoch":1}',
     '{"home":"a","epoch":1.5}',
     '{"home":"a","epoch":"1"}',
+    '{"home":"a","epoch":2,"fromOffsets":{"0":812}}',
+    '{"home":"a","epoch":2,"fromOffsets":{"x":"812"}}',
   ])('does not guess at %s', (text) => {
     expect(parseHome(text)).toBeUndefined();
   });

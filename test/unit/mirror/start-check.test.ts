@@ -41,6 +41,21 @@ describe('where mirror starts in a partition', () => {
     expect(decision.kind === 'begin' && offsetValue(decision.position.next)).toBe(40n);
   });
 
+  it('C3: the way back begins where the cutover says, also behind what an earlier epoch had read', () => {
+    for (const before of [undefined, position]) {
+      const decision = decideStart(view({ position: before, epochStart: 300n, regional: { start: 0n, end: 121n }, generationStart: 121n }));
+      expect(decision.kind === 'begin' && offsetValue(decision.position.next)).toBe(300n);
+    }
+    // Begun already: it goes on.
+    expect(stopCode({ epochStart: 100n })).toBe('continue');
+    expect(stopCode({ epochStart: 40n })).toBe('continue');
+  });
+
+  it('C6: the way back stops where retention or a cut took the start of its epoch', () => {
+    expect(stopCode({ epochStart: 300n, home: { start: 350n, end: 500n } })).toBe('source_truncated');
+    expect(stopCode({ epochStart: 300n, home: { start: 0n, end: 200n } })).toBe('source_diverged');
+  });
+
   it('C11: stops when the position is gone but the region holds mirrored records', () => {
     expect(stopCode({ position: undefined })).toBe('position_missing');
   });

@@ -101,7 +101,7 @@ describe('which topics are mirrored', () => {
   ];
 
   it('C23: carries its own heartbeats under the name of their cluster, and those of no other', () => {
-    expect(selectRoutes(names, rules)).toEqual([
+    expect(selectRoutes(names, rules, new Map())).toEqual([
       { home: 'billing.a', regional: 'billing.a' },
       { home: 'orders', regional: 'orders' },
       { home: 'farshore.heartbeat', regional: 'farshore.heartbeat.us-east' },
@@ -109,7 +109,7 @@ describe('which topics are mirrored', () => {
   });
 
   it('never lets a pattern match what Farshore or Kafka keep for themselves', () => {
-    expect(selectRoutes(names, { ...rules, topics: ['*'], exclude: [], heartbeatTopic: undefined }).map((r) => r.home)).toEqual([
+    expect(selectRoutes(names, { ...rules, topics: ['*'], exclude: [], heartbeatTopic: undefined }, new Map()).map((r) => r.home)).toEqual([
       'billing.a',
       'billing.internal.x',
       'orders',
@@ -118,11 +118,18 @@ describe('which topics are mirrored', () => {
   });
 
   it('carries heartbeats alone on standby', () => {
-    expect(selectRoutes(names, { ...rules, heartbeatsOnly: true }).map((r) => r.home)).toEqual(['farshore.heartbeat']);
+    expect(selectRoutes(names, { ...rules, heartbeatsOnly: true }, new Map()).map((r) => r.home)).toEqual(['farshore.heartbeat']);
+    const published = new Map([
+      [names[0]!, { home: rules.primary, epoch: 2 }],
+      [names[1]!, { home: rules.primary, epoch: 1 }],
+    ]);
+    const standby = { ...rules, topics: ['*'], exclude: [], heartbeatsOnly: true };
+    // Once a cutover has moved a topic's home there, the way back is needed, and nobody has to turn it on.
+    expect(selectRoutes([names[0]!, names[1]!], standby, published).map((r) => r.home)).toEqual([names[0]]);
   });
 
   it('puts the prefix in front of the regional name', () => {
-    expect(selectRoutes(['orders'], { ...rules, prefix: 'us.' })).toEqual([{ home: 'orders', regional: 'us.orders' }]);
+    expect(selectRoutes(['orders'], { ...rules, prefix: 'us.' }, new Map())).toEqual([{ home: 'orders', regional: 'us.orders' }]);
   });
 
   it('names literal topics that home does not have', () => {

@@ -65,8 +65,24 @@ describe('the next step towards a topic that may be mirrored', () => {
 
   it('C24: refuses a topic whose home is elsewhere, whether the ledger or the other cluster says so', () => {
     expect(step({ record: record({ home: 'eu-west' }) })).toBe('home_elsewhere');
-    expect(step({ publishedHome: 'eu-west', record: undefined, regional: undefined })).toBe('home_elsewhere');
-    expect(step({ publishedHome: 'us-east' })).toBe('ready');
+    expect(step({ publishedHome: { home: 'eu-west', epoch: 1 }, record: undefined, regional: undefined })).toBe('home_elsewhere');
+    expect(step({ publishedHome: { home: 'us-east', epoch: 1 } })).toBe('ready');
+  });
+
+  it('C24: takes over what a cutover between these two clusters moved to its primary, and nothing else', () => {
+    const second = { home: 'us-east', epoch: 2 };
+    const own = record({ home: 'eu-west' });
+    // Told in both clusters: this region was the home before.
+    expect(step({ publishedHome: second, publishedInRegion: second, record: undefined })).toBe('claim');
+    expect(step({ publishedHome: second, publishedInRegion: second, record: own })).toBe('adopt');
+    expect(step({ publishedHome: second, publishedInRegion: second, record: record({ homeEpoch: 2 }) })).toBe('ready');
+    // Told at home only: the old home is told first, so the move is not over yet.
+    expect(step({ publishedHome: second, publishedInRegion: { home: 'eu-west', epoch: 1 }, record: own })).toBe('home_elsewhere');
+    // A third region mirrored it all the time.
+    expect(step({ publishedHome: { home: 'us-east', epoch: 3 }, publishedInRegion: { home: 'us-east', epoch: 1 } })).toBe('ready');
+    expect(step({ publishedHome: { home: 'eu-west', epoch: 3 }, publishedInRegion: { home: 'eu-west', epoch: 3 }, record: own })).toBe(
+      'home_elsewhere',
+    );
   });
 
   it('C1: a new topic id at home stops, and starts a generation once it was accepted', () => {
