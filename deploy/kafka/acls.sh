@@ -52,7 +52,11 @@ if [[ $side == primary ]]; then
   for topic in "${topics[@]}"; do acls --topic "$topic" Read Describe DescribeConfigs; done
   # Where the homes of topics are published, when this cluster is itself a region.
   acls --topic "$homes" Read Describe
-  if [[ -n $heartbeat ]]; then acls --topic "$heartbeat" Read Write Create Describe DescribeConfigs; fi
+  if [[ -n $heartbeat ]]; then
+    acls --topic "$heartbeat" Read Write Create Describe DescribeConfigs
+    # Where heartbeats of the region come back over the way back (gate reverse_path).
+    acls --topic "$heartbeat.*" Read Describe
+  fi
 else
   for topic in "${topics[@]}"; do acls --topic "$topic" Read Write Create Alter Describe DescribeConfigs AlterConfigs; done
   if [[ -n $rejected ]]; then

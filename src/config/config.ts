@@ -37,6 +37,7 @@ export interface FarshoreConfig {
   readonly parked: DeepReadonly<ConfigDocument['parked']>;
   readonly audit: DeepReadonly<ConfigDocument['audit']>;
   readonly backfill: DeepReadonly<ConfigDocument['backfill']>;
+  readonly outbox: DeepReadonly<ConfigDocument['outbox']>;
   readonly shadow: ShadowConfig | undefined;
   readonly cutover: Omit<DeepReadonly<ConfigDocument['cutover']>, 'holdFile' | 'primaryDatabase'> & {
     readonly primaryDatabase: DatabaseConfig | undefined;

@@ -46,6 +46,7 @@ export function resolveConfig(document: ConfigDocument, { files, absolute }: Res
     parked: document.parked,
     audit: document.audit,
     backfill: document.backfill,
+    outbox: document.outbox,
     shadow: document.shadow && shadowConfig(document.shadow, files),
     cutover: {
       ...document.cutover,

@@ -5,6 +5,7 @@ import { auditSchema } from './audit-schema.ts';
 import { backfillSchema } from './backfill-schema.ts';
 import { cutover } from './cutover-schema.ts';
 import { parseListen } from './listen.ts';
+import { outboxSchema } from './outbox-schema.ts';
 import { Secret } from './secret.ts';
 import { shadowSchema } from './shadow-schema.ts';
 import { tableEntryMapping } from './table-entry-schema.ts';
@@ -312,6 +313,7 @@ export const configSchema = z.strictObject({
   parked: parked.prefault({}),
   audit: auditSchema.prefault({}),
   backfill: backfillSchema.prefault({}),
+  outbox: outboxSchema.prefault({}),
   shadow: shadowSchema.optional(),
   cutover: cutover(database).prefault({}),
   limits: z
@@ -348,7 +350,7 @@ export type ConfigDocument = z.output<typeof configSchema>;
 export type AdminDocument = z.output<typeof adminSchema>;
 
 /** Keys the design has and this version does not, by path; `*` stands for any list index. */
-export const laterKeys: ReadonlySet<string> = new Set(['outbox']);
+export const laterKeys: ReadonlySet<string> = new Set<string>();
 
 /** The JSON Schema (draft 2020-12) of the configuration file, for editors. */
 export const configJsonSchema = (): Record<string, unknown> => ({

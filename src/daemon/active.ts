@@ -23,6 +23,7 @@ import type { OffsetKeeper } from '../mirror/offset-keeper.ts';
 import type { Clock } from '../model/clock.ts';
 import type { LossBound } from '../model/cutover.ts';
 import type { SchemaView } from '../model/schema-view.ts';
+import type { OutboxBacklog } from '../outbox/contracts.ts';
 import { clusterLedger } from '../postgres/cluster-ledger.ts';
 import type { Database } from '../postgres/database.ts';
 import type { HeldLease } from '../postgres/held-lease.ts';
@@ -40,9 +41,11 @@ import { type ActiveBackfill, buildBackfill } from './build-backfill.ts';
 import { type BuiltCutover, buildCutover } from './build-cutover.ts';
 import { buildLag, buildLostDeletes, lagSources } from './build-lag.ts';
 import { buildMirror } from './build-mirror.ts';
+import { type ActiveOutbox, activeOutboxStore, buildOutbox } from './build-outbox.ts';
 import { buildSchedule } from './build-schedule.ts';
 import { type ActiveShadow, buildShadow } from './build-shadow.ts';
 import { buildSteps } from './build-steps.ts';
+import { buildWayBack, type WayBack } from './build-way-back.ts';
 import { primaryCluster, regionalCluster } from './clusters.ts';
 import { tellCompatibility } from './compatibility.ts';
 import type { Failpoints } from './failpoints.ts';
@@ -92,6 +95,8 @@ export class ActiveDaemon implements AsyncDisposable {
   readonly #audit: ActiveAudit | undefined;
   readonly #backfill: ActiveBackfill | undefined;
   readonly #shadow: ActiveShadow | undefined;
+  readonly #outbox: ActiveOutbox | undefined;
+  readonly #wayBack: WayBack | undefined;
   readonly keptCounts: KeptCounts;
   readonly #publishRejected: (signal: AbortSignal) => Promise<void>;
   readonly #schedule: Schedule;
@@ -189,6 +194,8 @@ export class ActiveDaemon implements AsyncDisposable {
     };
     this.#audit = buildAudit(parts, { lagSources: sources, lag: this.lag, apply, rejected, homeElsewhere: () => this.#gate.reason });
     this.#backfill = buildBackfill(parts, { lagSources: sources, lag: this.lag, schema: this.#schema });
+    const outbox = activeOutboxStore(parts);
+    this.#outbox = buildOutbox(parts, outbox);
     this.#schedule = buildSchedule(parts, clusters, {
       audit: this.#audit?.stage,
       rejected,
@@ -208,7 +215,10 @@ export class ActiveDaemon implements AsyncDisposable {
       lag: this.lag,
       audit: this.#audit,
       rejected,
+      outbox,
     });
+    const wayBack = buildWayBack(parts, clusters);
+    this.#wayBack = wayBack;
     this.#cutover = buildCutover(parts, {
       steps,
       gate: this.#gate,
@@ -221,6 +231,7 @@ export class ActiveDaemon implements AsyncDisposable {
       schema: (signal) => this.schema({ topic: undefined, table: undefined }, signal),
       divergence: () => divergenceMeasured(this.#audit?.stage),
       shadow: () => shadowMeasured(this.#shadow?.stage, clock),
+      ...(wayBack === undefined ? {} : { reversePath: () => wayBack.measured() }),
     });
   }
 
@@ -245,6 +256,11 @@ export class ActiveDaemon implements AsyncDisposable {
   /** Undefined where there is no database to read rows from. */
   get backfill(): BackfillStage | undefined {
     return this.#backfill?.stage;
+  }
+
+  /** Undefined where the outbox is not relayed, and while it cannot be counted. */
+  get outboxBacklog(): OutboxBacklog | undefined {
+    return this.#outbox?.loop.backlog;
   }
 
   get shadow(): ShadowStage | undefined {
@@ -337,6 +353,10 @@ export class ActiveDaemon implements AsyncDisposable {
         this.#began.add('heartbeats');
         await untilStopped(this.heartbeats?.run(stop), stop);
       },
+      async ({ stop }) => {
+        await Promise.all([primary.promise, regional.promise]);
+        await untilStopped(this.#wayBack?.run(stop), stop);
+      },
       async ({ stop }) => await untilStopped(this.#carrySchemas(stop), stop),
       async ({ stop }) => await untilStopped(tellCompatibility(this.#schema.registry, config, observer.observe, stop), stop),
       async ({ stop }) => await untilStopped(this.offsets.run(stop), stop),
@@ -362,6 +382,10 @@ export class ActiveDaemon implements AsyncDisposable {
       async ({ stop }) => {
         await regional.promise;
         await untilStopped(this.#backfill?.run(stop), stop);
+      },
+      async ({ stop }) => {
+        await regional.promise;
+        await untilStopped(this.#outbox?.run(stop), stop);
       },
       async ({ stop }) => {
         this.#began.add('cutover');
@@ -396,6 +420,7 @@ export class ActiveDaemon implements AsyncDisposable {
   /** After credentials changed: connections are made anew, each when nothing is in flight on it. */
   renewConnections(): void {
     for (const cluster of [this.#primary, this.#reader, this.#writer]) cluster.renewConnections();
+    this.#outbox?.renewConnections();
   }
 
   async [Symbol.asyncDispose](): Promise<void> {

@@ -17,6 +17,7 @@ import { measureAudit } from '../metrics/audit.ts';
 import { measureBackfill } from '../metrics/backfill.ts';
 import { measureCutover } from '../metrics/cutover.ts';
 import type { Metrics } from '../metrics/metrics.ts';
+import { measureOutbox } from '../metrics/outbox.ts';
 import { measureShadow } from '../metrics/shadow.ts';
 import { measureLag, measureStatus } from '../metrics/status.ts';
 import type { AuditFinding, AuditStatus, FindingFilter } from '../model/audit.ts';
@@ -166,6 +167,7 @@ export class DaemonState implements AdminSource {
     this.#metrics.set('farshore_buffer_bytes', { stage: 'apply' }, this.active?.applyBufferBytes);
     this.shadow?.measure();
     measureAudit(this.#metrics, this.active?.audit?.figures === undefined ? undefined : this.audit());
+    measureOutbox(this.#metrics, this.active?.outboxBacklog);
     measureBackfill(this.#metrics, this.active?.backfill?.status());
     measureShadow(this.#metrics, this.active?.shadow?.view());
     const cutover = this.active?.cutover;

@@ -17,6 +17,7 @@ import { homeOffset, offsetValue } from '../model/offsets.ts';
 import type { TableName } from '../model/sql-name.ts';
 import type { StageStatus } from '../model/status.ts';
 import { matchesTopics } from '../model/topic-patterns.ts';
+import type { OutboxStore } from '../outbox/contracts.ts';
 import type { Database } from '../postgres/database.ts';
 import { primaryWriters } from '../postgres/primary-writers.ts';
 import { regionWriters } from '../postgres/region-writers.ts';
@@ -45,6 +46,7 @@ export interface StepSources {
   readonly lag: Pick<LagLoop, 'snapshot'>;
   readonly audit: ActiveAudit | undefined;
   readonly rejected: Pick<RejectedStore, 'counts'>;
+  readonly outbox: Pick<OutboxStore, 'backlog'>;
 }
 
 export interface BuiltSteps {
@@ -83,7 +85,7 @@ export function buildSteps(active: ActiveParts, sources: StepSources): BuiltStep
       firstHop: {
         unpublishedAtPrimary: async (signal) =>
           firstHop.unpublishedQuery === undefined ? null : await unpublished(admin, firstHop.unpublishedQuery, signal),
-        unpublishedOutbox: async () => null,
+        unpublishedOutbox: async (signal) => (config.outbox.enabled ? BigInt((await sources.outbox.backlog(signal)).unpublished) : null),
       },
       logs: movingLogs({ primary, reader, primaryConnected: sources.primaryConnected, topics, matches }),
       copies: copies(active, sources, topics),

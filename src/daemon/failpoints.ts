@@ -7,9 +7,11 @@ import { FarshoreError } from '../model/errors.ts';
 const steps = {
   mirror: ['begin', 'produce_sent', 'produced', 'positions_sent', 'positions_committed', 'end_sent', 'ended'],
   apply: ['before_begin', 'committed'],
+  outbox: ['begin', 'produce_sent', 'produced', 'positions_sent', 'positions_committed', 'end_sent', 'ended'],
   cutover: [...forwardSteps, ...backSteps].flatMap((step) => [`${step}_started`, `${step}_acted`] as const),
 } as const satisfies {
   readonly mirror: readonly TransactionStep[];
+  readonly outbox: readonly TransactionStep[];
   readonly apply: readonly ApplyStep[];
   readonly cutover: readonly string[];
 };
@@ -24,7 +26,7 @@ interface Failpoint {
   left: number;
 }
 
-const pattern = /^(?<stage>mirror|apply|cutover):(?<step>[a-z_]+)=(?<action>kill|stop)@(?<nth>[1-9]\d{0,8})$/;
+const pattern = /^(?<stage>mirror|outbox|apply|cutover):(?<step>[a-z_]+)=(?<action>kill|stop)@(?<nth>[1-9]\d{0,8})$/;
 
 /**
  * Ends or stops this very process when it passes a named step for the nth time, for trials of what is lost then:
@@ -48,11 +50,12 @@ export class Failpoints {
     const points = new Map<string, Failpoint>();
     for (const part of text.split(',')) {
       const { stage, step, action, nth } = pattern.exec(part.trim())?.groups ?? {};
-      const known: readonly string[] = stage === 'mirror' || stage === 'apply' || stage === 'cutover' ? steps[stage] : [];
+      const known: readonly string[] =
+        stage === 'mirror' || stage === 'outbox' || stage === 'apply' || stage === 'cutover' ? steps[stage] : [];
       if (step === undefined || !known.includes(step)) {
         throw new FarshoreError('config_invalid', `${part} is no failpoint`, {
           place: FAILPOINT_VARIABLE,
-          hint: `Write STAGE:STEP=kill|stop@N with mirror:${steps.mirror.join('|')} apply:${steps.apply.join('|')}, or cutover:STEP_started|STEP_acted with a step of a cutover, or unset the variable.`,
+          hint: `Write STAGE:STEP=kill|stop@N with mirror: or outbox:${steps.mirror.join('|')} apply:${steps.apply.join('|')}, or cutover:STEP_started|STEP_acted with a step of a cutover, or unset the variable.`,
         });
       }
       points.set(`${stage}:${step}`, { signal: signals[action as keyof typeof signals], left: Number(nth) });
@@ -61,6 +64,7 @@ export class Failpoints {
   }
 
   readonly mirror = (step: TransactionStep): void => this.#pass(`mirror:${step}`);
+  readonly outbox = (step: TransactionStep): void => this.#pass(`outbox:${step}`);
   readonly apply = (step: ApplyStep): void => this.#pass(`apply:${step}`);
 
   readonly cutover = (step: CutoverStep, place: 'started' | 'acted'): void => this.#pass(`cutover:${step}_${place}`);

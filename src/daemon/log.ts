@@ -40,6 +40,7 @@ function levelOf(event: FarshoreEvent): Level {
     case 'audit_compared':
     case 'audit_settled':
     case 'backfill_chunk':
+    case 'outbox_published':
     case 'rejected_published':
     case 'parked_ended':
     case 'heartbeat_written':
@@ -57,6 +58,8 @@ function levelOf(event: FarshoreEvent): Level {
     case 'read_back_failed':
     case 'audit_pass_failed':
     case 'backfill_failed':
+    case 'outbox_failed':
+    case 'outbox_refused':
     case 'audit_refused':
     case 'rejected_publish_failed':
     case 'job_failed':
@@ -131,6 +134,12 @@ function messageOf(event: FarshoreEvent): string {
       return event.stopped === undefined
         ? `${event.table} was compared to its end`
         : `the audit of ${event.table} stands (${event.stopped}) and goes on at its next time`;
+    case 'outbox_published':
+      return `${event.rows} rows of the outbox are published to ${event.topic}`;
+    case 'outbox_refused':
+      return `row ${event.id} of the outbox holds ${event.topic}: ${event.message}`;
+    case 'outbox_failed':
+      return `the outbox is not relayed: ${event.message}${event.hint === undefined ? '' : ` · ${event.hint}`}`;
     case 'backfill_changed':
       return `the backfill of ${event.table}: ${event.change}${event.by === undefined ? '' : ` by ${event.by}`}`;
     case 'backfill_failed':

@@ -125,7 +125,7 @@ export class Heartbeats {
     const either = AbortSignal.any([signal, ended.signal]);
     const working = work(either);
     const late = this.#clock.sleep(writeLimitMs, either).then(() => {
-      throw new FarshoreError('broker_request_failed', `The primary did not acknowledge a heartbeat within ${writeLimitMs} ms`);
+      throw new FarshoreError('broker_request_failed', `The cluster did not acknowledge a heartbeat within ${writeLimitMs} ms`);
     });
     try {
       await Promise.race([working, late]);

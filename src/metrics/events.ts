@@ -108,6 +108,15 @@ export function measureEvent(metrics: Metrics, event: FarshoreEvent, clock: Pick
     case 'rejected_retried':
       metrics.increase('farshore_rejected_retries_total', { table: event.table, result: event.result });
       break;
+    case 'outbox_published':
+      metrics.increase('farshore_outbox_published_total', { topic: event.topic }, event.rows);
+      break;
+    case 'outbox_refused':
+      metrics.increase('farshore_outbox_refused_total', { topic: event.topic });
+      break;
+    case 'outbox_failed':
+      metrics.increase('farshore_outbox_failures_total', { code: event.code });
+      break;
     case 'rejected_expired':
       metrics.increase('farshore_rejected_expired_total', {}, event.records);
       break;

@@ -261,6 +261,32 @@ export const instruments = {
     help: 'Findings of the audit that a repair took up: `repaired`, or left alone and why.',
     labels: { table: configured, result: ['repaired', 'healed', 'primary_changed', 'region_changed', 'lost', 'not_taken', 'refused'] },
   },
+  farshore_outbox_unpublished: {
+    type: 'gauge',
+    help: 'Committed rows of the outbox that are not published; absent while that is not known.',
+    labels: {},
+  },
+  farshore_outbox_held: {
+    type: 'gauge',
+    help: 'Of them, rows of topics whose home is elsewhere or unknown: they are not sent.',
+    labels: {},
+  },
+  farshore_outbox_oldest_seconds: {
+    type: 'gauge',
+    help: 'Age of the oldest row of the outbox that is not published; 0 where there is none.',
+    labels: {},
+  },
+  farshore_outbox_published_total: { type: 'counter', help: 'Rows of the outbox that were published.', labels: { topic: configured } },
+  farshore_outbox_refused_total: {
+    type: 'counter',
+    help: 'Times a row of the outbox was refused; it holds its topic until it is taken.',
+    labels: { topic: configured },
+  },
+  farshore_outbox_failures_total: {
+    type: 'counter',
+    help: 'Turns of the outbox relay that failed, by the error.',
+    labels: { code: codes },
+  },
   farshore_backfill_open: {
     type: 'gauge',
     help: 'Whether a backfill of the table has not ended, by its state; absent where none is.',

@@ -165,6 +165,9 @@ export type FarshoreEvent =
       readonly message: string;
     }
   | { readonly type: 'rejected_retried'; readonly table: string; readonly result: 'applied' | 'superseded' | 'rejected' }
+  | { readonly type: 'outbox_published'; readonly topic: string; readonly rows: number }
+  | { readonly type: 'outbox_refused'; readonly topic: string; readonly id: bigint; readonly code: string; readonly message: string }
+  | { readonly type: 'outbox_failed'; readonly code: ErrorCode; readonly message: string; readonly hint: string | undefined }
   | { readonly type: 'rejected_expired'; readonly records: number; readonly days: number }
   | { readonly type: 'rejected_discarded'; readonly by: string; readonly records: number }
   | {

@@ -20,7 +20,8 @@ export interface OutboxBatch {
 /** The outbox table. Every change is refused for a daemon whose lease is over. */
 export interface OutboxStore {
   /**
-   * The batch that was named and not settled, else a new one of at most `limit` rows; undefined when nothing is due. A batch keeps
+   * The batch that was named and not settled, else a new one of at most `limit` rows; undefined when nothing is due. Rows are due while this
+   * region is the home of their topic (C24), decided in the statement that names them. A batch keeps
    * its name and its rows until it is settled, and there is one at a time.
    */
   claim(limit: number, signal: AbortSignal): Promise<OutboxBatch | undefined>;
@@ -38,6 +39,8 @@ export interface OutboxStore {
 }
 
 export interface OutboxBacklog {
+  /** Of them, rows of topics whose home is elsewhere, or that nobody knows the home of (C24): they are not sent. */
+  readonly held: number;
   /** Committed rows that are not known to be in Kafka. Rows of transactions still open are not among them (C25: read it after the freeze). */
   readonly unpublished: number;
   readonly oldestSeconds: number | undefined;

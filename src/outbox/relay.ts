@@ -1,4 +1,5 @@
 import { FarshoreError } from '../model/errors.ts';
+import type { Observe } from '../model/events.ts';
 import type { OutboxBatch, OutboxLog, OutboxStore } from './contracts.ts';
 import { holdMs, stepFor } from './settle-batch.ts';
 
@@ -11,14 +12,16 @@ export class OutboxRelay {
   readonly #store: OutboxStore;
   readonly #log: OutboxLog;
   readonly #batchRows: number;
+  readonly #observe: Observe;
   #limit: number;
   #isOpen = false;
 
-  constructor(store: OutboxStore, log: OutboxLog, batchRows: number) {
+  constructor(store: OutboxStore, log: OutboxLog, batchRows: number, observe: Observe) {
     this.#store = store;
     this.#log = log;
     this.#batchRows = batchRows;
     this.#limit = batchRows;
+    this.#observe = observe;
   }
 
   async turn(signal: AbortSignal): Promise<TurnOutcome> {
@@ -40,6 +43,8 @@ export class OutboxRelay {
     await this.#store.published(batch.name, signal);
     this.#isOpen = true;
     this.#limit = Math.min(this.#batchRows, this.#limit * 2);
+    for (const [topic, rows] of Map.groupBy(batch.rows, (row) => row.topic))
+      this.#observe({ type: 'outbox_published', topic, rows: rows.length });
     return { kind: 'published', rows: batch.rows.length };
   }
 
@@ -50,8 +55,10 @@ export class OutboxRelay {
     const [row] = batch.rows;
     if (stepFor(batch.name, last) === 'mark_published') await this.#store.published(batch.name, signal);
     else if (batch.rows.length > 1 || row === undefined) await this.#store.release(batch.name, undefined, signal);
-    else
+    else {
+      this.#observe({ type: 'outbox_refused', topic: row.topic, id: row.id, code: error.code, message: error.message });
       await this.#store.release(batch.name, { id: row.id, holdMs: holdMs(row.attempts), error: `${error.code}: ${error.message}` }, signal);
+    }
     this.#isOpen = true;
     this.#limit = Math.max(1, Math.floor(batch.rows.length / 2));
     return { kind: 'refused', rows: batch.rows.length };

@@ -8,7 +8,7 @@ import { batchAt } from '../../src/kafka/fetch-batch-at.ts';
 import { highWatermarks, partitionEnds } from '../../src/kafka/offsets.ts';
 import { produceApi } from '../../src/kafka/produce-wire.ts';
 import { batchCodec, batchCrc, batchLeaderEpoch, type Codec, codecs } from '../../src/model/batch.ts';
-import { sharedRig, uniqueTopic } from '../rig/context.ts';
+import { createTopic, sharedRig, uniqueTopic } from '../rig/context.ts';
 import { Oracle } from '../rig/oracle.ts';
 import { connected, fetchOne, maxBytes, never, newFetcher, readAll, recordsOf, targetOf } from './kafka-reading-fixtures.ts';
 
@@ -28,7 +28,7 @@ afterAll(async () => {
 
 async function topicWith(partitions = 1, configs: Record<string, string> = {}): Promise<string> {
   const topic = uniqueTopic('fetch');
-  await oracle.createTopic({ bootstrap, topic, partitions, configs });
+  await createTopic(bootstrap, { topic, partitions, configs });
   return topic;
 }
 

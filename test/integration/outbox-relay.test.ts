@@ -7,7 +7,7 @@ import { OutboxRelay } from '../../src/outbox/relay.ts';
 import type { Database } from '../../src/postgres/database.ts';
 import { outboxStore } from '../../src/postgres/outbox-store.ts';
 import { createTopic, freshDatabase, kafkajsFor, sharedRig, uniqueTopic } from '../rig/context.ts';
-import { migratedDatabase, never, rowsOf } from './postgres-fixtures.ts';
+import { homeAt, migratedDatabase, never, rowsOf } from './postgres-fixtures.ts';
 
 const steps: readonly TransactionStep[] = [
   'begin',
@@ -48,15 +48,17 @@ async function relay(id: string, positions: string, onStep?: (step: TransactionS
   clusters.push(cluster);
   await cluster.connect(never);
   const log = outboxLog({ cluster, transactionalId: id, group: id, transactionTimeoutMs: 15_000, onStep }, positions);
-  return new OutboxRelay(outboxStore(database, 4n), log, 100);
+  return new OutboxRelay(outboxStore(database, 4n, 'eu-west', 1 << 22), log, 100, () => undefined);
 }
 
-const add = async (topic: string, key: string, value: string) =>
-  await rowsOf(
+const add = async (topic: string, key: string, value: string) => {
+  await database.query(homeAt(topic, 'eu-west'), never);
+  return await rowsOf(
     database,
     `insert into farshore.outbox (topic, key, value, headers) values ($1, convert_to($2, 'UTF8'), convert_to($3, 'UTF8'), '{"h": "x"}')`,
     [topic, key, value],
   );
+};
 
 async function drain(one: OutboxRelay): Promise<void> {
   while ((await one.turn(never)).kind !== 'idle');

@@ -3,9 +3,10 @@ import type { OutboxStore } from '../../src/outbox/contracts.ts';
 import type { Database } from '../../src/postgres/database.ts';
 import { outboxStore } from '../../src/postgres/outbox-store.ts';
 import { freshDatabase } from '../rig/context.ts';
-import { migratedDatabase, never, openDatabase, rowsOf } from './postgres-fixtures.ts';
+import { homeAt, migratedDatabase, never, openDatabase, rowsOf } from './postgres-fixtures.ts';
 
 const EPOCH = 4n;
+const MAX_BYTES = 1 << 20;
 let database: Database;
 let url: string;
 let store: OutboxStore;
@@ -21,12 +22,13 @@ afterAll(async () => {
 
 beforeEach(async () => {
   await rowsOf(database, 'truncate farshore.outbox restart identity');
+  for (const topic of ['t', 'poison']) await database.query(homeAt(topic, 'eu-west'), never);
   await rowsOf(database, 'delete from farshore.lease');
   await rowsOf(
     database,
     `insert into farshore.lease (name, epoch, holder, expires_at) values ('daemon', 4, 'a', clock_timestamp() + interval '1 hour')`,
   );
-  store = outboxStore(database, EPOCH);
+  store = outboxStore(database, EPOCH, 'eu-west', MAX_BYTES);
 });
 
 const insert = (topic: string, value: string) => ({
@@ -95,7 +97,7 @@ describe('the outbox table', () => {
     const batch = await store.claim(100, never);
     await add('t', '2');
     await rowsOf(database, 'update farshore.lease set epoch = 5');
-    expect(await outboxStore(database, 5n).claim(100, never)).toEqual(batch);
+    expect(await outboxStore(database, 5n, 'eu-west', MAX_BYTES).claim(100, never)).toEqual(batch);
     await expect(store.published(batch!.name, never)).rejects.toMatchObject({ code: 'fenced' });
   });
 
@@ -114,7 +116,7 @@ describe('the outbox table', () => {
   });
 
   it('C25: counts what is not known to be in Kafka, a batch that was sent and not marked too', async () => {
-    expect(await store.backlog(never)).toEqual({ unpublished: 0, oldestSeconds: undefined });
+    expect(await store.backlog(never)).toEqual({ unpublished: 0, held: 0, oldestSeconds: undefined });
     await add('t', '1');
     await store.claim(100, never);
     expect((await store.backlog(never)).unpublished).toBe(1);
@@ -133,5 +135,38 @@ describe('the outbox table', () => {
     );
     expect(await store.prune(3_600_000, 10, never)).toBe(1);
     expect(await claimed()).toEqual(['t 2']);
+  });
+
+  it('C24: names no row of a topic whose home is elsewhere, or that nobody knows the home of, until it is here', async () => {
+    await database.query(homeAt('t', 'us-east'), never);
+    await add('t', '1');
+    await add('unknown', '2');
+    expect(await claimed()).toBeUndefined();
+    expect(await store.backlog(never)).toMatchObject({ unpublished: 2, held: 2 });
+    await database.query(homeAt('t', 'eu-west'), never);
+    expect(await claimed()).toEqual(['t 1']);
+    expect(await store.backlog(never)).toMatchObject({ unpublished: 2, held: 1 });
+  });
+
+  it('C24: does not hand out a batch that was named before the home moved away', async () => {
+    await add('t', '1');
+    const batch = await store.claim(100, never);
+    await database.query(homeAt('t', 'us-east'), never);
+    await add('poison', '2');
+    expect(await claimed()).toBeUndefined();
+    await database.query(homeAt('t', 'eu-west'), never);
+    expect(await store.claim(100, never)).toEqual(batch);
+  });
+
+  it('ends a batch before its bytes are too many, and lets a single large row through', async () => {
+    await add('t', 'x'.repeat(MAX_BYTES + 1));
+    await add('t', 'y'.repeat(MAX_BYTES / 2));
+    await add('t', 'z'.repeat(MAX_BYTES / 2));
+    const sizes: number[][] = [];
+    for (let batch = await store.claim(100, never); batch !== undefined; batch = await store.claim(100, never)) {
+      sizes.push(batch.rows.map(({ value }) => value?.length ?? 0));
+      await store.published(batch.name, never);
+    }
+    expect(sizes).toEqual([[MAX_BYTES + 1], [MAX_BYTES / 2], [MAX_BYTES / 2]]);
   });
 });

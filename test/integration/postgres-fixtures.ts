@@ -29,6 +29,13 @@ export async function migratedDatabase(url: string): Promise<Database> {
 export const rowsOf = async (database: Database, text: string, values: readonly unknown[] = []) =>
   (await database.query({ text, values }, never)).rows;
 
+/** As a cutover leaves it: this region is the home of the topic, or another. */
+export const homeAt = (topic: string, home: string) => ({
+  text: `insert into farshore.topics (topic, home, home_epoch, home_topic_id, regional_topic_id, partitions, generation)
+values ($1, $2, 2, gen_random_uuid(), gen_random_uuid(), 1, 1) on conflict (topic) do update set home = excluded.home`,
+  values: [topic, home],
+});
+
 /** What `work` rejects with; fails the test when it resolves. */
 export async function rejectionOf(work: Promise<unknown>): Promise<unknown> {
   const [outcome] = await Promise.allSettled([work]);

@@ -7,7 +7,7 @@ import { createTopic, eventually, freshDatabase, kafkajsFor, sharedRig, uniqueTo
 import { rowTable, rowValue, TestDaemon } from './daemon.ts';
 
 const ROWS = 3_000;
-const RATE = 600;
+const RATE = 300;
 
 describe('a backfill beside the stream', () => {
   const { primary, regional } = sharedRig();

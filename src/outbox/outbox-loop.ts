@@ -1,0 +1,92 @@
+import type { Clock } from '../model/clock.ts';
+import { findFarshoreError } from '../model/errors.ts';
+import type { Observe } from '../model/events.ts';
+import type { OutboxBacklog, OutboxStore } from './contracts.ts';
+import type { OutboxRelay } from './relay.ts';
+
+export interface OutboxLoopParts {
+  /** Made anew after a failure whose outcome is not known. */
+  readonly relay: Pick<OutboxRelay, 'turn'>;
+  readonly store: Pick<OutboxStore, 'backlog' | 'prune'>;
+  /** Creates what the relay keeps its place in. */
+  readonly prepare: (signal: AbortSignal) => Promise<void>;
+  readonly observe: Observe;
+  readonly clock: Clock;
+}
+
+export interface OutboxLoopSettings {
+  readonly pollMs: number;
+  readonly keepMs: number;
+}
+
+const MOST_BACKOFF_MS = 10_000;
+const COUNT_EVERY_MS = 2_000;
+const PRUNE_EVERY_MS = 60_000;
+const PRUNE_ROWS = 10_000;
+
+/** Publishes what is due, batch after batch, until the signal. Rejects for errors that halt the daemon; all else is tried again. */
+export class OutboxLoop {
+  readonly #parts: OutboxLoopParts;
+  readonly #settings: OutboxLoopSettings;
+  #backlog: OutboxBacklog | undefined;
+  #toldFailure: string | undefined;
+
+  constructor(parts: OutboxLoopParts, settings: OutboxLoopSettings) {
+    this.#parts = parts;
+    this.#settings = settings;
+  }
+
+  /** Undefined before it was counted, and while it cannot be. */
+  get backlog(): OutboxBacklog | undefined {
+    return this.#backlog;
+  }
+
+  async run(signal: AbortSignal): Promise<void> {
+    const { relay, prepare, observe, clock } = this.#parts;
+    await Promise.all([
+      this.#count(signal),
+      (async () => {
+        let prepared = false;
+        let failures = 0;
+        while (!signal.aborted) {
+          try {
+            if (!prepared) await prepare(signal);
+            prepared = true;
+            const { kind } = await relay.turn(signal);
+            failures = 0;
+            this.#toldFailure = undefined;
+            if (kind === 'idle') await clock.sleep(this.#settings.pollMs, signal);
+          } catch (error) {
+            const known = findFarshoreError(error);
+            if (signal.aborted || known === undefined || known.action === 'halt') throw error;
+            if (this.#toldFailure !== known.code)
+              observe({ type: 'outbox_failed', code: known.code, message: known.message, hint: known.hint });
+            this.#toldFailure = known.code;
+            await clock.sleep(Math.min(MOST_BACKOFF_MS, this.#settings.pollMs * 2 ** Math.min(failures++, 10)), signal);
+          }
+        }
+      })(),
+    ]);
+  }
+
+  async #count(signal: AbortSignal): Promise<void> {
+    const { store, clock } = this.#parts;
+    let prunedMs = Number.NEGATIVE_INFINITY;
+    while (!signal.aborted) {
+      try {
+        this.#backlog = await store.backlog(signal);
+        if (clock.monotonicMs() - prunedMs >= PRUNE_EVERY_MS) {
+          const pruned = await store.prune(this.#settings.keepMs, PRUNE_ROWS, signal);
+          // A full batch has more behind it.
+          if (pruned < PRUNE_ROWS) prunedMs = clock.monotonicMs();
+        }
+      } catch (error) {
+        const known = findFarshoreError(error);
+        if (signal.aborted || known === undefined || known.action === 'halt') throw error;
+        // An old count would look like a new one; that the database is away others tell.
+        this.#backlog = undefined;
+      }
+      await clock.sleep(COUNT_EVERY_MS, signal);
+    }
+  }
+}

@@ -1,0 +1,202 @@
+import { randomBytes } from 'node:crypto';
+import { mkdir, rename, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import pg from 'pg';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import type { AuditStatus } from '../../src/model/audit.ts';
+import type { CutoverPlan } from '../../src/model/cutover.ts';
+import { createTopic, eventually, freshDatabase, kafkajsFor, sharedRig, uniqueTopic } from '../rig/context.ts';
+import { type DaemonOptions, ROW_SCHEMA_ID, rowTable, rowValue, TestDaemon } from './daemon.ts';
+
+const PARTITIONS = 3;
+const KEYS = 12;
+const table = 'public.orders';
+
+/** A daemon on each side: the region's, and the one that serves the former primary, which carries back what the region writes while it is home. */
+describe('the way back of a cutover', () => {
+  const { primary, regional } = sharedRig();
+  const topic = uniqueTopic('orders');
+  const region = topic.replaceAll('.', '-');
+  const former = `${region}-home`;
+  const role = `app_${randomBytes(5).toString('hex')}`;
+  const producer = kafkajsFor(primary).producer({ idempotent: true });
+  let home: pg.Pool;
+  let copy: pg.Pool;
+  let forward: TestDaemon;
+  let back: TestDaemon;
+  let version = 0;
+  /** Notes in the order in which they were committed, on whichever side. */
+  const written: string[] = [];
+
+  const withSchema = async (options: DaemonOptions): Promise<TestDaemon> => {
+    const daemon = await TestDaemon.create(options);
+    const schemas = join(daemon.folder, 'schemas');
+    await mkdir(join(schemas, `${topic}-value`));
+    await rename(join(schemas, `${ROW_SCHEMA_ID}.avsc`), join(schemas, `${topic}-value`, '1.avsc'));
+    await writeFile(join(schemas, 'ids.json'), JSON.stringify({ [`${topic}-value/1`]: ROW_SCHEMA_ID }));
+    return daemon;
+  };
+  const upsert = `insert into ${table} values ($1, $2, $3) on conflict (id) do update set note = excluded.note, version = excluded.version`;
+  const next = (where: string) => {
+    version++;
+    const row = { id: version % KEYS, note: `${where} ${version};`, version };
+    written.push(row.note);
+    return row;
+  };
+  /** As an application at the primary does, whose relay is quick. */
+  const writeAtHome = async (times: number): Promise<void> => {
+    for (let n = 0; n < times; n++) {
+      const { id, note, version: v } = next('home');
+      await home.query(upsert, [id, note, v]);
+      await producer.send({ topic, messages: [{ key: String(id), value: rowValue(id, note, v), partition: id % PARTITIONS }] });
+    }
+  };
+  /** As an application in the region does: row and outbox in one transaction that names its epoch. */
+  const writeInRegion = async (times: number, epoch: string): Promise<void> => {
+    const client = await copy.connect();
+    try {
+      for (let n = 0; n < times; n++) {
+        const { id, note, version: v } = next('region');
+        await client.query('begin');
+        await client.query('select farshore.assert_writer($1)', [epoch]);
+        await client.query(upsert, [id, note, v]);
+        await client.query('insert into farshore.outbox (topic, partition, key, value) values ($1, $2, $3, $4)', [
+          topic,
+          id % PARTITIONS,
+          Buffer.from(String(id)),
+          rowValue(id, note, v),
+        ]);
+        await client.query('commit');
+      }
+    } finally {
+      client.release();
+    }
+  };
+  const plan = async (): Promise<CutoverPlan> => JSON.parse(await forward.cli(['cutover', 'plan', '-o', 'json'])) as CutoverPlan;
+  const until = async (what: string, holds: (now: CutoverPlan) => boolean): Promise<CutoverPlan> =>
+    await eventually(
+      async () => {
+        const now = await plan();
+        if (holds(now)) return now;
+        const shut = now.measured?.gates.filter(({ open }) => !open).map(({ gate, reason }) => `${gate}: ${reason}`) ?? [];
+        throw new Error(`${now.state}, open ${now.open}: ${now.reason}; ${shut.join('; ')}`);
+      },
+      { what, deadlineMs: 90_000, everyMs: 250 },
+    );
+  const rowsOf = async (pool: pg.Pool): Promise<string> =>
+    (await pool.query<{ row: string }>(`select id || ':' || note || ':' || version as row from ${table} order by id`)).rows
+      .map(({ row }) => row)
+      .join();
+  const alike = async (): Promise<void> => {
+    await eventually(async () => (await rowsOf(home)) === (await rowsOf(copy)), { deadlineMs: 60_000, what: 'both sides being equal' });
+  };
+  const move = async (verb: 'start' | 'revert'): Promise<CutoverPlan> => {
+    if (verb === 'start') {
+      const ended = async () =>
+        (JSON.parse(await forward.cli(['audit', 'status', '-o', 'json'])) as AuditStatus).tables[0]?.lastPass?.endedAt ?? null;
+      const before = await ended();
+      await forward.cli(['audit', 'run', '--by', 'ada']);
+      await eventually(async () => (await ended()) !== before, { deadlineMs: 60_000, everyMs: 250, what: 'a pass' });
+      await until('being ready', ({ state }) => state === 'ready');
+    }
+    await forward.cli(['cutover', verb, '--yes-region', region, '--by', 'ada']);
+    const to = verb === 'start' ? 'region' : 'primary';
+    return await until(`the ${to} being open`, ({ open, home: at, state }) => open === to && at === to && state !== 'draining');
+  };
+  /** What both logs hold, each record's note, as a read_committed consumer sees it. */
+  const notesIn = async (bootstrap: string, expected: number): Promise<readonly string[]> => {
+    const consumer = kafkajsFor(bootstrap).consumer({ groupId: uniqueTopic('reader'), readUncommitted: false });
+    const notes: string[] = [];
+    await consumer.connect();
+    try {
+      await consumer.subscribe({ topic, fromBeginning: true });
+      await consumer.run({
+        eachMessage: async ({ message }) => {
+          notes.push(/(?:home|region) \d+;/.exec(message.value!.toString('latin1'))![0]);
+        },
+      });
+      await eventually(async () => notes.length >= expected, { deadlineMs: 60_000, what: `${expected} records in ${bootstrap}` });
+    } finally {
+      await consumer.disconnect();
+    }
+    return notes;
+  };
+
+  beforeAll(async () => {
+    const [homeUrl, regionUrl] = [await freshDatabase(), await freshDatabase()];
+    home = new pg.Pool({ connectionString: homeUrl, max: 2 });
+    copy = new pg.Pool({ connectionString: regionUrl, max: 2 });
+    await Promise.all([home.query(rowTable(table)), copy.query(rowTable(table))]);
+    await home.query(`create role ${role} login; grant select, insert, update on ${table} to ${role}`);
+    await Promise.all([producer.connect(), createTopic(primary, { topic, partitions: PARTITIONS })]);
+    const tables = [`{ topic: ${topic}, table: ${table}, version: version }`];
+    forward = await withSchema({
+      ...{ primary, regional, database: regionUrl, primaryDatabase: homeUrl, primaryName: former, region, topics: [topic], tables },
+      heartbeat: true,
+      extra: [
+        'audit: { publishAllowanceSeconds: 1, againSeconds: 0.5, tries: 5 }',
+        'outbox: { enabled: true, pollMs: 100 }',
+        'cutover:',
+        '  windowSeconds: 1',
+        '  evaluateSeconds: 1',
+        '  stepSeconds: 20',
+        '  gates: { shadow: { required: false }, lag: { maxSeconds: 20 } }',
+        `  primaryDatabase: { url: "${homeUrl}" }`,
+        `  freeze: { roles: [${role}], tables: [${table}] }`,
+        '  firstHop: { unpublishedQuery: "select 0", quietSeconds: 1 }',
+      ],
+    });
+    back = await withSchema({
+      ...{ primary: regional, regional: primary, database: homeUrl, primaryName: region, region: former, topics: [topic], tables },
+      heartbeat: true,
+      mirror: ['standby: true'],
+      extra: ['audit: { enabled: false }'],
+    });
+    await forward.start();
+    await back.start();
+    await writeAtHome(KEYS * 2);
+    await alike();
+  });
+
+  afterAll(async () => {
+    await Promise.all([forward?.[Symbol.asyncDispose](), back?.[Symbol.asyncDispose]()]);
+    await home?.query(`drop owned by ${role}; drop role ${role}`);
+    await Promise.all([home?.end(), copy?.end(), producer.disconnect()]);
+  });
+
+  it('carries heartbeats only before the switch', async () => {
+    expect((await back.status()).partitions.filter((one) => one.topic === topic && one.mirror !== null)).toEqual([]);
+  });
+
+  it('C24: holds the outbox while the primary is home', async () => {
+    await copy.query('insert into farshore.outbox (topic, partition, key, value) values ($1, 0, $2, $3)', [
+      topic,
+      Buffer.from('x'),
+      Buffer.from('held'),
+    ]);
+    await eventually(async () => /^farshore_outbox_held(?:\{[^}]*\})? 1$/m.test(await (await fetch(`${forward.url}/metrics`)).text()), {
+      deadlineMs: 20_000,
+      what: 'the row being told as held',
+    });
+    await copy.query('truncate farshore.outbox');
+  });
+
+  it('C3, C24, C25: what the region writes while it is home is back before the primary opens, twice in a row, and nothing goes in circles', async () => {
+    for (const [there, here] of [
+      ['2', '3'],
+      ['4', '5'],
+    ] as const) {
+      expect((await move('start')).epoch).toBe(there);
+      await writeInRegion(KEYS * 3, there);
+      expect((await move('revert')).epoch).toBe(here);
+      // Not after a while: the drain let nobody in before.
+      expect(await rowsOf(home)).toBe(await rowsOf(copy));
+      await writeAtHome(KEYS);
+      await alike();
+    }
+    for (const bootstrap of [primary, regional]) {
+      const notes = await notesIn(bootstrap, written.length);
+      expect(notes.toSorted()).toEqual(written.toSorted());
+    }
+  });
+});
