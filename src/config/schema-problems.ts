@@ -1,6 +1,6 @@
 import type { z } from 'zod';
 import type { Problem } from './problems.ts';
-import { configSchema, laterKeys } from './schema.ts';
+import { configSchema } from './schema.ts';
 import { closestWord } from './suggest.ts';
 import type { Path, YamlSource } from './yaml-source.ts';
 
@@ -21,8 +21,6 @@ export function schemaProblems(issues: readonly Issue[], source: YamlSource, roo
 
 function unknownKey(key: string, parent: Path, source: YamlSource): Problem {
   const place = source.positionOfKey([...parent, key]);
-  const general = [...parent, key].map((part) => (typeof part === 'number' ? '*' : part)).join('.');
-  if (laterKeys.has(general)) return { ...place, message: `${key} is not in this version of Farshore`, suggestion: 'remove it' };
   // A key that is no word may be a value whose colon lost its space; it could be a secret and is not shown.
   if (!/^[A-Za-z][\w-]{0,40}$/.test(key))
     return { ...place, message: 'unknown key', suggestion: 'a key and its value are written key: value' };

@@ -349,9 +349,6 @@ export const adminSchema = admin;
 export type ConfigDocument = z.output<typeof configSchema>;
 export type AdminDocument = z.output<typeof adminSchema>;
 
-/** Keys the design has and this version does not, by path; `*` stands for any list index. */
-export const laterKeys: ReadonlySet<string> = new Set<string>();
-
 /** The JSON Schema (draft 2020-12) of the configuration file, for editors. */
 export const configJsonSchema = (): Record<string, unknown> => ({
   title: 'Farshore configuration',

@@ -55,7 +55,7 @@ export class Failpoints {
       if (step === undefined || !known.includes(step)) {
         throw new FarshoreError('config_invalid', `${part} is no failpoint`, {
           place: FAILPOINT_VARIABLE,
-          hint: `Write STAGE:STEP=kill|stop@N with mirror: or outbox:${steps.mirror.join('|')} apply:${steps.apply.join('|')}, or cutover:STEP_started|STEP_acted with a step of a cutover, or unset the variable.`,
+          hint: `Write STAGE:STEP=kill|stop@N with mirror:${steps.mirror.join('|')}, the same of outbox, apply:${steps.apply.join('|')}, or cutover:STEP_started|STEP_acted with a step of a cutover, or unset the variable.`,
         });
       }
       points.set(`${stage}:${step}`, { signal: signals[action as keyof typeof signals], left: Number(nth) });

@@ -53,7 +53,6 @@ const cases: readonly (readonly [name: string, yaml: string, expected: readonly 
   ],
   ['a key of a table entry with a typing error', `${good}      verison: a\n`, ['14:7: unknown key verison (did you mean version?)']],
   ['a key nobody knows', `${good}colour: red\n`, ['14:1: unknown key colour']],
-  ['a part of a later version', `${good}outbox: {}\n`, ['14:1: outbox is not in this version of Farshore (remove it)']],
   ['a preset there is not', `${good}      preset: maxwell\n`, ['14:15: apply.tables.0.preset must be one of plain, dionysus, debezium']],
   [
     'a schedule that is none',
@@ -267,7 +266,7 @@ describe('problems of a configuration', () => {
       '2:1: primary.name is missing',
       '3:3: unknown key nmae (did you mean name?)',
       '11:19: mirror.refreshSeconds must be a number',
-      '12:1: outbox is not in this version of Farshore (remove it)',
+      '12:9: outbox must be a map of keys',
       '15:14: topic other is not mirrored (add it to mirror.topics)',
     ]);
   });
