@@ -32,7 +32,9 @@ const POISON_EVERY = 100;
  * transaction, as an application would do it.
  */
 export class Generator {
-  readonly #client: pg.Client;
+  #client: pg.Client;
+  /** Of a writer in the region; undefined at the primary. */
+  #writerEpoch: string | undefined;
   readonly #random: Random;
   readonly #encode: Record<Table, ReturnType<typeof encoderOf>>;
   readonly #live: Record<Table, string[]> = { accounts: [], plans: [], subscriptions: [], invoices: [] };
@@ -56,6 +58,12 @@ export class Generator {
     client.on('error', () => undefined);
     await client.connect();
     return new Generator(client, seed);
+  }
+
+  /** Goes on with the same history elsewhere: in the region, with its outbox and an epoch to name, or at the primary. The client stays the caller's. */
+  moveTo(client: pg.Client, writerEpoch: string | undefined): void {
+    this.#client = client;
+    this.#writerEpoch = writerEpoch;
   }
 
   /** Spoiled changes so far, by kind. */
@@ -101,17 +109,18 @@ export class Generator {
 
   async #store(changes: readonly Change[]): Promise<void> {
     await this.#client.query('begin');
+    if (this.#writerEpoch !== undefined) await this.#client.query('select farshore.assert_writer($1)', [this.#writerEpoch]);
     for (const table of tables) {
       const rows = changes.filter((c) => c.table === table && c.row !== undefined).map((c) => c.row);
       if (rows.length > 0) await this.#client.query(upsertSql(table), [JSON.stringify(rows)]);
       const gone = changes.filter((c) => c.table === table && c.row === undefined).map((c) => c.id);
       if (gone.length > 0) await this.#client.query(`delete from ${table} where id::text = any($1)`, [gone]);
     }
-    await this.#client.query('insert into outbox (topic, key, value) select * from unnest($1::text[], $2::text[], $3::bytea[])', [
-      changes.map((c) => topicOf(c.table)),
-      changes.map((c) => c.key),
-      changes.map((c) => c.value),
-    ]);
+    const outbox =
+      this.#writerEpoch === undefined
+        ? 'insert into outbox (topic, key, value) select * from unnest($1::text[], $2::text[], $3::bytea[])'
+        : `insert into farshore.outbox (topic, key, value) select topic, convert_to(key, 'UTF8'), value from unnest($1::text[], $2::text[], $3::bytea[]) as t (topic, key, value)`;
+    await this.#client.query(outbox, [changes.map((c) => topicOf(c.table)), changes.map((c) => c.key), changes.map((c) => c.value)]);
     await this.#client.query('commit');
   }
 

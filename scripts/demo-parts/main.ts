@@ -11,6 +11,7 @@ import { type Rig, startRig } from '../../test/rig/rig.ts';
 import { checkRun } from './check.ts';
 import { ledgerDdl, withClient } from './compare.ts';
 import { demoConfiguration } from './configuration.ts';
+import { APPLICATION, cutoverDdl, cutoverRun, cutoverSection, wayBackConfiguration } from './cutover-run.ts';
 import { DaemonProcess } from './daemon-process.ts';
 import { auditSection, divergenceRun } from './divergence-run.ts';
 import { primaryDdl, regionDdl, tables, topicOf } from './domain.ts';
@@ -68,11 +69,11 @@ async function main(args: readonly string[]): Promise<number> {
     await (keep ? Promise.all(servers(rig).map((server) => server.release())) : rig[Symbol.asyncDispose]());
   });
 
-  const urls = await prepare(rig, options.broken === 'poison' ? narrowDdl : '');
+  const urls = await prepare(rig, options.broken === 'poison' ? narrowDdl : '', options.cutover);
   // Poison brings a schema that is registered late; the repository's own folder stays as it is.
   const schemas = options.broken === 'poison' ? join(folder, 'schemas') : join(repositoryRoot, 'schemas');
   if (options.broken === 'poison') await cp(join(repositoryRoot, 'schemas'), schemas, { recursive: true });
-  const [adminPort, proxyPort = 0] = await freePorts(2);
+  const [adminPort, proxyPort = 0, backPort = 0] = await freePorts(3);
   const shadowed = options.broken === 'shadow' ? await startServices(urls, proxyPort, cleanup) : undefined;
   const tokenFile = join(folder, 'admin-token');
   await writeFile(tokenFile, `${randomBytes(16).toString('hex')}\n`, { mode: 0o600 });
@@ -90,7 +91,9 @@ async function main(args: readonly string[]): Promise<number> {
         ? shadowSection(shadowed.primaryService.port, shadowed.regionService.port, proxyPort)
         : options.broken === 'divergence'
           ? auditSection
-          : '',
+          : options.cutover
+            ? cutoverSection(urls.primary)
+            : '',
   });
   await writeFile(configFile, configuration);
   say(`\n# ${configFile}\n${configuration}`);
@@ -102,6 +105,23 @@ async function main(args: readonly string[]): Promise<number> {
   });
   const adminUrl = `http://127.0.0.1:${adminPort}`;
   say(`The daemon runs as process ${daemon.pid}; its log is ${join(folder, 'daemon.log')}, its page ${adminUrl}/\n`);
+
+  if (options.cutover) {
+    const backFile = join(folder, 'way-back.yaml');
+    const wayBack = wayBackConfiguration({
+      primaryBrokers: rig.primary.bootstrap,
+      regionalBrokers: rig.regional.bootstrap,
+      primaryDatabaseUrl: urls.primary,
+      adminPort: backPort,
+      tokenFile,
+      schemas,
+    });
+    await writeFile(backFile, wayBack);
+    say(`# ${backFile}: the daemon that serves the primary\n${wayBack}`);
+    const back = new DaemonProcess({ configFile: backFile, logFile: join(folder, 'way-back.log') });
+    await back.start();
+    cleanup.defer(async () => void (await back.stop()));
+  }
 
   const kafka = (bootstrap: string): Kafka => new Kafka({ clientId: 'demo', brokers: [bootstrap], logLevel: logLevel.NOTHING });
   const primary = await connected(urls.primary, cleanup);
@@ -139,8 +159,13 @@ async function main(args: readonly string[]): Promise<number> {
     servers: servers(rig).map(({ name, pid, temporaryDirectory }) => ({ name, pid, directory: temporaryDirectory })),
   };
   if (options.check) {
-    const { passed, result } =
-      shadowed !== undefined
+    const { passed, result } = options.cutover
+      ? await cutoverRun(
+          { ...demo, applicationUrl: asRole(urls.primary, APPLICATION), regionUrl: urls.region },
+          options.records,
+          stop.signal,
+        )
+      : shadowed !== undefined
         ? await shadowRun(demo, shadowed, stop.signal)
         : options.broken === undefined
           ? await checked(demo, options.records, stop.signal)
@@ -180,6 +205,12 @@ async function startServices(
   return { primaryService, regionService, proxyUrl: `http://127.0.0.1:${proxyPort}` };
 }
 
+function asRole(url: string, role: string): string {
+  const address = new URL(url);
+  address.username = role;
+  return address.href;
+}
+
 const servers = (rig: Rig) => [rig.primary, rig.regional, rig.database] as const;
 
 async function connected(url: string, cleanup: AsyncDisposableStack): Promise<pg.Client> {
@@ -191,10 +222,13 @@ async function connected(url: string, cleanup: AsyncDisposableStack): Promise<pg
 }
 
 /** Databases, tables and topics. The region's tables are there before the daemon, as in a company that has them. */
-async function prepare(rig: Rig, narrowed: string): Promise<{ readonly primary: string; readonly region: string }> {
+async function prepare(rig: Rig, narrowed: string, cutover: boolean): Promise<{ readonly primary: string; readonly region: string }> {
   const primary = await rig.database.createDatabase('primary_app');
   const region = await rig.database.createDatabase('region_app');
   await withClient(primary, (client) => client.query(primaryDdl));
+  // The way back guards rows of the primary as those of the region are.
+  const versions = tables.map((table) => `alter table ${table} add column farshore_version bytea;`).join('\n');
+  if (cutover) await withClient(primary, (client) => client.query(`${versions}\n${cutoverDdl}`));
   await withClient(region, (client) => client.query(`${regionDdl}\n${ledgerDdl}\n${narrowed}`));
   await Promise.all(tables.map((table) => createTopic(rig.primary.bootstrap, { topic: topicOf(table), partitions: PARTITIONS })));
   return { primary, region };
