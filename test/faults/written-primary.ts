@@ -6,6 +6,7 @@ import { rowTable, rowValue } from '../scenario/daemon.ts';
 
 export const TABLE = 'public.orders';
 const SEND_DEADLINE_MS = 120_000;
+const UPSERT = `insert into ${TABLE} values ($1, $2, $3) on conflict (id) do update set note = excluded.note, version = excluded.version`;
 
 /** Who was told that a write is committed, in the order of the telling. */
 export type Acknowledged = 'primary' | 'region';
@@ -27,11 +28,11 @@ export interface PrimaryPlace {
 export class WrittenPrimary implements AsyncDisposable {
   readonly home: pg.Pool;
   readonly copy: pg.Pool;
-  /** By id: what the primary acknowledged last. */
+  /** By id: what was acknowledged last, on whichever side. */
   readonly rows = new Map<number, string>();
   /** Each time another side acknowledged than the time before. */
   readonly sides: Acknowledged[] = [];
-  /** Writes that the region acknowledged, each with its epoch. */
+  /** Writes that the region acknowledged. */
   regionWrites = 0;
   primaryWrites = 0;
   readonly #place: PrimaryPlace;
@@ -39,7 +40,9 @@ export class WrittenPrimary implements AsyncDisposable {
   readonly #ended = new AbortController();
   readonly #loops: Promise<void>[] = [];
   #version = 0;
+  #writing = 0;
   #relayStands = false;
+  #paused = false;
 
   private constructor(place: PrimaryPlace) {
     this.#place = place;
@@ -52,7 +55,8 @@ export class WrittenPrimary implements AsyncDisposable {
     const { bootstrap, topic, partitions, role } = place;
     const made = new WrittenPrimary(place);
     const { home, copy } = made;
-    await home.query(rowTable(TABLE).replace(', farshore_version bytea', ''));
+    // With the column of the way back, which guards rows here as in the region.
+    await home.query(rowTable(TABLE));
     await home.query(
       'create table public.outbox (n bigserial primary key, row_id int, note text, version int, published boolean not null default false)',
     );
@@ -60,7 +64,7 @@ export class WrittenPrimary implements AsyncDisposable {
       `create role ${role} login; grant usage on schema public to ${role}; grant select, insert, update on ${TABLE} to ${role};
        grant insert on public.outbox to ${role}; grant usage on sequence public.outbox_n_seq to ${role}`,
     );
-    await copy.query(`${rowTable(TABLE)}; create table public.region_notes (n bigserial primary key, epoch bigint not null)`);
+    await copy.query(rowTable(TABLE));
     await Promise.all([made.#producer.connect(), createTopic(bootstrap, { topic, partitions })]);
     return made;
   }
@@ -92,10 +96,7 @@ export class WrittenPrimary implements AsyncDisposable {
         const id = version % keys;
         const note = `state ${version}`;
         await client.query('begin');
-        await client.query(
-          `insert into ${TABLE} values ($1, $2, $3) on conflict (id) do update set note = excluded.note, version = excluded.version`,
-          [id, note, version],
-        );
+        await client.query(UPSERT, [id, note, version]);
         await client.query('insert into public.outbox (row_id, note, version) values ($1, $2, $3)', [id, note, version]);
         await client.query('commit');
         this.rows.set(id, `${id}:${note}:${version}`);
@@ -107,6 +108,7 @@ export class WrittenPrimary implements AsyncDisposable {
 
   /** As a service of the region does: it asks for the epoch, and names it in each transaction. */
   async #writeInRegion(): Promise<void> {
+    const { topic, partitions, keys } = this.#place;
     await this.#again(
       () => new pg.Client({ connectionString: this.#place.regionUrl }),
       async (client) => {
@@ -117,12 +119,33 @@ export class WrittenPrimary implements AsyncDisposable {
         }
         await client.query('begin');
         await client.query('select farshore.assert_writer($1)', [rows[0].epoch]);
-        await client.query('insert into public.region_notes (epoch) values ($1)', [rows[0].epoch]);
+        const version = ++this.#version;
+        const id = version % keys;
+        const note = `state ${version}`;
+        await client.query(UPSERT, [id, note, version]);
+        await client.query('insert into farshore.outbox (topic, partition, key, value) values ($1, $2, $3, $4)', [
+          topic,
+          id % partitions,
+          Buffer.from(String(id)),
+          rowValue(id, note, version),
+        ]);
         await client.query('commit');
+        this.rows.set(id, `${id}:${note}:${version}`);
         this.regionWrites++;
         this.#tell('region');
       },
     );
+  }
+
+  /** While `work` is done nobody writes: what was acknowledged can be compared. */
+  async quietly<T>(work: () => Promise<T>): Promise<T> {
+    this.#paused = true;
+    try {
+      await eventually(() => Promise.resolve(this.#writing === 0), { what: 'the writers being quiet' });
+      return await work();
+    } finally {
+      this.#paused = false;
+    }
   }
 
   #tell(side: Acknowledged): void {
@@ -138,7 +161,14 @@ export class WrittenPrimary implements AsyncDisposable {
       try {
         await client.connect();
         while (!signal.aborted) {
-          await turn(client);
+          if (!this.#paused) {
+            this.#writing++;
+            try {
+              await turn(client);
+            } finally {
+              this.#writing--;
+            }
+          }
           await delay(4);
         }
       } catch {
