@@ -93,7 +93,10 @@ async function main(args: readonly string[]): Promise<number> {
           ? auditSection
           : options.cutover
             ? cutoverSection(urls.primary)
-            : '',
+            : options.broken === 'poison'
+              ? // So that the retry that is shown has something left to do.
+                'rejected: { lateSchemas: false }\n'
+              : '',
   });
   await writeFile(configFile, configuration);
   say(`\n# ${configFile}\n${configuration}`);

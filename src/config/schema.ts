@@ -258,6 +258,7 @@ const rejected = z
       .boolean()
       .default(false)
       .describe('Also write them to `TOPIC.farshore.rejected` in the region, with the headers that Kafka Connect writes.'),
+    lateSchemas: z.boolean().default(true).describe('Try records of an unknown schema again by themselves once the registry knows it.'),
     budget: z
       .strictObject({
         share: z.number().min(0).max(1).default(0.05).describe('Most of a table’s records that may be rejected, as a part of 1.'),

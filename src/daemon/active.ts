@@ -22,6 +22,7 @@ import type { MirrorStage } from '../mirror/mirror-stage.ts';
 import type { OffsetKeeper } from '../mirror/offset-keeper.ts';
 import type { Clock } from '../model/clock.ts';
 import type { LossBound } from '../model/cutover.ts';
+import type { RejectedDetail } from '../model/rejected.ts';
 import type { SchemaView } from '../model/schema-view.ts';
 import type { OutboxBacklog } from '../outbox/contracts.ts';
 import { clusterLedger } from '../postgres/cluster-ledger.ts';
@@ -32,6 +33,7 @@ import { shardLedger } from '../postgres/shard-ledger.ts';
 import { stopLedger } from '../postgres/stop-ledger.ts';
 import { describeTables } from '../postgres/tables.ts';
 import { KeptCounts } from '../rejected/kept-counts.ts';
+import { retryLateSchemas } from '../rejected/late-schemas-loop.ts';
 import { publishRejected } from '../rejected/publish.ts';
 import type { Schedule } from '../schedule/schedule.ts';
 import type { ShadowStage } from '../shadow/shadow-stage.ts';
@@ -50,6 +52,7 @@ import { primaryCluster, regionalCluster } from './clusters.ts';
 import { tellCompatibility } from './compatibility.ts';
 import type { Failpoints } from './failpoints.ts';
 import { divergenceMeasured, shadowMeasured } from './gate-measurements.ts';
+import { isSchemaKnown, retryKept, valueSchemaOf } from './kept-records.ts';
 import { MirrorGate } from './mirror-gate.ts';
 import type { Observer } from './observer.ts';
 import { patiently, reasonWithHint } from './patiently.ts';
@@ -59,6 +62,9 @@ import { schemas } from './schemas.ts';
 import type { ShadowFront } from './shadow-front.ts';
 import { settleShards } from './shards.ts';
 import { type StopSignals, superviseLoops } from './supervisor.ts';
+
+/** Who is recorded for retries that nobody asked for. */
+const LATE_SCHEMAS = 'rejected.lateSchemas';
 
 /** Loops whose turns the liveness probe watches. */
 export const loopNames = ['mirror', 'apply', 'lag', 'heartbeats', 'cutover'] as const;
@@ -99,6 +105,7 @@ export class ActiveDaemon implements AsyncDisposable {
   readonly #wayBack: WayBack | undefined;
   readonly keptCounts: KeptCounts;
   readonly #publishRejected: (signal: AbortSignal) => Promise<void>;
+  readonly #retryLateSchemas: (signal: AbortSignal) => Promise<void>;
   readonly #schedule: Schedule;
   readonly #lostDeletes: LostDeletesLoop;
   /** Tables that may have missed deletes (C7), as the ledger holds them. */
@@ -192,6 +199,19 @@ export class ActiveDaemon implements AsyncDisposable {
     this.#publishRejected = async (signal) => {
       if (config.rejected.publish) await publishRejected({ store: rejected, write, region: config.region, observe, clock }, signal);
     };
+    this.#retryLateSchemas = async (signal) => {
+      if (!config.rejected.lateSchemas) return;
+      const filter = { ids: undefined, table: undefined, reason: 'schema_unknown', since: undefined, parked: false } as const;
+      const late = {
+        waiting: rejected.ofUnknownSchemas,
+        refOf: (record: RejectedDetail) => valueSchemaOf(decoders, record),
+        isKnown: (ref: string, stop: AbortSignal) => isSchemaKnown(decoders, ref, stop),
+        retry: (stop: AbortSignal) => retryKept({ apply, rejected, observe }, filter, LATE_SCHEMAS, stop),
+        resting: () => this.#gate.reason,
+        clock,
+      };
+      await retryLateSchemas(late, signal);
+    };
     this.#audit = buildAudit(parts, { lagSources: sources, lag: this.lag, apply, rejected, homeElsewhere: () => this.#gate.reason });
     this.#backfill = buildBackfill(parts, { lagSources: sources, lag: this.lag, schema: this.#schema });
     const outbox = activeOutboxStore(parts);
@@ -261,6 +281,11 @@ export class ActiveDaemon implements AsyncDisposable {
   /** Undefined where the outbox is not relayed, and while it cannot be counted. */
   get outboxBacklog(): OutboxBacklog | undefined {
     return this.#outbox?.loop.backlog;
+  }
+
+  /** Why the primary's records are not those that count now; undefined: they do. */
+  get homeElsewhere(): string | undefined {
+    return this.#gate.reason;
   }
 
   get shadow(): ShadowStage | undefined {
@@ -368,6 +393,10 @@ export class ActiveDaemon implements AsyncDisposable {
       async ({ stop }) => {
         await regional.promise;
         await untilStopped(this.#publishRejected(stop), stop);
+      },
+      async ({ stop }) => {
+        await regional.promise;
+        await untilStopped(this.#retryLateSchemas(stop), stop);
       },
       async ({ stop }) => await untilStopped(this.#readBack.run(stop), stop),
       async ({ stop }) => await this.#schedule.run(stop),

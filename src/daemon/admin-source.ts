@@ -35,9 +35,9 @@ import { rejectedStore } from '../postgres/rejected-store.ts';
 import { repairsDone } from '../postgres/repair-trail.ts';
 import { shadowStore } from '../postgres/shadow-store.ts';
 import type { RejectedStore } from '../rejected/contracts.ts';
-import { retryRejected } from '../rejected/retry.ts';
 import { type ActiveDaemon, loopNames } from './active.ts';
 import { CutoverAdmin } from './cutover-admin.ts';
+import { retryKept } from './kept-records.ts';
 import type { Observer } from './observer.ts';
 import { offsetsView } from './offsets.ts';
 import { noShadow, type ShadowFront } from './shadow-front.ts';
@@ -209,20 +209,14 @@ export class DaemonState implements AdminSource {
   }
 
   async retryRejected(filter: RejectedFilter, by: string, signal: AbortSignal): Promise<RetryCounts> {
-    const { apply } = this.#needActive('applies records');
-    for (const { table } of apply.tables()) apply.lookAgainAt(table);
-    const applyKept = async (record: RejectedDetail, ended: AbortSignal) => {
-      const { key, value, headers, offset } = record;
-      const bytes = (base64: string | null) => (base64 === null ? null : Buffer.from(base64, 'base64'));
-      const kept = { ...record, offset: BigInt(offset), key: bytes(key), value: bytes(value), headers: Buffer.from(headers, 'base64') };
-      const result = await apply.applyKept(kept, ended);
-      this.#observer.observe({ type: 'rejected_retried', table: record.table, result });
-      return result;
-    };
-    const counts = await retryRejected(filter, { store: this.#rejected, applyKept }, signal);
-    const told = Object.fromEntries(Object.entries(counts).map(([name, count]) => [name, String(count)]));
-    await this.#rejected.recordRetry(filter, by, told, signal);
-    return counts;
+    const { apply, homeElsewhere } = this.#needActive('applies records');
+    if (homeElsewhere !== undefined) {
+      // A record of the old home does not know of what was written here since, and its version would win.
+      throw new FarshoreError('request_invalid', `Records of the primary are not tried again now: ${homeElsewhere}`, {
+        hint: 'farshore cutover plan shows where the home is. They stay kept.',
+      });
+    }
+    return await retryKept({ apply, rejected: this.#rejected, observe: this.#observer.observe }, filter, by, signal);
   }
 
   async discardRejected(filter: RejectedFilter, by: string, signal: AbortSignal): Promise<number> {

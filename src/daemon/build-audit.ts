@@ -12,7 +12,6 @@ import { EndsPassed } from '../lag/ends-passed.ts';
 import type { LagLoop } from '../lag/lag-loop.ts';
 import { worstLagSeconds } from '../lag/worst-lag.ts';
 import { FarshoreError } from '../model/errors.ts';
-import type { RejectedDetail } from '../model/rejected.ts';
 import { tableText } from '../model/sql-name.ts';
 import { PostgresAuditSide } from '../postgres/audit-side.ts';
 import { auditStore } from '../postgres/audit-store.ts';
@@ -23,6 +22,7 @@ import { describeTables } from '../postgres/tables.ts';
 import type { RejectedStore } from '../rejected/contracts.ts';
 import type { ActiveParts } from './active.ts';
 import { primaryDatabase } from './database.ts';
+import { keptRecord } from './kept-records.ts';
 
 /** Statements of a pass, of a repair and of a look, side by side. */
 const PRIMARY_CONNECTIONS = 3;
@@ -179,7 +179,7 @@ async function heldKeys(
     if (page.length === HELD_LIMIT) return 'too many';
     for (const { id } of page) {
       const record = await rejected.get(id, signal);
-      if (record !== undefined) printed.push(...(await apply.keysOfKept(keptOf(record), table, signal)));
+      if (record !== undefined) printed.push(...(await apply.keysOfKept(keptRecord(record), table, signal)));
     }
   }
   return new Set((await comparedKeys(database, compared, order, printed, signal)).map((key) => JSON.stringify(key)));
@@ -195,10 +195,4 @@ async function comparedKeys(
   if (printed.length === 0) return [];
   const { rows } = await database.query(comparedKeysStatement(compared, order, printed), signal);
   return rows.map((row) => Object.values(row).map(String));
-}
-
-function keptOf(record: RejectedDetail): Parameters<ApplyStage['keysOfKept']>[0] {
-  const bytes = (base64: string | null) => (base64 === null ? null : Buffer.from(base64, 'base64'));
-  const { key, value, headers, offset } = record;
-  return { ...record, offset: BigInt(offset), key: bytes(key), value: bytes(value), headers: Buffer.from(headers, 'base64') };
 }

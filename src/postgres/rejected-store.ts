@@ -122,6 +122,12 @@ export function rejectedStore(database: Database): RejectedStore & UnpublishedSt
       );
       return rows.map(detail);
     },
+    async ofUnknownSchemas(limit, signal) {
+      const text = `with one as (
+  select min(k.id) as id from farshore.rejected_records k where k.reason = 'schema_unknown' and k.waits_for is null group by substr(k.value, 1, 17) limit $1)
+${detailText} where r.id in (select one.id from one) order by r.id`;
+      return (await database.query({ text, values: [limit] }, signal)).rows.map(detail);
+    },
     async markPublished(ids, signal) {
       const text = 'update farshore.rejected_records set published_at = clock_timestamp() where id = any ($1::bigint[])';
       await database.query({ text, values: [`{${ids.join(',')}}`] }, signal);

@@ -242,6 +242,8 @@ describe('a cutover with a primary that is written to', () => {
     await expect(late.query('select farshore.assert_writer(1)')).rejects.toMatchObject({ code: 'FS004' });
     await late.query('select farshore.assert_writer(2)');
     await late.end();
+    // A kept record of the old home does not know of what is written here since.
+    await expect(daemon.cli(['rejected', 'retry', '--all'])).rejects.toThrow(/not tried again now: the home is/);
     // The mirror rests, and nothing is said to be broken for it.
     expect((await daemon.partition(topic, 0))?.mirror).toMatchObject({ state: 'waiting' });
     expect((await steps()).slice(-13)).toEqual(switched.steps.map(({ step }) => `${step} done`));

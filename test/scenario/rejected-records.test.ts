@@ -6,7 +6,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { RejectedDetail, RejectedRecord } from '../../src/model/rejected.ts';
 import type { DaemonStatus, RecordedAction } from '../../src/model/status.ts';
 import { createTopic, eventually, freshDatabase, kafkajsFor, sharedRig, uniqueTopic } from '../rig/context.ts';
-import { ROW_SCHEMA_ID, rowValue, TestDaemon } from './daemon.ts';
+import { ROW_SCHEMA_ID, rowTable, rowValue, TestDaemon } from './daemon.ts';
 
 const UNKNOWN_SCHEMA_ID = 99;
 const GOOD = 300;
@@ -79,7 +79,7 @@ describe('records that cannot be applied', () => {
       region: `rejected-${topic.slice(-10)}`,
       topics: [topic],
       tables: [`{ topic: ${topic}, table: ${table}, version: version }`],
-      extra: ['rejected: { publish: true }'],
+      extra: ['rejected: { publish: true, lateSchemas: false }'],
     });
     await daemon.start();
   });
@@ -188,5 +188,47 @@ describe('records that cannot be applied', () => {
     expect(action?.lost).toEqual({ from: before[0]!.offset, to: String(BigInt(before[5]!.offset) + 1n) });
     expect(await daemon.cli(['rejected', 'discard', '--all'])).toBe('2 discarded\n');
     expect(await daemon.cli(['rejected', 'list'])).toBe('no rejected records\n');
+  });
+});
+
+describe('records whose schema is registered after them', () => {
+  const { primary, regional } = sharedRig();
+  const topic = uniqueTopic('late');
+  const producer = kafkajsFor(primary).producer();
+  let database: pg.Client;
+  let daemon: TestDaemon;
+
+  beforeAll(async () => {
+    const url = await freshDatabase();
+    database = new pg.Client({ connectionString: url });
+    await Promise.all([database.connect(), producer.connect()]);
+    await database.query(rowTable('late'));
+    await createTopic(primary, { topic });
+    daemon = await TestDaemon.create({
+      ...{ primary, regional, database: url, region: `late-${topic.slice(-10)}`, topics: [topic] },
+      tables: [`{ topic: ${topic}, table: public.late, version: version }`],
+    });
+    await daemon.start();
+  });
+
+  afterAll(async () => {
+    await daemon?.[Symbol.asyncDispose]();
+    await Promise.all([database?.end(), producer.disconnect()]);
+  });
+
+  it('are applied without an operator, and not over a newer state', async () => {
+    const send = (id: number, note: string, version: number, schema?: number) =>
+      producer.send({ topic, messages: [{ key: String(id), value: rowValue(id, note, version, schema), partition: 0 }] });
+    const notes = async () => (await database.query<{ note: string }>('select note from late order by id')).rows.map(({ note }) => note);
+    await send(1, 'late', 1, UNKNOWN_SCHEMA_ID);
+    await send(2, 'late and older', 1, UNKNOWN_SCHEMA_ID);
+    await send(2, 'newer', 2);
+    await eventually(async () => (await notes()).join() === 'newer', { deadlineMs: 30_000, what: 'the good record being applied' });
+    expect(await daemon.cli(['rejected', 'list'])).toContain('schema_unknown');
+    await copyFile(`${daemon.folder}/schemas/${ROW_SCHEMA_ID}.avsc`, `${daemon.folder}/schemas/${UNKNOWN_SCHEMA_ID}.avsc`);
+    await eventually(async () => (await notes()).join() === 'late,newer', { deadlineMs: 60_000, what: 'the late record being applied' });
+    expect(await daemon.cli(['rejected', 'list'])).toBe('no rejected records\n');
+    const { rows } = await database.query("select by, options from farshore.operator_actions where action = 'retry'");
+    expect(rows).toMatchObject([{ by: 'rejected.lateSchemas', options: { applied: '1', superseded: '1' } }]);
   });
 });

@@ -1,0 +1,48 @@
+import type { Clock } from '../model/clock.ts';
+import { findFarshoreError } from '../model/errors.ts';
+import type { RejectedDetail, RetryCounts } from '../model/rejected.ts';
+import { type AskedSchema, dueSchemas } from './late-schemas.ts';
+
+export interface LateSchemasParts {
+  /** One kept record of each beginning that values of unknown schemas have, at most `limit`. */
+  readonly waiting: (limit: number, signal: AbortSignal) => Promise<readonly RejectedDetail[]>;
+  /** The schema that a record names; undefined where it names none. */
+  readonly refOf: (record: RejectedDetail) => string | undefined;
+  /** False while the registry does not know it. Rejects with `retry` while it cannot be asked. */
+  readonly isKnown: (ref: string, signal: AbortSignal) => Promise<boolean>;
+  /** All records that were kept for an unknown schema, each behind its version guard. */
+  readonly retry: (signal: AbortSignal) => Promise<RetryCounts>;
+  /** Why nothing may be tried again now: where the home is elsewhere a record of the old home would go over what was written here since. */
+  readonly resting: () => string | undefined;
+  readonly clock: Clock;
+}
+
+const LOOK_MS = 5_000;
+const BEGINNINGS = 200;
+const ASKED_AT_ONCE = 20;
+
+/** Records whose schema is registered after they came are applied without an operator. */
+export async function retryLateSchemas(parts: LateSchemasParts, signal: AbortSignal): Promise<void> {
+  const { waiting, refOf, isKnown, retry, resting, clock } = parts;
+  const asked = new Map<string, AskedSchema>();
+  for (;;) {
+    await clock.sleep(LOOK_MS, signal);
+    if (resting() !== undefined) continue;
+    try {
+      const refs = (await waiting(BEGINNINGS, signal)).flatMap((record) => refOf(record) ?? []);
+      // What nothing waits for any more is forgotten, so that this stays as small as what waits.
+      for (const ref of asked.keys()) if (!refs.includes(ref)) asked.delete(ref);
+      let found = false;
+      for (const ref of dueSchemas(refs, asked, clock.monotonicMs(), ASKED_AT_ONCE)) {
+        if (await isKnown(ref, signal)) found = true;
+        // Also one that is known: what it does not mend is not tried again at once.
+        asked.set(ref, { atMs: clock.monotonicMs(), times: (asked.get(ref)?.times ?? 0) + 1 });
+      }
+      if (found) await retry(signal);
+    } catch (error) {
+      const known = findFarshoreError(error);
+      if (signal.aborted || known === undefined || known.action === 'halt') throw error;
+      // Registry, database or table: others tell of it, the records stay, and the next look tries again.
+    }
+  }
+}
