@@ -3,6 +3,7 @@ import { compareWithJava, type Histories, writeHistories } from '../integration/
 import { eventually } from '../rig/context.ts';
 import { startKafka } from '../rig/kafka.ts';
 import { Oracle } from '../rig/oracle.ts';
+import { f9Apply } from './f9-apply.ts';
 import type { Trial } from './trial.ts';
 
 const PARTITIONS = 200;
@@ -23,7 +24,8 @@ const compacted = {
  * F9: seeded histories of transactions, one a partition, read by us and by the Java consumer in read_committed. Every second round's
  * topic is compacted in between: aborted and overwritten records leave gaps, and batches that hold nothing but a marker.
  */
-export const f9: Trial = async ({ seed, full, say }) => {
+export const f9: Trial = async (run) => {
+  const { seed, full, say } = run;
   const rounds = full ? 50 : 2;
   await using server = await startKafka({ name: 'histories', properties: { 'log.cleaner.backoff.ms': '100' } });
   await using oracle = await Oracle.start();
@@ -51,12 +53,13 @@ export const f9: Trial = async ({ seed, full, say }) => {
     await oracle.deleteTopic(histories);
     say(`round ${round + 1}/${rounds}: ${PARTITIONS} histories${isCompacted ? ', compacted' : ''}, ${different} differences so far`);
   }
+  const { holds, ...applied } = await f9Apply(run);
   return {
-    lost: different,
-    duplicated: 0,
-    stale: 0,
-    cases: rounds * PARTITIONS,
-    holds: { abortedMet: aborted > 0, compactionMet: compactedAway > 0 },
+    lost: different + applied.lost,
+    duplicated: applied.duplicated,
+    stale: applied.stale,
+    cases: rounds * PARTITIONS + applied.cases,
+    holds: { abortedMet: aborted > 0, compactionMet: compactedAway > 0, ...holds },
   };
 };
 
