@@ -133,6 +133,11 @@ class CutoverSite implements AsyncDisposable {
     await this.until('being ready', ({ state }) => state === 'ready');
   }
 
+  /** False where both were refused, since a gate shut a moment before; a daemon that does not answer was killed under them. */
+  async hasBegun(): Promise<boolean> {
+    return await this.#get<CutoverPlan>('/api/cutover').then(moving, () => true);
+  }
+
   async verb(name: string, by: string, more: readonly string[] = []): Promise<string> {
     return await this.daemon.cli(['cutover', name, '--yes-region', this.region, '--by', by, ...more]);
   }
@@ -226,10 +231,13 @@ async function move(
   });
   await daemon.kill();
   await site.run(env(inOrder[0]));
-  if (verb === 'start') await site.ready();
-  const [one, other] = await Promise.allSettled([site.verb(verb, 'ada'), site.verb(verb, 'bo')]);
-  // Both may be told nothing: the daemon is killed under them. Both may not be told yes.
-  if (one.status === 'fulfilled' && other.status === 'fulfilled') found.operators = false;
+  for (let begun = false; !begun; ) {
+    if (verb === 'start') await site.ready();
+    const [one, other] = await Promise.allSettled([site.verb(verb, 'ada'), site.verb(verb, 'bo')]);
+    // Both may be told nothing: the daemon is killed under them. Both may not be told yes.
+    if (one.status === 'fulfilled' && other.status === 'fulfilled') found.operators = false;
+    begun = one.status === 'fulfilled' || other.status === 'fulfilled' || (await site.hasBegun());
+  }
   for (const [index] of inOrder.entries()) {
     await daemon.ended();
     if (await site.openInBoth()) found.dualWriters++;
