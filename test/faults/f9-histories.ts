@@ -28,10 +28,11 @@ export const f9: Trial = async (run) => {
   const { seed, full, say } = run;
   const rounds = full ? 50 : 2;
   await using server = await startKafka({ name: 'histories', properties: { 'log.cleaner.backoff.ms': '100' } });
-  await using oracle = await Oracle.start();
   await using cluster = await connected(server.bootstrap);
   let [different, aborted, compactedAway] = [0, 0, 0];
   for (let round = 0; round < rounds; round++) {
+    // A new one each round: its producers stay open for as long as it lives, and ten rounds of them fill its heap.
+    await using oracle = await Oracle.start();
     const isCompacted = round % 2 === 1;
     const histories: Histories = {
       bootstrap: server.bootstrap,
