@@ -16,6 +16,8 @@ export function nextChunkAtMs(dueMs: number, nowMs: number, rows: number, rowsPe
 }
 
 export interface LoadNow {
+  /** Why the primary's rows are not those that count now; undefined: they do. */
+  readonly homeElsewhere: string | undefined;
   /** Of the partition that is furthest behind; undefined while not known. */
   readonly lagSeconds: number | undefined;
   /** The part of its time in which the daemon's thread is not waiting. */
@@ -28,7 +30,11 @@ export interface LoadLimits {
 }
 
 /** The stream comes first. Undefined: go on. */
-export function whyWait({ lagSeconds, load }: LoadNow, { pauseAboveLagSeconds, pauseAboveLoad }: LoadLimits): string | undefined {
+export function whyWait(
+  { homeElsewhere, lagSeconds, load }: LoadNow,
+  { pauseAboveLagSeconds, pauseAboveLoad }: LoadLimits,
+): string | undefined {
+  if (homeElsewhere !== undefined) return homeElsewhere;
   if (lagSeconds === undefined) return 'the lag of the region is not known';
   if (lagSeconds > pauseAboveLagSeconds) return `the region lags ${Math.round(lagSeconds)} s`;
   if (load > pauseAboveLoad) return `the daemon is busy (${Math.round(load * 100)} %)`;

@@ -213,7 +213,12 @@ export class ActiveDaemon implements AsyncDisposable {
       await retryLateSchemas(late, signal);
     };
     this.#audit = buildAudit(parts, { lagSources: sources, lag: this.lag, apply, rejected, homeElsewhere: () => this.#gate.reason });
-    this.#backfill = buildBackfill(parts, { lagSources: sources, lag: this.lag, schema: this.#schema });
+    this.#backfill = buildBackfill(parts, {
+      lagSources: sources,
+      lag: this.lag,
+      schema: this.#schema,
+      homeElsewhere: () => this.#gate.reason,
+    });
     const outbox = activeOutboxStore(parts);
     this.#outbox = buildOutbox(parts, outbox);
     this.#schedule = buildSchedule(parts, clusters, {

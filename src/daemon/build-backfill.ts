@@ -34,6 +34,8 @@ export interface BackfillSources {
   readonly lagSources: LagSources;
   readonly lag: Pick<LagLoop, 'snapshot'>;
   readonly schema: SchemaViewParts;
+  /** Why the primary's rows are not the right ones now; undefined: they are. */
+  readonly homeElsewhere: () => string | undefined;
 }
 
 export interface ActiveBackfill {
@@ -58,7 +60,11 @@ export function buildBackfill(active: ActiveParts, sources: BackfillSources): Ac
       store: backfillStore(database, lease.epoch),
       clock,
       observe: observer.observe,
-      loadNow: () => ({ lagSeconds: worstLagSeconds(sources.lag.snapshot()), load: meter.load(clock.monotonicMs()) }),
+      loadNow: () => ({
+        homeElsewhere: sources.homeElsewhere(),
+        lagSeconds: worstLagSeconds(sources.lag.snapshot()),
+        load: meter.load(clock.monotonicMs()),
+      }),
     },
     { ...config.backfill, maxRowsPerSecond: config.backfill.maxRowsPerSecond },
   );

@@ -38,12 +38,13 @@ describe('the stream comes first', () => {
   const limits = { pauseAboveLagSeconds: 60, pauseAboveLoad: 0.8 };
 
   it('goes on while the region keeps up', () => {
-    expect(whyWait({ lagSeconds: 60, load: 0.8 }, limits)).toBeUndefined();
+    expect(whyWait({ homeElsewhere: undefined, lagSeconds: 60, load: 0.8 }, limits)).toBeUndefined();
   });
 
   it('says what it waits for', () => {
-    expect(whyWait({ lagSeconds: undefined, load: 0 }, limits)).toBe('the lag of the region is not known');
-    expect(whyWait({ lagSeconds: 61, load: 0 }, limits)).toBe('the region lags 61 s');
-    expect(whyWait({ lagSeconds: 1, load: 0.93 }, limits)).toBe('the daemon is busy (93 %)');
+    expect(whyWait({ homeElsewhere: 'the home is eu-west', lagSeconds: 0, load: 0 }, limits)).toBe('the home is eu-west');
+    expect(whyWait({ homeElsewhere: undefined, lagSeconds: undefined, load: 0 }, limits)).toBe('the lag of the region is not known');
+    expect(whyWait({ homeElsewhere: undefined, lagSeconds: 61, load: 0 }, limits)).toBe('the region lags 61 s');
+    expect(whyWait({ homeElsewhere: undefined, lagSeconds: 1, load: 0.93 }, limits)).toBe('the daemon is busy (93 %)');
   });
 });
