@@ -1,6 +1,7 @@
 import { randomBytes } from 'node:crypto';
 import { mkdir, rename, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import { setTimeout as delay } from 'node:timers/promises';
 import type { AuditStatus } from '../../src/model/audit.ts';
 import { backSteps, type CutoverPlan, forwardSteps, lostSteps } from '../../src/model/cutover.ts';
 import { eventually, kafkajsFor } from '../rig/context.ts';
@@ -13,6 +14,11 @@ const PARTITIONS = 3;
 const KEYS = 60;
 const DEADLINE_MS = 120_000;
 const SKEW_MS = 10_000;
+/** Of two moves each; with the losses 500 runs. */
+const FULL_ROUNDS = 245;
+const FULL_LANES = 3;
+/** A gate may shut between being ready and the start; not time and again. */
+const MOST_TRIES = 20;
 const places = (steps: readonly string[]): readonly string[] => steps.flatMap((step) => [`${step}_started`, `${step}_acted`]);
 
 /** The daemon's own clock, ahead or behind of everybody else's (C3): no moment of the daemon may decide which home's row is the newer. */
@@ -138,6 +144,18 @@ class CutoverSite implements AsyncDisposable {
     return await this.#get<CutoverPlan>('/api/cutover').then(moving, () => true);
   }
 
+  /** Waits for the kill at `place`. Rejects where it never comes, with how the cutover stands: the trial must end in a verdict. */
+  async killedAt(place: string): Promise<void> {
+    const stop = new AbortController();
+    const tooLate = delay(DEADLINE_MS, undefined, { signal: stop.signal }).then(async () => {
+      const { state, reason, steps } = await this.#get<CutoverPlan>('/api/cutover');
+      throw new Error(`no kill at ${place}: ${state}, ${reason}; ${steps.map(({ step, state: at }) => `${step} ${at}`).join(', ')}`);
+    });
+    // The daemon came first: nobody waits for the limit any more.
+    tooLate.catch(() => undefined);
+    await Promise.race([this.daemon.ended(), tooLate]).finally(() => stop.abort());
+  }
+
   async verb(name: string, by: string, more: readonly string[] = []): Promise<string> {
     return await this.daemon.cli(['cutover', name, '--yes-region', this.region, '--by', by, ...more]);
   }
@@ -180,26 +198,23 @@ async function lateWriterIsRefused({ primary }: CutoverSite, { open, epoch }: Cu
 export const f15: Trial = async (run) => {
   const random = seeded(run.seed);
   await using rig = await startRig();
-  const found: Found = { lost: 0, dualWriters: 0, moves: 0, operators: true, late: true, bounded: true };
-  let cases = 0;
-  {
-    await using site = await CutoverSite.start(rig, true);
-    site.primary.begin();
-    const forward = shuffled(places(forwardSteps), random);
-    const rounds = run.full ? 245 : 2;
-    for (let round = 0; round < rounds; round++) {
-      const skewMs = [SKEW_MS, -SKEW_MS, 0][round % 3]!;
-      // Of the short form's rounds each kills at several places; over all of them each place is met.
-      const [away, back] = run.full
-        ? [[forward[round % forward.length]!], [forward[(round * 7 + 3) % forward.length]!]]
-        : [forward.filter((_, index) => index % rounds === round).slice(0, 2), [forward[(round * 7 + 3) % forward.length]!]];
-      cases += await move(site, 'start', away, skewMs, found, run);
-      cases += await move(site, 'revert', back, skewMs, found, run);
-    }
-    await settled(site, found);
-    found.dualWriters += Math.max(0, site.primary.sides.length - 1 - found.moves);
-    run.say(`${cases} moves, ${site.primary.primaryWrites} writes at the primary and ${site.primary.regionWrites} in the region`);
-  }
+  const forward = shuffled(places(forwardSteps), random);
+  const rounds = run.full ? FULL_ROUNDS : 2;
+  const killedAt = (round: number): { readonly away: readonly string[]; readonly back: readonly string[] } => ({
+    // Of the short form's rounds each kills at several places; over all of them each place is met.
+    away: run.full ? [forward[round % forward.length]!] : forward.filter((_, index) => index % rounds === round).slice(0, 2),
+    back: [forward[(round * 7 + 3) % forward.length]!],
+  });
+  // Most of a move is waiting: sites of their own move side by side, so that the full form ends within its time.
+  const lanes = run.full ? FULL_LANES : 1;
+  const founds = await Promise.all(
+    Array.from({ length: lanes }, async (_, lane) => {
+      const mine = Array.from({ length: rounds }, (_, round) => round).filter((round) => round % lanes === lane);
+      return await thereAndBack(rig, mine, killedAt, run);
+    }),
+  );
+  const found = founds.reduce(together);
+  let cases = 2 * rounds;
   const losses = run.full ? places(lostSteps) : [places(lostSteps)[Math.floor(random() * lostSteps.length * 2)]!];
   for (const place of losses) {
     await lose(rig, place, found, run);
@@ -212,7 +227,42 @@ export const f15: Trial = async (run) => {
   };
 };
 
-/** Starts or reverts, is killed at `kills`, one after the other, and goes on. Answers 1: a case. */
+const nothingFound: Found = { lost: 0, dualWriters: 0, moves: 0, operators: true, late: true, bounded: true };
+
+const together = (a: Found, b: Found): Found => ({
+  lost: a.lost + b.lost,
+  dualWriters: a.dualWriters + b.dualWriters,
+  moves: a.moves + b.moves,
+  operators: a.operators && b.operators,
+  late: a.late && b.late,
+  bounded: a.bounded && b.bounded,
+});
+
+/** One site moves away and back, round by round. */
+async function thereAndBack(
+  rig: Rig,
+  rounds: readonly number[],
+  killedAt: (round: number) => { readonly away: readonly string[]; readonly back: readonly string[] },
+  run: TrialRun,
+): Promise<Found> {
+  const found = { ...nothingFound };
+  await using site = await CutoverSite.start(rig, true);
+  site.primary.begin();
+  for (const round of rounds) {
+    const skewMs = [SKEW_MS, -SKEW_MS, 0][round % 3]!;
+    const { away, back } = killedAt(round);
+    await move(site, 'start', away, skewMs, found, run);
+    await move(site, 'revert', back, skewMs, found, run);
+    run.say(`round ${round}: ${found.moves} moves of ${site.region}, ${found.lost} lost, ${found.dualWriters} times two writers`);
+  }
+  await settled(site, found);
+  found.dualWriters += Math.max(0, site.primary.sides.length - 1 - found.moves);
+  const { primaryWrites, regionWrites } = site.primary;
+  run.say(`${2 * rounds.length} moves asked for, ${primaryWrites} writes at the primary and ${regionWrites} in the region`);
+  return found;
+}
+
+/** Starts or reverts, is killed at `kills`, one after the other, and goes on. */
 async function move(
   site: CutoverSite,
   verb: 'start' | 'revert',
@@ -220,7 +270,7 @@ async function move(
   skewMs: number,
   found: Found,
   { say }: TrialRun,
-): Promise<number> {
+): Promise<void> {
   const { daemon, primary } = site;
   const to = verb === 'start' ? 'region' : 'primary';
   const order = places([...forwardSteps, ...backSteps]);
@@ -231,15 +281,16 @@ async function move(
   });
   await daemon.kill();
   await site.run(env(inOrder[0]));
-  for (let begun = false; !begun; ) {
+  for (let begun = false, tries = 1; !begun; tries++) {
+    if (tries > MOST_TRIES) throw new Error(`${verb} was refused ${MOST_TRIES} times`);
     if (verb === 'start') await site.ready();
     const [one, other] = await Promise.allSettled([site.verb(verb, 'ada'), site.verb(verb, 'bo')]);
     // Both may be told nothing: the daemon is killed under them. Both may not be told yes.
     if (one.status === 'fulfilled' && other.status === 'fulfilled') found.operators = false;
     begun = one.status === 'fulfilled' || other.status === 'fulfilled' || (await site.hasBegun());
   }
-  for (const [index] of inOrder.entries()) {
-    await daemon.ended();
+  for (const [index, place] of inOrder.entries()) {
+    await site.killedAt(place);
     if (await site.openInBoth()) found.dualWriters++;
     await daemon.launch(env(inOrder[index + 1]));
   }
@@ -270,7 +321,6 @@ async function move(
     what: `writes at the ${to}`,
     deadlineMs: DEADLINE_MS,
   });
-  return 1;
 }
 
 const moving = (plan: CutoverPlan): boolean => plan.steps.some(({ state }) => state === 'started') || plan.state === 'draining';
@@ -304,7 +354,7 @@ async function lose(rig: Rig, place: string, found: Found, { say }: TrialRun): P
   await rig.primary.kill('SIGKILL');
   primary.stopRelay();
   await site.verb('start', 'ada', ['--primary-lost', '--accept-loss']).catch(() => undefined);
-  await daemon.ended();
+  await site.killedAt(place);
   await daemon.launch({});
   const now = await site.until('the region being open', (plan) => plan.open === 'region' && !moving(plan));
   if (now.home !== 'region') found.bounded = false;
