@@ -93,9 +93,14 @@ export async function statusesOf(url: string, bytes: string): Promise<readonly n
   socket.on('error', () => undefined);
   await once(socket, 'connect');
   socket.write(Buffer.from(bytes, 'latin1'));
-  await Promise.race([once(socket, 'close'), delay(500)]);
+  await Promise.race([closed(socket), delay(500)]);
   socket.destroy();
   return [...text.matchAll(/^HTTP\/1\.1 (\d{3})/gm)].map(([, status]) => Number(status));
+}
+
+/** `once` would reject at the reset by which the server ends those above its limit. */
+async function closed(socket: Socket): Promise<void> {
+  if (!socket.closed) await new Promise<void>((done) => socket.once('close', () => done()));
 }
 
 /** Clients that send one header line and then nothing more; answers the seconds until the server has ended the last of them. */
@@ -109,6 +114,6 @@ export async function slowClients(url: string, count: number): Promise<number> {
     socket.write('GET /livez HTTP/1.1\r\nx: ');
     sockets.push(socket);
   }
-  await Promise.all(sockets.map((socket) => (socket.closed ? undefined : once(socket, 'close'))));
+  await Promise.all(sockets.map(closed));
   return (performance.now() - startedMs) / 1_000;
 }
