@@ -136,6 +136,7 @@ export class UnitFold implements RowFold {
       return;
     }
     this.#folded++;
+    if (row !== undefined && earlier.before !== undefined) this.#folded++;
     if (row !== undefined) earlier.before = row;
     earlier.merged = true;
     earlier.offset = offset;
@@ -164,11 +165,17 @@ export class UnitFold implements RowFold {
     if (standing !== undefined) {
       this.#cutBelow(standing, version);
       standing.merged = true;
-      if (standing.versions.every((one) => one === undefined)) this.#rows.delete(text);
+      if (standing.versions.every((one) => one === undefined)) {
+        this.#rows.delete(text);
+        this.#folded++;
+      }
     }
     const merged = standing !== undefined || earlier !== undefined;
     if (earlier === undefined) this.#deleted.set(text, { key, version, sourced, timestampMs, offset, merged, before: undefined });
-    else Object.assign(earlier, { version, sourced, timestampMs, offset, merged });
+    else {
+      this.#folded++;
+      Object.assign(earlier, { version, sourced, timestampMs, offset, merged });
+    }
   }
 
   /** Groups go by their own order: a delete takes all that came before it in the log. */
@@ -194,7 +201,8 @@ export class UnitFold implements RowFold {
       deletes: this.#deletes(deleted),
       after: this.#rowSet(after),
       records: this.#records,
-      folded: this.#folded,
+      // One of which nothing is left, or that set nothing, is in no row.
+      folded: this.#folded + this.#rows.size - after.length,
       ties: 0,
       notAllowed: this.#notAllowed,
     };

@@ -93,7 +93,8 @@ async function resume(partition: MirrorPartition, request: ResumeRequest, contex
         next: homeOffset(decision.next),
         leaderEpoch: -1,
         crc: undefined,
-        regionalEnd: undefined,
+        // Who goes on past what home lost was not asked about the region: its end is still compared.
+        regionalEnd: decision.rewind || code === 'region_truncated' ? undefined : base.regionalEnd,
       };
       await deps.regional.commit({ writes: [], positions: [position] }, signal);
       partition.committed = position;

@@ -100,6 +100,8 @@ export interface TopicRecord {
   readonly regionalTopicId: string;
   readonly partitions: number;
   readonly generations: readonly Generation[];
+  /** Where the copy of the present log begins in the region, by partition: growth and rewinds begin a generation, and not a copy. */
+  readonly mirroredFrom: ReadonlyMap<number, RegionalOffset>;
 }
 
 export interface TopicLedger {

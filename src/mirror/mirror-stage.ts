@@ -144,9 +144,12 @@ export class MirrorStage {
     for (const p of this.#table.all())
       if (p.mode.mode === 'running' || p.mode.mode === 'verify') p.setMode({ mode: 'held', reason: 'positions are read again' });
     await this.#refresh.run(signal);
-    for (const { topic, partition: number, state, message, since } of stops) {
+    for (const { topic, partition: number, state, code, message, hint, since } of stops) {
       const partition = this.#table.get(topic, number);
       if (state === 'paused') partition?.setMode({ mode: 'paused', by: message, since });
+      // Retention or compaction may have taken what showed it, and a log that was cut would then be read on as if it were the same.
+      else if (code === 'source_diverged')
+        partition?.setMode({ mode: 'stopped', error: new FarshoreError(code, message, hint === undefined ? {} : { hint }), since });
       // What stopped it was checked again and is mended.
       else if (partition?.mode.mode === 'running' && partition.retrying === undefined)
         await this.#deps.stops.clear('mirror', topic, number, signal);

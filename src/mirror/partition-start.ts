@@ -32,7 +32,7 @@ export async function startPartitions(
   held: readonly MirrorPartition[],
   positions: ReadonlyMap<string, readonly MirrorPosition[]>,
   starts: {
-    readonly generation: (partition: MirrorPartition) => bigint;
+    readonly mirroredFrom: (partition: MirrorPartition) => bigint;
     /** Where the present epoch of the home begins there, after a cutover. */
     readonly epoch: (partition: MirrorPartition) => bigint | undefined;
   },
@@ -68,7 +68,7 @@ export async function startPartitions(
       partition: partition.partition,
       homeTopicId: partition.homeTopicId,
       position,
-      generationStart: starts.generation(partition),
+      mirroredFrom: starts.mirroredFrom(partition),
       epochStart: starts.epoch(partition),
       home,
       regional,

@@ -9,14 +9,16 @@ export interface StartView {
   readonly homeTopicId: string;
   /** Committed in the region; undefined when the group holds none. */
   readonly position: MirrorPosition | undefined;
-  /** Regional offset at which the newest generation starts: nothing of it was mirrored while the end is still there. */
-  readonly generationStart: bigint;
+  /** Regional offset at which the copy of this log begins: nothing of it was mirrored while the end is still there. */
+  readonly mirroredFrom: bigint;
   /** Offset at home from which on the present epoch is mirrored; undefined for the first. What is below came from here. */
   readonly epochStart?: bigint | undefined;
   readonly home: { readonly start: bigint; readonly end: bigint };
   readonly regional: { readonly start: bigint; readonly end: bigint };
   /** The batch at home that holds the record before the position; undefined when the log holds it no more. */
-  readonly batchBefore: { readonly lastOffset: bigint; readonly leaderEpoch: number; readonly crc: number } | undefined;
+  readonly batchBefore:
+    | { readonly baseOffset: bigint; readonly lastOffset: bigint; readonly leaderEpoch: number; readonly crc: number }
+    | undefined;
   /** Compaction may rewrite or remove the batch before the position. */
   readonly compacted: boolean;
 }
@@ -36,19 +38,20 @@ export function decideStart(view: StartView): StartDecision {
   const { topic, partition, position } = view;
   if (position === undefined || position.topicId !== view.homeTopicId) {
     // A position of another topic id is left from before an accepted re-creation: the ledger's id is the accepted one.
-    if (position === undefined && view.regional.end > view.generationStart) return missing(view);
+    if (position === undefined && view.regional.end > view.mirroredFrom) return missing(view);
     return fromEpochStart(view) ?? { kind: 'begin', position: beginning(view) };
   }
   const next = offsetValue(position.next);
   if (view.epochStart !== undefined && next < view.epochStart) return fromEpochStart(view) ?? { kind: 'continue', position };
+  // Before what home lost, since `mirror.onTruncated: earliest` goes on from that, and what is written then hides that the region lost more.
+  if (position.regionalEnd !== undefined && view.regional.end < offsetValue(position.regionalEnd)) {
+    return regionTruncated(view, offsetValue(position.regionalEnd));
+  }
   const truncated = checkTruncated(topic, partition, next, view.home);
   if (truncated !== undefined) return truncated;
   if (next > view.home.end) return diverged(view, `the log ends at ${view.home.end}, before the position ${next}`, view.home.end);
   const proof = proofFailure(view, position, next);
   if (proof !== undefined) return diverged(view, proof, undefined);
-  if (position.regionalEnd !== undefined && view.regional.end < offsetValue(position.regionalEnd)) {
-    return regionTruncated(view, offsetValue(position.regionalEnd));
-  }
   return { kind: 'continue', position };
 }
 
@@ -94,6 +97,9 @@ export function checkTruncated(
 export function proofFailure(view: Pick<StartView, 'batchBefore' | 'compacted'>, proof: LogProof, next: bigint): string | undefined {
   const { batchBefore, compacted } = view;
   if (batchBefore === undefined || proof.crc === undefined || compacted) return undefined;
+  // What was read ended where a batch ended, and without compaction no batch grows.
+  if (batchBefore.baseOffset < next && batchBefore.lastOffset >= next)
+    return `the batch before offset ${next} goes on beyond it, unlike the mirrored one`;
   // The batch of the proof ended before a gap that was passed (C8): another batch says nothing about it.
   if (batchBefore.lastOffset !== next - 1n) return undefined;
   if (batchBefore.crc !== proof.crc) return `the batch before offset ${next} is another one than was mirrored (its checksum differs)`;

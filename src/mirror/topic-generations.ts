@@ -136,6 +136,13 @@ export class TopicGenerations {
         place: route.regional,
       });
     }
+    // The generation would record the new topic ids, and with them accept for every partition what was asked of one.
+    if (record.homeTopicId !== home.topicId || record.regionalTopicId !== regional.topicId) {
+      throw new FarshoreError('request_invalid', `${route.regional} was created again: a rewind does not say that this is accepted`, {
+        place: route.regional,
+        hint: `farshore partition resume ${route.regional} --stage mirror --accept-recreated`,
+      });
+    }
     const ends = await this.#regionalEnds(route.regional, record.partitions, signal);
     look.records.set(route.regional, await this.#raiseTo(route, home, regional, record, 'rewind_accepted', ends, signal));
   }

@@ -108,7 +108,7 @@ export class TopicRefresh {
     if (held.length === 0) return;
     const topics = [...new Set(held.map((p) => p.route.regional))];
     const positions = await this.#deps.regional.positions(topics, signal);
-    const starts = { generation: (p: MirrorPartition) => this.#generationStart(p), epoch: (p: MirrorPartition) => this.#epochStart(p) };
+    const starts = { mirroredFrom: (p: MirrorPartition) => this.#mirroredFrom(p), epoch: (p: MirrorPartition) => this.#epochStart(p) };
     await startPartitions(held, positions, starts, this.#deps, this.#settings, signal);
   }
 
@@ -122,9 +122,8 @@ export class TopicRefresh {
     for (const topic of this.#table.topics()) if (!routed.has(topic)) this.#table.remove(topic);
   }
 
-  #generationStart(partition: MirrorPartition): bigint {
-    const record = this.#records.get(partition.route.regional);
-    const start = record?.generations.at(-1)?.starts.get(partition.partition);
+  #mirroredFrom(partition: MirrorPartition): bigint {
+    const start = this.#records.get(partition.route.regional)?.mirroredFrom.get(partition.partition);
     if (start === undefined)
       throw new FarshoreError('internal', `No generation is recorded for ${partition.route.regional}:${partition.partition}`);
     return offsetValue(start);

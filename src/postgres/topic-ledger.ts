@@ -6,11 +6,18 @@ import { offsetValue, type RegionalOffset, regionalOffset } from '../model/offse
 import type { Database } from './database.ts';
 import { integer, json, type TextRow, text } from './result-values.ts';
 
+/** A generation that goes on with the copy of the same log: nothing of it was mirrored anew. */
+const continues = (row: string): string => `(${row}.reason in ('partitions_grown', 'rewind_accepted'))`;
+
 // Offsets leave the server as text inside JSON: a JSON number would lose digits above 2^53.
 const recordColumns = `t.topic, t.home, t.home_epoch, t.home_topic_id, t.regional_topic_id, t.partitions,
        (select coalesce(json_agg(json_build_array(s.generation, s.partition, s.start_offset::text)
                                  order by s.generation, s.partition), '[]')
-          from farshore.generation_starts s where s.topic = t.topic) as starts`;
+          from farshore.generation_starts s where s.topic = t.topic) as starts,
+       (select coalesce(json_agg(json_build_array(m.partition, m.start_offset::text)), '[]')
+          from (select distinct on (s.partition) s.partition, s.start_offset
+                  from farshore.generation_starts s where s.topic = t.topic
+                 order by s.partition, ${continues('s')}, case when ${continues('s')} then s.generation else -s.generation end) m) as mirrored_from`;
 
 const loadStatement: Statement = { text: `select ${recordColumns} from farshore.topics t order by t.topic`, values: [] };
 
@@ -108,6 +115,12 @@ const topicRecord = (row: TextRow): TopicRecord => ({
   regionalTopicId: text(row, 'regional_topic_id'),
   partitions: integer(row, 'partitions'),
   generations: generationsOf(json(row, 'starts') as readonly (readonly [number, number, string])[]),
+  mirroredFrom: new Map(
+    (json(row, 'mirrored_from') as readonly (readonly [number, string])[]).map(([partition, offset]) => [
+      partition,
+      regionalOffset(BigInt(offset)),
+    ]),
+  ),
 });
 
 /** Generations in order, from [generation, partition, offset] triples. */

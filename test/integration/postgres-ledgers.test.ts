@@ -37,6 +37,7 @@ describe('the topic ledger', () => {
       regionalTopicId: uuid(2),
       partitions: 2,
       generations: [{ generation: 1, starts: starts(0n, 0n) }],
+      mirroredFrom: starts(0n, 0n),
     });
     expect(await claim('one', 'ap-south')).toEqual(claimed);
     expect(await topicLedger(database).load(never)).toEqual([claimed]);
@@ -107,6 +108,20 @@ describe('the topic ledger', () => {
       { generation: 2, starts: starts(2n ** 60n + 1n, 7n, 0n, 0n) },
     ]);
     expect(await raise(1)).toEqual(raised);
+  });
+
+  it('C11: the copy of a log begins with its claim or a new topic, and not with growth or a rewind', async () => {
+    await claim('copied');
+    const raise = (expected: number, reason: string, ...at: readonly bigint[]) =>
+      topicLedger(database).raiseGeneration(
+        { topic: 'copied', expected, reason, homeTopicId: uuid(1), regionalTopicId: uuid(2), starts: starts(...at) },
+        never,
+      );
+    expect((await raise(1, 'claimed_with_records', 5n, 6n)).mirroredFrom).toEqual(starts(5n, 6n));
+    expect((await raise(2, 'rewind_accepted', 8n, 9n)).mirroredFrom).toEqual(starts(5n, 6n));
+    expect((await raise(3, 'partitions_grown', 10n, 11n, 0n)).mirroredFrom).toEqual(starts(5n, 6n, 0n));
+    expect((await raise(4, 'rewind_accepted', 12n, 13n, 3n)).mirroredFrom).toEqual(starts(5n, 6n, 0n));
+    expect((await raise(5, 'home_recreated', 20n, 21n, 22n)).mirroredFrom).toEqual(starts(20n, 21n, 22n));
   });
 
   it('tells apply the generations, and where each home begins in every partition', async () => {

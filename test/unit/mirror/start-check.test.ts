@@ -18,10 +18,10 @@ const view = (changes: Partial<StartView> = {}): StartView => ({
   partition: 3,
   homeTopicId: 'home-id',
   position,
-  generationStart: 0n,
+  mirroredFrom: 0n,
   home: { start: 0n, end: 500n },
   regional: { start: 0n, end: 121n },
-  batchBefore: { lastOffset: 99n, leaderEpoch: 4, crc: 0xabc },
+  batchBefore: { baseOffset: 95n, lastOffset: 99n, leaderEpoch: 4, crc: 0xabc },
   compacted: false,
   ...changes,
 });
@@ -43,7 +43,7 @@ describe('where mirror starts in a partition', () => {
 
   it('C3: the way back begins where the cutover says, also behind what an earlier epoch had read', () => {
     for (const before of [undefined, position]) {
-      const decision = decideStart(view({ position: before, epochStart: 300n, regional: { start: 0n, end: 121n }, generationStart: 121n }));
+      const decision = decideStart(view({ position: before, epochStart: 300n, regional: { start: 0n, end: 121n }, mirroredFrom: 121n }));
       expect(decision.kind === 'begin' && offsetValue(decision.position.next)).toBe(300n);
     }
     // Begun already: it goes on.
@@ -77,28 +77,41 @@ describe('where mirror starts in a partition', () => {
   });
 
   it('C6: stops when the log was cut and refilled past the position: the last batch has another checksum', () => {
-    expect(stopCode({ batchBefore: { lastOffset: 99n, leaderEpoch: 4, crc: 0xdef } })).toBe('source_diverged');
+    expect(stopCode({ batchBefore: { baseOffset: 95n, lastOffset: 99n, leaderEpoch: 4, crc: 0xdef } })).toBe('source_diverged');
   });
 
   it('C6: stops when the batch before the position has another leader epoch', () => {
-    expect(stopCode({ batchBefore: { lastOffset: 99n, leaderEpoch: 5, crc: 0xabc } })).toBe('source_diverged');
+    expect(stopCode({ batchBefore: { baseOffset: 95n, lastOffset: 99n, leaderEpoch: 5, crc: 0xabc } })).toBe('source_diverged');
   });
 
   it('C6: does not judge a compacted topic by a batch that compaction may rewrite', () => {
-    expect(stopCode({ batchBefore: { lastOffset: 99n, leaderEpoch: 4, crc: 0xdef }, compacted: true })).toBe('continue');
+    expect(stopCode({ batchBefore: { baseOffset: 95n, lastOffset: 99n, leaderEpoch: 4, crc: 0xdef }, compacted: true })).toBe('continue');
   });
 
   it('judges by the checksum alone when no epoch is known', () => {
     const unknown = { ...position, leaderEpoch: -1 };
     expect(stopCode({ position: unknown })).toBe('continue');
-    expect(stopCode({ position: unknown, batchBefore: { lastOffset: 99n, leaderEpoch: 4, crc: 0xdef } })).toBe('source_diverged');
+    expect(stopCode({ position: unknown, batchBefore: { baseOffset: 95n, lastOffset: 99n, leaderEpoch: 4, crc: 0xdef } })).toBe(
+      'source_diverged',
+    );
   });
 
   it('does not judge by a batch that does not end at the position (a gap was passed)', () => {
-    expect(stopCode({ batchBefore: { lastOffset: 90n, leaderEpoch: 4, crc: 0xdef } })).toBe('continue');
+    expect(stopCode({ batchBefore: { baseOffset: 85n, lastOffset: 90n, leaderEpoch: 4, crc: 0xdef } })).toBe('continue');
   });
 
   it('C6: stops when the region ends below what was mirrored into it', () => {
     expect(stopCode({ regional: { start: 0n, end: 119n } })).toBe('region_truncated');
+  });
+
+  it('C6: says that the region lost records before that home did: what mirror.onTruncated allows must not hide it', () => {
+    expect(stopCode({ regional: { start: 0n, end: 119n }, home: { start: 200n, end: 500n } })).toBe('region_truncated');
+  });
+
+  it('C6: stops when the batch before the position goes on beyond it: the log was cut and refilled in other batches', () => {
+    const unknown = { ...position, leaderEpoch: -1 };
+    const longer = { baseOffset: 95n, lastOffset: 104n, leaderEpoch: 5, crc: 0xdef };
+    expect(stopCode({ position: unknown, batchBefore: longer })).toBe('source_diverged');
+    expect(stopCode({ position: unknown, batchBefore: longer, compacted: true })).toBe('continue');
   });
 });

@@ -17,6 +17,7 @@ const record = (changes: Partial<TopicRecord> = {}): TopicRecord => ({
   regionalTopicId: 'region',
   partitions: 4,
   generations: [{ generation: 1, starts: new Map([[0, regionalOffset(0n)]]) }],
+  mirroredFrom: new Map([[0, regionalOffset(0n)]]),
   ...changes,
 });
 

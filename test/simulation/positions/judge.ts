@@ -1,0 +1,140 @@
+import { offsetValue } from '../../../src/model/offsets.ts';
+import type { MirrorPosition } from '../../../src/model/position.ts';
+import type { SimRecord } from './batches.ts';
+import type { HomeLog } from './home-log.ts';
+
+/** A transaction's part in one partition, at the moment it became durable. */
+export interface Durable {
+  /** The log that the position names, also when another has taken its place since. */
+  readonly home: HomeLog;
+  readonly position: MirrorPosition;
+  readonly records: readonly SimRecord[];
+  /** Which of the logs under that id was read last up to this position; undefined: none was. */
+  readonly readVersion: number | undefined;
+}
+
+/**
+ * Judges one partition by what becomes durable in the region, transaction by transaction, from the home's whole history alone:
+ *
+ *   each record once and in order, while nobody accepted that a log is read again
+ *   between two positions each committed record, but those compaction took and those that were given up by name
+ *   nothing of a log that was cut below the position, or created again, before somebody said so
+ */
+export class PartitionJudge {
+  readonly #place: string;
+  /** Records of the region that a reader of committed records gets, since it was last accepted that they are read again. */
+  #pass = new Set<SimRecord>();
+  #lost: { readonly from: bigint; readonly to: bigint }[] = [];
+  #position: MirrorPosition | undefined;
+  #version = 0;
+  #regionIsCut = false;
+  /** An operator was told of it, and decides. */
+  #toldOfCut = false;
+  /** Reasons for which a generation was raised since the pass began (C1). */
+  #raised = new Set<string>();
+
+  constructor(place: string) {
+    this.#place = place;
+  }
+
+  gaveUp(lost: { readonly from: bigint; readonly to: bigint }): void {
+    this.#lost.push(lost);
+  }
+
+  generationRaised(reason: string): void {
+    this.#raised.add(reason);
+  }
+
+  positionLost(): void {
+    this.#position = undefined;
+  }
+
+  regionLost(records: ReadonlySet<SimRecord>): void {
+    for (const record of records) if (this.#pass.delete(record)) [this.#regionIsCut, this.#toldOfCut] = [true, false];
+  }
+
+  told(code: string): void {
+    if (code === 'region_truncated') this.#toldOfCut = true;
+  }
+
+  committed({ home, position, records, readVersion }: Durable): void {
+    const before = this.#position;
+    const [from, to] = [before === undefined ? undefined : offsetValue(before.next), offsetValue(position.next)];
+    const fail = (what: string): never => {
+      throw new Error(`${this.#place}: ${what} (from ${from ?? 'nowhere'} to ${to})`);
+    };
+    this.#position = position;
+    if (before === undefined || from === undefined || before.topicId !== position.topicId) {
+      this.#begun(home, to, before, records, fail);
+      return;
+    }
+    if (to < from) {
+      if (!this.#raised.has('rewind_accepted')) fail('went back, which nobody accepted');
+      this.#newPass(readVersion ?? home.version);
+      return;
+    }
+    if (to === from && records.length > 0) fail('records without a move');
+    if (to === from) return;
+    const isMoved = records.length === 0 && position.crc === undefined && position.regionalEnd === undefined;
+    if (this.#regionIsCut && this.#toldOfCut && isMoved) this.#regionIsCut = false;
+    if (this.#regionIsCut) fail('went on in a region that had lost records');
+    const version = readVersion ?? this.#version;
+    const cut = home.cuts.find((at, index) => index > this.#version && index <= version && at < from);
+    // Without a proof in the position nothing could tell (C6).
+    if (cut !== undefined && before.crc !== undefined) fail(`went on in a log that was cut at ${cut}`);
+    this.#version = version;
+    this.#inOrderAndOnce(records, from, to, fail);
+    this.#nothingLeftOut(home, records, { version, from, to, orExpired: false }, fail);
+  }
+
+  #begun(
+    home: HomeLog,
+    to: bigint,
+    before: MirrorPosition | undefined,
+    records: readonly SimRecord[],
+    fail: (what: string) => never,
+  ): void {
+    if (records.length > 0) fail('records before there was a position');
+    const accepted = [...this.#raised].some((reason) => reason === 'rewind_accepted' || reason === 'home_recreated');
+    if (!accepted && before !== undefined) fail('another log under its name, which nobody accepted');
+    if (!accepted && this.#pass.size > 0) fail('began anew beside what it had mirrored');
+    this.#newPass(home.version);
+    // Where the position is gone, who accepts a rewind says where it was.
+    if (!accepted) this.#nothingLeftOut(home, [], { version: home.version, from: 0n, to, orExpired: true }, fail);
+  }
+
+  #newPass(version: number): void {
+    this.#pass = new Set();
+    this.#raised = new Set();
+    this.#regionIsCut = false;
+    this.#toldOfCut = false;
+    this.#version = version;
+  }
+
+  #inOrderAndOnce(records: readonly SimRecord[], from: bigint, to: bigint, fail: (what: string) => never): void {
+    let last = from - 1n;
+    for (const record of records) {
+      if (record.outcome !== 'committed') fail(`record ${record.offset} is ${record.outcome}`);
+      if (record.offset <= last || record.offset >= to) fail(`record ${record.offset} out of order`);
+      if (this.#pass.has(record)) fail(`record ${record.offset} twice`);
+      this.#pass.add(record);
+      last = record.offset;
+    }
+  }
+
+  #nothingLeftOut(
+    home: HomeLog,
+    records: readonly SimRecord[],
+    { version, from, to, orExpired }: { readonly version: number; readonly from: bigint; readonly to: bigint; readonly orExpired: boolean },
+    fail: (what: string) => never,
+  ): void {
+    const mirrored = new Set(records);
+    for (const record of home.inVersion(version)) {
+      const { offset, outcome } = record;
+      if (offset < from || offset >= to || outcome === 'aborted' || mirrored.has(record)) continue;
+      if (home.superseded.has(record) || (orExpired && home.expired.has(record))) continue;
+      if (this.#lost.some((range) => range.from <= offset && offset < range.to)) continue;
+      fail(`record ${offset} was left out`);
+    }
+  }
+}

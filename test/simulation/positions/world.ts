@@ -1,0 +1,414 @@
+import type {
+  HomeLog as HomeContract,
+  PartitionStop,
+  RegionalLog,
+  StopLedger,
+  TopicLedger,
+  TopicRecord,
+} from '../../../src/mirror/contracts.ts';
+import type { MirrorDependencies, MirrorSettings } from '../../../src/mirror/dependencies.ts';
+import { MirrorStage } from '../../../src/mirror/mirror-stage.ts';
+import type { Clock } from '../../../src/model/clock.ts';
+import { FarshoreError } from '../../../src/model/errors.ts';
+import type { FetchedPartition } from '../../../src/model/fetch.ts';
+import { offsetValue, type RegionalOffset } from '../../../src/model/offsets.ts';
+import { rewritten } from './batches.ts';
+import { HomeLog } from './home-log.ts';
+import { PartitionJudge } from './judge.ts';
+import { type CommitFate, RegionLog } from './region-log.ts';
+
+export const TOPIC = 'orders';
+
+export type Change =
+  | { readonly op: 'append'; readonly partition: number; readonly keys: readonly number[] }
+  | { readonly op: 'write_in_transaction'; readonly partition: number; readonly keys: readonly number[] }
+  | { readonly op: 'end_transaction'; readonly partition: number; readonly outcome: 'committed' | 'aborted' }
+  | { readonly op: 'compact'; readonly partition: number }
+  | { readonly op: 'retention'; readonly partition: number; readonly batches: number }
+  | { readonly op: 'cut'; readonly partition: number; readonly at: number }
+  | { readonly op: 'recreate' }
+  | { readonly op: 'lose_position'; readonly partition: number }
+  | { readonly op: 'cut_region'; readonly partition: number; readonly by: number }
+  | { readonly op: 'crash' }
+  /** Another daemon takes over while this one still believes. */
+  | { readonly op: 'zombie' }
+  | {
+      readonly op: 'resume';
+      readonly partition: number;
+      readonly from: 'earliest' | 'some' | undefined;
+      readonly acceptLoss: boolean;
+      readonly acceptRewind: boolean;
+      readonly acceptRecreated: boolean;
+    };
+
+/** What happens before one fetch, and how that is answered. */
+export interface Step {
+  readonly changes: readonly Change[];
+  readonly answer: 'whole' | 'one_batch' | 'starved' | 'leader_moved' | 'epochs_forgotten' | 'unreachable';
+}
+
+export interface History {
+  readonly compacted: boolean;
+  readonly onTruncated: 'stop' | 'earliest';
+  readonly onRecreated: 'stop' | 'restart';
+  readonly steps: readonly Step[];
+  readonly fates: readonly CommitFate[];
+}
+
+export const PARTITIONS = 2;
+/** Fetches and rests without trouble after the last step: enough for each way round to end. */
+const QUIET_TURNS = 60;
+
+/** One daemon after another mirrors a topic between two clusters that do to it what the history says. */
+export class World {
+  readonly #history: History;
+  readonly homes = new Map<string, HomeLog[]>();
+  readonly region: RegionLog;
+  readonly judges = Array.from({ length: PARTITIONS }, (_, partition) => new PartitionJudge(`${TOPIC}:${partition}`));
+  /** By partition and end of an answer: which log it was of. */
+  readonly #served = new Map<string, number>();
+  #topicId = 'A';
+  #record: TopicRecord | undefined;
+  #regionExists = false;
+  #turn = 0;
+  #fate = 0;
+  #nowMs = 0;
+  #running:
+    | { readonly stage: MirrorStage; readonly stop: AbortController; readonly hard: AbortController; readonly done: Promise<void> }
+    | undefined;
+  readonly #stopped = new Map<number, PartitionStop>();
+  readonly #lives: Promise<void>[] = [];
+  #takenOver = Promise.withResolvers<void>();
+  readonly #controllers: AbortController[] = [];
+  #over = false;
+  failure: unknown;
+  readonly damaged = new Set<number>();
+  readonly happened = new Set<string>();
+
+  constructor(history: History) {
+    this.#history = history;
+    this.homes.set('A', this.#newLogs('A'));
+    this.region = new RegionLog(PARTITIONS, (position, records) => {
+      const home = this.homes.get(position.topicId)![position.partition]!;
+      const readVersion = this.#served.get(`${position.topicId} ${position.partition} ${position.next}`);
+      this.judges[position.partition]!.committed({ home, position, records, readVersion });
+      if (records.length > 0) this.happened.add('mirrored');
+    });
+  }
+
+  #newLogs(topicId: string): HomeLog[] {
+    return Array.from({ length: PARTITIONS }, () => new HomeLog(topicId));
+  }
+
+  get #logs(): HomeLog[] {
+    return this.homes.get(this.#topicId)!;
+  }
+
+  async play(): Promise<void> {
+    for (let lives = 0; !this.#over; lives++) {
+      if (lives > 100) throw new Error('it never came to rest');
+      this.#start();
+      // While a zombie goes on, the one that took over from it is waited for.
+      for (let known: unknown; known !== this.#running; ) {
+        known = this.#running;
+        await Promise.race([this.#running!.done, this.#takenOver.promise]);
+      }
+      if (this.failure !== undefined) throw this.failure;
+    }
+    await Promise.all(this.#lives);
+    if (this.failure !== undefined) throw this.failure;
+    this.#judgeRest();
+  }
+
+  #start(): void {
+    const [stop, hard] = [new AbortController(), new AbortController()];
+    const stage = new MirrorStage(this.#dependencies(hard.signal), this.#settings());
+    const done = stage.run(stop.signal, hard.signal).catch((error: unknown) => {
+      const code = error instanceof FarshoreError ? error.code : undefined;
+      if (code !== 'fenced') this.failure ??= error;
+    });
+    this.#controllers.push(stop, hard);
+    this.#lives.push(done);
+    this.#running = { stage, stop, hard, done };
+    this.#takenOver.resolve();
+    this.#takenOver = Promise.withResolvers();
+  }
+
+  /** The stage that is being run now ends where it is; whatever it was doing is given up. */
+  #crash(): void {
+    for (const life of [this.#running?.stop, this.#running?.hard]) life?.abort(new Error('killed'));
+  }
+
+  /** No zombie is left either, whose memory would outlive what the clusters lost. */
+  #crashAll(): void {
+    for (const life of this.#controllers) life.abort(new Error('killed'));
+  }
+
+  /** One step of the history, before each fetch and each rest. */
+  #tick(): Step['answer'] {
+    const step = this.#history.steps[this.#turn++];
+    if (step === undefined) {
+      if (this.#turn > this.#history.steps.length + QUIET_TURNS) {
+        this.#over = true;
+        for (const life of this.#controllers) life.abort(new Error('over'));
+      }
+      return 'whole';
+    }
+    for (const change of step.changes) this.#change(change);
+    return step.answer;
+  }
+
+  #change(change: Change): void {
+    const log = 'partition' in change ? this.#logs[change.partition]! : undefined;
+    switch (change.op) {
+      case 'append':
+        log!.append(change.keys, 'plain');
+        return;
+      case 'write_in_transaction':
+        log!.append(change.keys, 'transaction');
+        return;
+      case 'end_transaction':
+        log!.endTransaction(change.outcome);
+        return;
+      case 'compact':
+        if (this.#history.compacted) log!.compact();
+        return;
+      case 'retention':
+        log!.truncateFront(change.batches);
+        this.damaged.add(change.partition);
+        return;
+      case 'cut': {
+        const starts = log!.batchStarts();
+        log!.cut(starts.length === 0 ? log!.end : starts[change.at % starts.length]!);
+        this.damaged.add(change.partition);
+        this.happened.add('cut');
+        return;
+      }
+      case 'recreate':
+        this.#topicId = String.fromCharCode(this.#topicId.charCodeAt(0) + 1);
+        this.homes.set(this.#topicId, this.#newLogs(this.#topicId));
+        for (let partition = 0; partition < PARTITIONS; partition++) this.damaged.add(partition);
+        this.happened.add('recreated');
+        return;
+      case 'lose_position':
+        if (this.region.losePosition(change.partition)) this.judges[change.partition]!.positionLost();
+        this.damaged.add(change.partition);
+        this.#crashAll();
+        return;
+      case 'cut_region': {
+        const end = this.region.ends(change.partition).end;
+        const gone = this.region.cut(change.partition, end > BigInt(change.by) ? end - BigInt(change.by) : 0n);
+        this.judges[change.partition]!.regionLost(gone);
+        this.damaged.add(change.partition);
+        // Only a start compares ends: one that runs gets them from its own commits.
+        this.#crashAll();
+        return;
+      }
+      case 'crash':
+        this.happened.add('crashed');
+        this.#crash();
+        return;
+      case 'zombie':
+        this.happened.add('zombie');
+        this.#start();
+        return;
+      case 'resume':
+        this.#resume(change);
+        return;
+      default:
+        change satisfies never;
+    }
+  }
+
+  #resume({ partition, from, ...accepts }: Extract<Change, { op: 'resume' }>): void {
+    const at = from === 'some' ? (this.#logs[partition]!.batchStarts()[0] ?? 0n) : from;
+    const command = { kind: 'resume', topic: TOPIC, partition, request: { from: at, ...accepts, by: 'ada' } } as const;
+    this.#running?.stage.command(command).then(
+      () => this.happened.add('resumed'),
+      (error: unknown) => {
+        // Refused, or given up with its daemon.
+        if (!(error instanceof FarshoreError) && !(error instanceof Error && error.message === 'killed')) this.failure ??= error;
+      },
+    );
+  }
+
+  #settings(): MirrorSettings {
+    const { onTruncated, onRecreated } = this.#history;
+    const rules = { primary: 'us', topics: [TOPIC], exclude: [], prefix: '', heartbeatTopic: undefined, heartbeatsOnly: false };
+    return {
+      ...{ region: 'eu', primary: 'us', rules: () => rules, configExclude: [], minRetentionMs: () => undefined, onTruncated, onRecreated },
+      ...{ refreshMs: 5_000, fetchMaxWaitMs: 500, maxCycleBytes: 1 << 20, maxPartitionFetchBytes: 1 << 20, recommitMs: 60_000 },
+    };
+  }
+
+  #dependencies(hard: AbortSignal): MirrorDependencies {
+    const clock: Clock = {
+      wallMs: () => 1_770_000_000_000 + this.#nowMs,
+      monotonicMs: () => this.#nowMs,
+      sleep: async (ms, signal) => {
+        signal.throwIfAborted();
+        this.#nowMs += ms;
+        this.#tick();
+        signal.throwIfAborted();
+      },
+    };
+    const published = { read: async () => new Map() };
+    return {
+      home: this.#home(hard),
+      regional: this.#regional(hard),
+      ledger: this.#ledger(),
+      publishedAtHome: published,
+      publishedInRegion: published,
+      publisher: { publish: async () => undefined },
+      stops: this.#stopLedger(),
+      reencode: (batch, _reason, _most, from) => rewritten(batch, from),
+      visitRecords: () => undefined,
+      observe: () => undefined,
+      clock,
+    };
+  }
+
+  #described(topicId: string) {
+    const partitions = Array.from({ length: PARTITIONS }, (_, partition) => ({ partition, leaderEpoch: 0, available: true }));
+    return { topic: TOPIC, topicId, partitions };
+  }
+
+  #home(hard: AbortSignal): HomeContract {
+    const guard = () => hard.throwIfAborted();
+    return {
+      listTopics: async () => [this.#described(this.#topicId)],
+      topicConfigs: async () => new Map([[TOPIC, new Map([['cleanup.policy', this.#history.compacted ? 'compact' : 'delete']])]]),
+      fetch: async (targets, _limits, signal) => {
+        guard();
+        this.#nowMs += 100;
+        const how = this.#tick();
+        signal.throwIfAborted();
+        if (how === 'unreachable') throw new FarshoreError('cluster_unreachable', 'no broker answers');
+        return targets.map((target, index): FetchedPartition => {
+          const { topic, partition } = target;
+          if (how === 'leader_moved' && index === 0) return { kind: 'retry', topic, partition, reason: 'another broker leads' };
+          const log = this.#logs[partition]!;
+          if (how === 'epochs_forgotten' && target.lastFetchedEpoch >= 0 && !this.#history.compacted && target.topicId === this.#topicId)
+            return { kind: 'out_of_range', topic, partition, logStartOffset: log.start, logEndOffset: log.end };
+          // The byte limit was used up by another partition; one that is asked alone gets a batch always.
+          const most = how === 'starved' && targets.length > 1 && index === 0 ? 0 : how === 'one_batch' ? 1 : 100;
+          const answer = log.answer(target, most);
+          if (answer.kind === 'batches') {
+            for (const end of [answer.nextOffset, answer.empty ? answer.lastStableOffset : answer.nextOffset])
+              this.#served.set(`${target.topicId} ${partition} ${end}`, log.version);
+          }
+          return answer;
+        });
+      },
+      ends: async (asked) =>
+        asked.map(({ topic, partition }) => ({
+          topic,
+          partition,
+          start: this.#logs[partition]!.start,
+          end: this.#logs[partition]!.lastStable,
+        })),
+      batchAt: async (target) => this.#logs[target.partition]!.batchAt(target),
+    };
+  }
+
+  #regional(hard: AbortSignal): RegionalLog {
+    let epoch = -1;
+    let doubt = true;
+    const configs = new Map<string, string>();
+    return {
+      listTopics: async () => (this.#regionExists ? [this.#described('R')] : []),
+      topicConfigs: async () => new Map([[TOPIC, configs]]),
+      configsInForce: async () => new Map([[TOPIC, configs]]),
+      createTopic: async () => {
+        this.#regionExists = true;
+      },
+      growTopic: async () => undefined,
+      alterTopicConfigs: async (_topic, set) => {
+        for (const [name, value] of set) configs.set(name, value);
+      },
+      ends: async (asked) => asked.map(({ topic, partition }) => ({ topic, partition, ...this.region.ends(partition) })),
+      open: async () => {
+        hard.throwIfAborted();
+        epoch = this.region.open();
+        doubt = false;
+      },
+      positions: async () => {
+        if (doubt) throw new Error('positions were read before what was left open was ended (C9)');
+        return new Map([[TOPIC, this.region.positions()]]);
+      },
+      commit: async (transaction) => {
+        hard.throwIfAborted();
+        if (doubt) throw new Error('a transaction was begun before an unknown outcome was cleared (C9)');
+        const fate = this.#history.fates[this.#fate++] ?? 'done';
+        // Beyond the history everything goes well.
+        doubt = true;
+        if (fate.startsWith('crash')) this.#crash();
+        try {
+          const committed = this.region.commit(epoch, transaction, this.#turn > this.#history.steps.length ? 'done' : fate);
+          doubt = false;
+          return committed;
+        } catch (error) {
+          if (!(error instanceof FarshoreError)) this.failure ??= error;
+          else this.happened.add(error.code);
+          throw error;
+        }
+      },
+    };
+  }
+
+  #ledger(): TopicLedger {
+    const generation = (number: number, starts: ReadonlyMap<number, RegionalOffset>) => ({ generation: number, starts });
+    return {
+      load: async () => (this.#record === undefined ? [] : [this.#record]),
+      claim: async ({ starts, ...claimed }) => {
+        this.#record ??= { ...claimed, homeEpoch: 1, partitions: PARTITIONS, generations: [generation(1, starts)], mirroredFrom: starts };
+        return this.#record;
+      },
+      adopt: async () => this.#record!,
+      raiseGeneration: async ({ expected, reason, homeTopicId, regionalTopicId, starts }) => {
+        const record = this.#record!;
+        if (record.generations.at(-1)!.generation !== expected) return record;
+        for (const [partition, start] of starts)
+          if (offsetValue(start) < this.region.ends(partition).end)
+            this.failure ??= new Error(`generation ${expected + 1} starts below the end of ${partition}`);
+        for (const judge of this.judges) judge.generationRaised(reason);
+        const mirroredFrom = reason === 'rewind_accepted' ? record.mirroredFrom : starts;
+        const generations = [...record.generations, generation(expected + 1, starts)];
+        this.#record = { ...record, homeTopicId, regionalTopicId, generations, mirroredFrom };
+        return this.#record;
+      },
+    };
+  }
+
+  #stopLedger(): StopLedger {
+    return {
+      load: async () => [...this.#stopped.values()],
+      put: async (stop) => {
+        this.#stopped.set(stop.partition, stop);
+        this.judges[stop.partition]!.told(stop.code);
+        this.happened.add(stop.code);
+      },
+      clear: async (_stage, _topic, partition) => void this.#stopped.delete(partition),
+      record: async ({ partition, lostFrom, lostTo }) => {
+        if (lostFrom === undefined || lostTo === undefined) return;
+        this.judges[partition]!.gaveUp({ from: offsetValue(lostFrom), to: offsetValue(lostTo) });
+        this.happened.add('given_up');
+      },
+    };
+  }
+
+  /** Nothing stands still silently: each partition is at the end of its log, or stopped, and stopped for a cause. */
+  #judgeRest(): void {
+    for (const { partition, status } of this.#running!.stage.status()) {
+      const log = this.#logs[partition]!;
+      if (status.state === 'stopped') {
+        if (!this.damaged.has(partition)) throw new Error(`${TOPIC}:${partition} stopped without a cause: ${status.code}`);
+        continue;
+      }
+      if (this.region.newest(partition) !== log.lastStable)
+        throw new Error(
+          `${TOPIC}:${partition} is ${status.state} at ${this.region.newest(partition)} of ${log.lastStable}: ${status.message}`,
+        );
+    }
+  }
+}

@@ -1,0 +1,7 @@
+import { fold } from './fold.ts';
+import { lag } from './lag.ts';
+import { positions } from './positions/positions.ts';
+import { schedules } from './schedules.ts';
+import type { Simulation } from './simulation.ts';
+
+export const simulations: readonly Simulation[] = [positions, fold, lag, schedules];

@@ -1,0 +1,100 @@
+import { describe, expect, it } from 'vitest';
+import { type Change, type History, type Step, World } from '../../simulation/positions/world.ts';
+
+/** Histories that the simulation of positions found, as it shrank them; each was a fault once. */
+const append = (partition: number, ...keys: readonly number[]): Change => ({ op: 'append', partition, keys });
+const inTransaction = (partition: number, ...keys: readonly number[]): Change => ({ op: 'write_in_transaction', partition, keys });
+const rewind = (partition: number): Change => ({
+  ...{ op: 'resume', partition, from: 'earliest', acceptLoss: false, acceptRewind: true, acceptRecreated: false },
+});
+const step = (answer: Step['answer'], ...changes: readonly Change[]): Step => ({ changes, answer });
+const history = (steps: readonly Step[], more: Partial<History> = {}): History => ({
+  ...{ compacted: false, onTruncated: 'stop', onRecreated: 'stop', steps, fates: [] },
+  ...more,
+});
+
+async function played(one: History): Promise<ReadonlySet<string>> {
+  const world = new World(one);
+  await world.play();
+  return world.happened;
+}
+
+describe('the mirror in histories that were faults once', () => {
+  it('C6: a rewind of one partition does not accept that the topic was created again', async () => {
+    const happened = await played(
+      history([
+        step('starved', append(1, 0)),
+        step('whole'),
+        step('starved', { op: 'zombie' }),
+        step('whole', rewind(1)),
+        step('whole', { op: 'recreate' }),
+      ]),
+    );
+    expect(happened).toContain('source_recreated');
+  });
+
+  it('C6: a log that was seen to be cut stays stopped over a restart, when retention has taken what showed it', async () => {
+    const happened = await played(
+      history(
+        [
+          step('whole', inTransaction(1, 0), append(1, 0)),
+          step('whole', inTransaction(1, 0, 0)),
+          step('starved', { op: 'end_transaction', partition: 1, outcome: 'committed' }),
+          step('whole', { op: 'cut', partition: 1, at: 0 }, append(1, 0, 0, 0, 0)),
+          step('whole', append(1, 1)),
+          step('starved', { op: 'compact', partition: 1 }),
+          step('starved', { op: 'zombie' }),
+          step('starved', { op: 'retention', partition: 1, batches: 1 }),
+          step('whole'),
+        ],
+        { compacted: true },
+      ),
+    );
+    expect(happened).toContain('source_diverged');
+  });
+
+  it('C6: a region that lost records stops its partition, also where mirror.onTruncated goes on from what home lost', async () => {
+    const happened = await played(
+      history(
+        [
+          step('whole', append(0, 0)),
+          step('whole', append(0, 0)),
+          step('starved', { op: 'cut_region', partition: 0, by: 1 }),
+          step('whole', { op: 'retention', partition: 0, batches: 2 }, { op: 'cut_region', partition: 0, by: 1 }),
+          step('whole'),
+        ],
+        { onTruncated: 'earliest' },
+      ),
+    );
+    expect(happened).toContain('region_truncated');
+  });
+
+  it('C6: a log that was cut and refilled in longer batches is another one, also where the broker lost its epochs', async () => {
+    const happened = await played(
+      history([
+        step('whole', append(0, 0)),
+        step('whole', append(0, 0)),
+        step('whole'),
+        step('starved'),
+        step('epochs_forgotten', { op: 'cut', partition: 0, at: 0 }, append(0, 0, 0)),
+      ]),
+    );
+    expect(happened).toContain('source_diverged');
+  });
+
+  it('C11: a position that is gone stops its partition, also when nothing came since the generation rose', async () => {
+    const happened = await played(
+      history([
+        step('starved', append(0, 0)),
+        step('starved', append(1, 0)),
+        step('whole', rewind(0)),
+        step('starved', { op: 'cut_region', partition: 1, by: 2 }),
+        step('whole', { op: 'lose_position', partition: 1 }),
+        step('starved'),
+        step('whole'),
+        step('starved', { op: 'lose_position', partition: 1 }),
+      ]),
+    );
+    expect(happened).toContain('position_missing');
+  });
+});
