@@ -4,11 +4,12 @@ import { printable, textTable } from './output.ts';
 const WIDTH = 24;
 
 export function backfillText({ enabled, backfills }: BackfillStatus): string {
-  if (!enabled) return 'nothing can be backfilled: set primary.database\n';
+  if (!enabled) return 'nothing can be backfilled: no table is applied\n';
   if (backfills.length === 0) return 'no backfills\n';
   const rows = backfills.map((one) => [
     one.table,
     one.state,
+    one.file === null ? one.from : printable(one.file),
     percent(one),
     String(one.rowsRead),
     String(one.rowsWritten),
@@ -16,7 +17,7 @@ export function backfillText({ enabled, backfills }: BackfillStatus): string {
     one.rowsPerSecond === null ? '-' : String(one.rowsPerSecond),
     standing(one),
   ]);
-  return textTable([['TABLE', 'STATE', 'DONE', 'READ', 'WRITTEN', 'ESTIMATE', 'ROWS/S', 'STANDING'], ...rows]);
+  return textTable([['TABLE', 'STATE', 'FROM', 'DONE', 'READ', 'WRITTEN', 'ESTIMATE', 'ROWS/S', 'STANDING'], ...rows]);
 }
 
 function standing({ error, waits, where }: BackfillView): string {

@@ -63,6 +63,8 @@ import type { ShadowFront } from './shadow-front.ts';
 import { settleShards } from './shards.ts';
 import { type StopSignals, superviseLoops } from './supervisor.ts';
 
+/** Memory kept for the answers of a backfill that reads a topic. */
+const BACKFILL_FETCH_BYTES = 1024 * 1024;
 /** Who is recorded for retries that nobody asked for. */
 const LATE_SCHEMAS = 'rejected.lateSchemas';
 
@@ -217,6 +219,9 @@ export class ActiveDaemon implements AsyncDisposable {
       lagSources: sources,
       lag: this.lag,
       schema: this.#schema,
+      source: regionalSource(this.#writer, maxDecompressedBytes, BACKFILL_FETCH_BYTES),
+      decoders,
+      visitRecords,
       homeElsewhere: () => this.#gate.reason,
     });
     const outbox = activeOutboxStore(parts);
