@@ -55,6 +55,7 @@ export class BackfillStage {
   readonly #settings: BackfillSettings;
   readonly #running = new Map<string, Running>();
   #views: readonly Omit<BackfillView, 'waits' | 'rowsPerSecond'>[] = [];
+  #viewedAtMs: number | undefined;
   #wake = Promise.withResolvers<void>();
   /** Commands and steps, one after another: what was stopped writes nothing afterwards. */
   #turn: Promise<unknown> = Promise.resolve();
@@ -62,6 +63,11 @@ export class BackfillStage {
   constructor(parts: BackfillParts, settings: BackfillSettings) {
     this.#parts = parts;
     this.#settings = settings;
+  }
+
+  /** Monotonic time before what `status` says was read; undefined before that. */
+  get measuredAtMs(): number | undefined {
+    return this.#viewedAtMs;
   }
 
   status(): BackfillStatus {
@@ -199,7 +205,9 @@ export class BackfillStage {
   }
 
   async #look(signal: AbortSignal): Promise<void> {
+    const atMs = this.#parts.clock.monotonicMs();
     this.#views = await this.#parts.store.views(signal);
+    this.#viewedAtMs = atMs;
   }
 
   async #alone<T>(work: () => Promise<T>): Promise<T> {

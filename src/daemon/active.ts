@@ -51,7 +51,7 @@ import { buildWayBack, type WayBack } from './build-way-back.ts';
 import { primaryCluster, regionalCluster } from './clusters.ts';
 import { tellCompatibility } from './compatibility.ts';
 import type { Failpoints } from './failpoints.ts';
-import { divergenceMeasured, shadowMeasured } from './gate-measurements.ts';
+import { backfillMeasured, divergenceMeasured, shadowMeasured } from './gate-measurements.ts';
 import { isSchemaKnown, retryKept, valueSchemaOf } from './kept-records.ts';
 import { MirrorGate } from './mirror-gate.ts';
 import type { Observer } from './observer.ts';
@@ -260,6 +260,7 @@ export class ActiveDaemon implements AsyncDisposable {
       neededAudits: () => (this.#neededAuditsAtMs === undefined ? undefined : { atMs: this.#neededAuditsAtMs, audits: this.neededAudits }),
       schema: (signal) => this.schema({ topic: undefined, table: undefined }, signal),
       divergence: () => divergenceMeasured(this.#audit?.stage),
+      backfill: () => backfillMeasured(this.#backfill?.stage),
       shadow: () => shadowMeasured(this.#shadow?.stage, clock),
       ...(wayBack === undefined ? {} : { reversePath: () => wayBack.measured() }),
     });

@@ -38,6 +38,15 @@ export interface BackfillView {
   readonly endedAt: string | null;
 }
 
+/** Not ended; a failed one neither. */
+export const isOpenBackfill = ({ state }: Pick<BackfillView, 'state'>): boolean => state !== 'done' && state !== 'stopped';
+
+/** Of what is expected, never whole before the end; undefined where there is nothing to measure by: no statistics, or a condition. */
+export function backfillShare({ state, rowsRead, rowsExpected, where }: BackfillView): number | undefined {
+  if (state === 'settling' || state === 'done') return 1;
+  return rowsExpected > 0 && where === null ? Math.min(0.99, rowsRead / Math.max(rowsExpected, rowsRead)) : undefined;
+}
+
 export interface BackfillPosition {
   readonly topic: string;
   readonly partition: number;
