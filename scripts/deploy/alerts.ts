@@ -2,6 +2,7 @@ import type { Alert } from './alert.ts';
 import { attentionAlerts } from './alerts-attention.ts';
 import { auditAlerts } from './alerts-audit.ts';
 import { availabilityAlerts } from './alerts-availability.ts';
+import { backfillAlerts } from './alerts-backfill.ts';
 import { cutoverAlerts } from './alerts-cutover.ts';
 import { lagAlerts } from './alerts-lag.ts';
 import { recordAlerts } from './alerts-records.ts';
@@ -12,6 +13,7 @@ export const alertGroups: Readonly<Record<string, readonly Alert[]>> = {
   'farshore-lag': lagAlerts,
   'farshore-records': recordAlerts,
   'farshore-audit': auditAlerts,
+  'farshore-backfill': backfillAlerts,
   'farshore-cutover': cutoverAlerts,
   'farshore-attention': attentionAlerts,
 };

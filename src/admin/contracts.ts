@@ -1,6 +1,6 @@
 import type { AuditFinding, AuditStatus, FindingFilter } from '../model/audit.ts';
 import type { RepairOutcomeView, RepairTrailView } from '../model/audit-repair.ts';
-import type { BackfillStatus } from '../model/backfill.ts';
+import type { BackfillSource, BackfillStatus } from '../model/backfill.ts';
 import type { Clock } from '../model/clock.ts';
 import type { RejectedDetail, RejectedFilter, RejectedRecord, RetryCounts } from '../model/rejected.ts';
 import type { SchemaView } from '../model/schema-view.ts';
@@ -130,9 +130,15 @@ export interface AdminSource {
   /** Open backfills and the last of each table. */
   backfills(): BackfillStatus;
   /** Answers its id. Rejects with what is against it. */
-  startBackfill(request: { table: string; where: string | undefined; by: string }, signal: AbortSignal): Promise<string>;
+  startBackfill(request: BackfillStart, signal: AbortSignal): Promise<string>;
   changeBackfill(table: string, change: 'pause' | 'resume' | 'stop', by: string, signal: AbortSignal): Promise<void>;
   shadowDiffs(filter: ShadowDiffFilter, signal: AbortSignal): Promise<readonly ShadowDiff[]>;
+}
+
+export interface BackfillStart {
+  readonly table: string;
+  readonly source: BackfillSource;
+  readonly by: string;
 }
 
 export interface AdminSettings {

@@ -237,6 +237,26 @@ export function retryStatements(
   return { statements: list, rounds };
 }
 
+/**
+ * The statements that apply records once more behind the lease alone: the rows' own versions say what is newer, and no position moves. `deletes`
+ * leaves out all but what deletes remember.
+ */
+export function replayStatements(
+  epoch: bigint,
+  folds: readonly FoldedStatements[],
+  phase: 'deletes' | 'all',
+): { readonly statements: readonly Statement[]; readonly upserts: readonly number[] } {
+  const tables = tableLocks(folds);
+  const checks = ['farshore.check_lease($1)', ...lockCalls(tables, 2), genericPlans];
+  const list: Statement[] = [named(`select ${checks.join(', ')}`, [epoch, ...tables.map(({ name }) => name)])];
+  if (phase === 'all') {
+    const rounds = addRounds(list, folds);
+    return { statements: list, upserts: rounds.flatMap(({ before, after }) => [...before, ...after]) };
+  }
+  for (const { folded, statements } of folds) if (folded.deletes !== undefined) list.push(statements.tombstones(folded.deletes));
+  return { statements: list, upserts: [] };
+}
+
 interface TableLock {
   readonly name: string;
   readonly exclusive: boolean;

@@ -11,7 +11,11 @@ import { readSchemaText } from './schema-text.ts';
  */
 export function recordDecoder(text: string, place: string, ref?: SchemaRef): RecordDecoder {
   const { schema, references } = readSchemaText(text);
-  const parsed = parseSchema(schema, references, place);
+  return decoderOf(parseSchema(schema, references, place), place, ref);
+}
+
+/** A decoder for a schema that was read. Throws `schema_unusable`. */
+export function decoderOf(parsed: ParsedSchema, place: string, ref?: SchemaRef): RecordDecoder {
   const read = compiled(parsed, place);
   const isRecord = isRecordSchema(parsed);
   const cursor = new Cursor(Buffer.alloc(0), 0, 0);

@@ -1,4 +1,4 @@
-import type { BackfillStatus, BackfillView } from '../model/backfill.ts';
+import type { BackfillSource, BackfillStatus, BackfillView } from '../model/backfill.ts';
 import type { Clock } from '../model/clock.ts';
 import { FarshoreError, findFarshoreError } from '../model/errors.ts';
 import type { Observe } from '../model/events.ts';
@@ -20,7 +20,7 @@ export interface BackfillSettings extends LoadLimits {
 
 export interface StartRequest {
   readonly table: string;
-  readonly where: string | undefined;
+  readonly source: BackfillSource;
   readonly by: string;
 }
 
@@ -39,8 +39,8 @@ interface Running {
 }
 
 /**
- * Reads tables from the primary, chunk by chunk, beside the stream. Where each stands is in the database: after a kill, or in another daemon, it
- * goes on behind its last chunk. Several tables take turns, and share the rate.
+ * Fills tables chunk by chunk beside the stream, from the primary's rows or from records that were kept. Where each stands is in the database: after
+ * a kill, or in another daemon, it goes on behind its last chunk. Several tables take turns, and share the rate.
  *
  * A row that is deleted at the primary around its reading does not stay:
  *
@@ -55,6 +55,7 @@ export class BackfillStage {
   readonly #settings: BackfillSettings;
   readonly #running = new Map<string, Running>();
   #views: readonly Omit<BackfillView, 'waits' | 'rowsPerSecond'>[] = [];
+  #viewedAtMs: number | undefined;
   #wake = Promise.withResolvers<void>();
   /** Commands and steps, one after another: what was stopped writes nothing afterwards. */
   #turn: Promise<unknown> = Promise.resolve();
@@ -62,6 +63,11 @@ export class BackfillStage {
   constructor(parts: BackfillParts, settings: BackfillSettings) {
     this.#parts = parts;
     this.#settings = settings;
+  }
+
+  /** Monotonic time before what `status` says was read; undefined before that. */
+  get measuredAtMs(): number | undefined {
+    return this.#viewedAtMs;
   }
 
   status(): BackfillStatus {
@@ -75,11 +81,11 @@ export class BackfillStage {
   }
 
   /** Rejects with `request_invalid` for an unknown table or one that has an open backfill, and with what is against backfilling it. */
-  async start({ table: name, where, by }: StartRequest, signal: AbortSignal): Promise<string> {
+  async start({ table: name, source, by }: StartRequest, signal: AbortSignal): Promise<string> {
     const table = this.#table(name);
-    await table.prepare(where, signal);
-    const [rowsExpected, positions] = [await table.rowsExpected(signal), await table.positions(signal)];
-    const id = await this.#alone(() => this.#parts.store.start({ table: name, by, where, rowsExpected, positions }, signal));
+    await table.prepare(source, signal);
+    const [rowsExpected, positions] = [await table.rowsExpected(source, signal), await table.positions(source, signal)];
+    const id = await this.#alone(() => this.#parts.store.start({ table: name, by, source, rowsExpected, positions }, signal));
     if (id === undefined) {
       throw new FarshoreError('request_invalid', `A backfill of ${name} is open already`, {
         place: `table ${name}`,
@@ -144,19 +150,19 @@ export class BackfillStage {
     try {
       const table = this.#table(one.table);
       if (one.state === 'settling') {
-        running.waits = 'the stream has not passed the ends at home yet';
-        if ((await table.passed(signal)) === 'not_yet') return LOOK_MS;
+        running.waits = `the stream has not passed the ends of the logs ${one.source.from === 'database' ? 'at home' : 'in the region'} yet`;
+        if ((await table.passed(one.source, signal)) === 'not_yet') return LOOK_MS;
         await store.change(one.table, 'settled', signal);
         this.#running.delete(one.id);
         observe({ type: 'backfill_changed', table: one.table, change: 'done', by: undefined });
         return 0;
       }
       const nowMs = clock.monotonicMs();
-      running.waits = whyWait(loadNow(), this.#settings) ?? null;
+      running.waits = whyWait(loadNow(), this.#settings, one.source.from) ?? null;
       if (running.waits !== null) return 1_000;
       if (nowMs < running.dueMs) return running.dueMs - nowMs;
-      running.prepared ??= await table.prepare(one.where, signal);
-      const chunk = await running.prepared.read(one.cursor, nextChunkRows(this.#chunkMost(), running.last), signal);
+      running.prepared ??= await table.prepare(one.source, signal);
+      const chunk = await running.prepared.read(one, nextChunkRows(this.#chunkMost(), running.last), signal);
       const written = await running.prepared.write(one, chunk, signal);
       running.last = chunk;
       running.dueMs = nextChunkAtMs(running.dueMs, clock.monotonicMs(), chunk.rows, this.#settings.maxRowsPerSecond);
@@ -199,7 +205,9 @@ export class BackfillStage {
   }
 
   async #look(signal: AbortSignal): Promise<void> {
+    const atMs = this.#parts.clock.monotonicMs();
     this.#views = await this.#parts.store.views(signal);
+    this.#viewedAtMs = atMs;
   }
 
   async #alone<T>(work: () => Promise<T>): Promise<T> {

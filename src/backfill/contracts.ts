@@ -1,33 +1,30 @@
-import type { BackfillPosition, BackfillView } from '../model/backfill.ts';
+import type { BackfillPosition, BackfillSource, BackfillView } from '../model/backfill.ts';
 import type { FarshoreError } from '../model/errors.ts';
 
 /** One that has not ended. */
 export interface OpenBackfill {
   readonly id: string;
   readonly table: string;
-  readonly where: string | undefined;
+  readonly source: BackfillSource;
   readonly state: 'running' | 'paused' | 'settling' | 'failed';
   readonly cursor: string | undefined;
 }
 
-/** Rows of the primary, in key order, as one transaction writes them. */
+/** What one transaction writes; the rest of it is known to who read it. */
 export interface Chunk {
+  /** Rows, or records, that were read for it. */
   readonly rows: number;
   readonly bytes: number;
   /** Where the next one begins. */
   readonly cursor: string;
-  /** There was no further row. */
+  /** There was nothing further. */
   readonly done: boolean;
-  /** By column, as text of the server; null is NULL. */
-  readonly columns: readonly (readonly (string | null)[])[];
-  /** Hex of each row's version. */
-  readonly versions: readonly string[];
 }
 
-/** A table whose rows may be read and written: both sides were looked at. All rejections are FarshoreErrors. */
+/** A source and a table that were looked at: rows may be read from the one and written to the other. All rejections are FarshoreErrors. */
 export interface PreparedTable {
-  read(cursor: string | undefined, limit: number, signal: AbortSignal): Promise<Chunk>;
-  /** Rows and cursor in one transaction behind the lease's fence; answers how many rows were written. */
+  read(backfill: Pick<OpenBackfill, 'id' | 'cursor'>, limit: number, signal: AbortSignal): Promise<Chunk>;
+  /** A chunk that it has read: rows and cursor in one transaction behind the lease's fence; answers how many rows were written. */
   write(backfill: OpenBackfill, chunk: Chunk, signal: AbortSignal): Promise<number>;
 }
 
@@ -35,18 +32,21 @@ export interface PreparedTable {
 export interface BackfilledTable {
   readonly name: string;
   /** Rejects with every reason against it in one error, and when a side cannot be asked. */
-  prepare(where: string | undefined, signal: AbortSignal): Promise<PreparedTable>;
-  rowsExpected(signal: AbortSignal): Promise<number>;
-  /** Where its topics stand; rejects when the primary does not tell. */
-  positions(signal: AbortSignal): Promise<readonly BackfillPosition[]>;
-  /** Whether the region has passed the ends at home as they are after this was asked (C5). */
-  passed(signal: AbortSignal): Promise<'passed' | 'not_yet'>;
+  prepare(source: BackfillSource, signal: AbortSignal): Promise<PreparedTable>;
+  rowsExpected(source: BackfillSource, signal: AbortSignal): Promise<number>;
+  /** Where its topics stand; rejects when the primary does not tell, and has to. */
+  positions(source: BackfillSource, signal: AbortSignal): Promise<readonly BackfillPosition[]>;
+  /**
+   * Whether the stream has passed what the logs held when this was asked: the ends at home for rows of the primary (C5), and those in the region for
+   * records, which need no primary.
+   */
+  passed(source: BackfillSource, signal: AbortSignal): Promise<'passed' | 'not_yet'>;
 }
 
 export interface NewBackfill {
   readonly table: string;
   readonly by: string;
-  readonly where: string | undefined;
+  readonly source: BackfillSource;
   readonly rowsExpected: number;
   readonly positions: readonly BackfillPosition[];
 }

@@ -1,3 +1,5 @@
+import type { BackfillSource } from '../model/backfill.ts';
+
 /** Chunks are kept below this, whatever the rows' width: a chunk is in memory three times while it travels. */
 const CHUNK_BYTES = 4 * 1024 * 1024;
 const FEWEST_ROWS = 10;
@@ -29,14 +31,17 @@ export interface LoadLimits {
   readonly pauseAboveLoad: number;
 }
 
-/** The stream comes first. Undefined: go on. */
+/**
+ * The stream comes first. Undefined: go on. While the primary is away its lag is not known; records that are here already need not wait for it.
+ */
 export function whyWait(
   { homeElsewhere, lagSeconds, load }: LoadNow,
   { pauseAboveLagSeconds, pauseAboveLoad }: LoadLimits,
+  from: BackfillSource['from'] = 'database',
 ): string | undefined {
   if (homeElsewhere !== undefined) return homeElsewhere;
-  if (lagSeconds === undefined) return 'the lag of the region is not known';
-  if (lagSeconds > pauseAboveLagSeconds) return `the region lags ${Math.round(lagSeconds)} s`;
+  if (lagSeconds === undefined && from === 'database') return 'the lag of the region is not known';
+  if (lagSeconds !== undefined && lagSeconds > pauseAboveLagSeconds) return `the region lags ${Math.round(lagSeconds)} s`;
   if (load > pauseAboveLoad) return `the daemon is busy (${Math.round(load * 100)} %)`;
   return undefined;
 }

@@ -1,5 +1,5 @@
 import { setTimeout as delay } from 'node:timers/promises';
-import { Command } from 'commander';
+import { Command, Option } from 'commander';
 import type { BackfillStatus } from '../model/backfill.ts';
 import { backfillLine, backfillText } from './backfill-text.ts';
 import { type DaemonOptions, daemonClient, withDaemon } from './daemon-client.ts';
@@ -9,6 +9,8 @@ import { type OutputOptions, withOutput, writeValue } from './output.ts';
 interface ChangeOptions extends OutputOptions, DaemonOptions {
   readonly table: string;
   readonly where?: string;
+  readonly from?: string;
+  readonly fromFile?: string;
   readonly by?: string;
 }
 
@@ -16,7 +18,9 @@ const FOLLOW_MS = 1_000;
 
 export const backfillVerb = (io: CliIo): Command =>
   new Command('backfill')
-    .description('read a table’s rows from the primary’s database, while the stream goes on')
+    .description(
+      'fill a table while the stream goes on: from the primary’s database, from its topics’ beginning, or from a file of records',
+    )
     .addCommand(startVerb(io))
     .addCommand(statusVerb(io))
     .addCommand(changeVerb(io, 'pause', 'read no more rows for now'))
@@ -26,10 +30,15 @@ export const backfillVerb = (io: CliIo): Command =>
 const startVerb = (io: CliIo): Command =>
   withOutput(withDaemon(new Command('start').description('begin with the first row')))
     .requiredOption('--table <schema.table>', 'as it is named in the region')
+    .addOption(
+      new Option('--from <source>', 'where rows come from (default: database)').choices(['database', 'topic']).conflicts('fromFile'),
+    )
+    .option('--from-file <file>', 'Avro file of records, as the daemon finds it in its backfill.directory')
     .option('--where <condition>', 'SQL condition on the primary’s rows: only those')
     .option('--by <name>', `who asks (default: ${io.operator})`)
-    .action(async ({ table, where, by, ...options }: ChangeOptions) => {
-      const body = { table, by: by ?? io.operator, ...(where === undefined ? {} : { where }) };
+    .action(async ({ table, from, fromFile, where, by, ...options }: ChangeOptions) => {
+      const source = fromFile === undefined ? { ...(from === undefined ? {} : { from }) } : { from: 'file', file: fromFile };
+      const body = { table, by: by ?? io.operator, ...source, ...(where === undefined ? {} : { where }) };
       const answer = await daemonClient(io, options).post('/api/backfill/start', body);
       writeValue(io, options, answer, () => `${table}: started; farshore backfill status --follow shows how it goes\n`);
     });

@@ -20,5 +20,10 @@ export const backfillSchema = z
       .max(1)
       .default(0.8)
       .describe('A backfill waits while the daemon’s thread is busy for a larger part of its time.'),
+    directory: z
+      .string()
+      .min(1)
+      .optional()
+      .describe('Folder of the files that `farshore backfill start --from-file` may name; left out: none is read.'),
   })
-  .meta({ description: 'Rows read from the primary’s database beside the stream: `farshore backfill`.' });
+  .meta({ description: 'Tables that are filled beside the stream: `farshore backfill`.' });

@@ -42,6 +42,8 @@ export interface GateMeasurements {
   readonly lag: Measurement<LagMeasured>;
   readonly heartbeat: Measurement<{ readonly ageSeconds: number }>;
   readonly fullAudit: Measurement<{ readonly tables: readonly string[] }>;
+  /** Of those that have not ended. */
+  readonly backfill: Measurement<{ readonly open: readonly { readonly table: string; readonly state: string }[] }>;
   readonly schema: Measurement<{ readonly tables: number; readonly problems: readonly string[] }>;
   readonly rejected: Measurement<{ readonly records: number }>;
   readonly parked: Measurement<{ readonly records: number }>;

@@ -43,6 +43,10 @@ export function readGates(measured: GateMeasurements, limits: GateLimits, nowMs:
       }),
       limits.fullAudit.maxAgeSeconds,
     ),
+    read('backfill', measured.backfill, ({ open }) => ({
+      facts: { open: open.length, failed: open.filter(({ state }) => state === 'failed').length },
+      reason: open.length > 0 ? `tables are being filled: ${listed(open.map(({ table, state }) => `${table} (${state})`))}` : undefined,
+    })),
     read(
       'schema',
       measured.schema,

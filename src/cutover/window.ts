@@ -1,7 +1,7 @@
 import { type GateName, type GateReading, gateNames } from '../model/cutover.ts';
 
 /** Gates that say that a copy is there at all: what a comparison of answers needs. */
-const copyGates: ReadonlySet<GateName> = new Set(['partitions_running', 'lag', 'full_audit', 'schema']);
+const copyGates: ReadonlySet<GateName> = new Set(['partitions_running', 'lag', 'full_audit', 'backfill', 'schema']);
 
 export interface WindowSettings {
   readonly windowMs: number;

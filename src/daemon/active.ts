@@ -51,7 +51,7 @@ import { buildWayBack, type WayBack } from './build-way-back.ts';
 import { primaryCluster, regionalCluster } from './clusters.ts';
 import { tellCompatibility } from './compatibility.ts';
 import type { Failpoints } from './failpoints.ts';
-import { divergenceMeasured, shadowMeasured } from './gate-measurements.ts';
+import { backfillMeasured, divergenceMeasured, shadowMeasured } from './gate-measurements.ts';
 import { isSchemaKnown, retryKept, valueSchemaOf } from './kept-records.ts';
 import { MirrorGate } from './mirror-gate.ts';
 import type { Observer } from './observer.ts';
@@ -63,6 +63,8 @@ import type { ShadowFront } from './shadow-front.ts';
 import { settleShards } from './shards.ts';
 import { type StopSignals, superviseLoops } from './supervisor.ts';
 
+/** Memory kept for the answers of a backfill that reads a topic. */
+const BACKFILL_FETCH_BYTES = 1024 * 1024;
 /** Who is recorded for retries that nobody asked for. */
 const LATE_SCHEMAS = 'rejected.lateSchemas';
 
@@ -217,6 +219,9 @@ export class ActiveDaemon implements AsyncDisposable {
       lagSources: sources,
       lag: this.lag,
       schema: this.#schema,
+      source: regionalSource(this.#writer, maxDecompressedBytes, BACKFILL_FETCH_BYTES),
+      decoders,
+      visitRecords,
       homeElsewhere: () => this.#gate.reason,
     });
     const outbox = activeOutboxStore(parts);
@@ -255,6 +260,7 @@ export class ActiveDaemon implements AsyncDisposable {
       neededAudits: () => (this.#neededAuditsAtMs === undefined ? undefined : { atMs: this.#neededAuditsAtMs, audits: this.neededAudits }),
       schema: (signal) => this.schema({ topic: undefined, table: undefined }, signal),
       divergence: () => divergenceMeasured(this.#audit?.stage),
+      backfill: () => backfillMeasured(this.#backfill?.stage),
       shadow: () => shadowMeasured(this.#shadow?.stage, clock),
       ...(wayBack === undefined ? {} : { reversePath: () => wayBack.measured() }),
     });

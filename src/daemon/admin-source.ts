@@ -1,6 +1,7 @@
 import type {
   ActionsRequest,
   AdminSource,
+  BackfillStart,
   OffsetsRequest,
   PauseRequest,
   Probe,
@@ -274,7 +275,7 @@ export class DaemonState implements AdminSource {
     return this.active?.backfill?.status() ?? { enabled: false, backfills: [] };
   }
 
-  async startBackfill(request: { table: string; where: string | undefined; by: string }, signal: AbortSignal): Promise<string> {
+  async startBackfill(request: BackfillStart, signal: AbortSignal): Promise<string> {
     return await this.#needBackfill().start(request, signal);
   }
 
@@ -283,11 +284,11 @@ export class DaemonState implements AdminSource {
   }
 
   #needBackfill(): BackfillStage {
-    const { backfill } = this.#needActive('reads rows from the primary');
+    const { backfill } = this.#needActive('backfills tables');
     if (backfill !== undefined) return backfill;
-    throw new FarshoreError('request_invalid', 'There is nothing to backfill from', {
-      place: 'primary.database',
-      hint: 'Set primary.database and `apply.tables`, and restart the daemon.',
+    throw new FarshoreError('request_invalid', 'There is no table to backfill', {
+      place: 'apply.tables',
+      hint: 'Set apply.tables, and restart the daemon.',
     });
   }
 

@@ -41,6 +41,7 @@ export interface MeasuredSources {
   readonly schema: (signal: AbortSignal) => Promise<SchemaView>;
   /** Left out: nobody measures it, and its gate is shut. */
   readonly divergence?: () => GateMeasurements['divergence'];
+  readonly backfill?: () => GateMeasurements['backfill'];
   readonly shadow?: () => GateMeasurements['shadow'];
   readonly reversePath?: () => GateMeasurements['reversePath'];
 }
@@ -171,6 +172,7 @@ export function measure(sources: MeasuredSources, clock: Pick<Clock, 'monotonicM
     rejected: kept('records'),
     parked: kept('parked'),
     divergence: sources.divergence?.() ?? missing('nothing audits the tables'),
+    backfill: sources.backfill?.() ?? missing('nothing fills tables'),
     shadow: sources.shadow?.() ?? missing('no answers are compared'),
     reversePath: sources.reversePath?.() ?? missing('nothing proves the path back to the primary'),
   };

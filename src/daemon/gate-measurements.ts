@@ -1,5 +1,7 @@
 import type { AuditStage } from '../audit/audit-stage.ts';
+import type { BackfillStage } from '../backfill/backfill-stage.ts';
 import type { GateMeasurements } from '../cutover/contracts.ts';
+import { isOpenBackfill } from '../model/backfill.ts';
 import type { Clock } from '../model/clock.ts';
 import type { ShadowStage } from '../shadow/shadow-stage.ts';
 
@@ -21,6 +23,15 @@ export function divergenceMeasured(audit: Pick<AuditStage, 'status' | 'measuredA
     };
   });
   return { kind: 'measured', atMs, value: { tables } };
+}
+
+/** Tables that are being filled, or whose filling failed: what they miss, no audit may have looked for yet. */
+export function backfillMeasured(backfill: Pick<BackfillStage, 'status' | 'measuredAtMs'> | undefined): GateMeasurements['backfill'] {
+  if (backfill === undefined) return missing('no table is applied');
+  const atMs = backfill.measuredAtMs;
+  if (atMs === undefined) return missing('whether tables are being filled was not looked at yet');
+  const open = backfill.status().backfills.filter(isOpenBackfill);
+  return { kind: 'measured', atMs, value: { open: open.map(({ table, state }) => ({ table, state })) } };
 }
 
 /** How the region’s answers matched. A shadow that compares nothing has nothing to say, whatever it said before. */

@@ -8,6 +8,7 @@ export const gateNames = [
   'lag',
   'heartbeat',
   'full_audit',
+  'backfill',
   'schema',
   'rejected',
   'parked',

@@ -1,7 +1,7 @@
 import type { BackfillStore, OpenBackfill } from '../backfill/contracts.ts';
-import type { BackfillPosition, BackfillState, BackfillView } from '../model/backfill.ts';
+import type { BackfillPosition, BackfillSource, BackfillState, BackfillView } from '../model/backfill.ts';
 import type { Database } from './database.ts';
-import { integer, json, optionalText, text } from './result-values.ts';
+import { integer, json, optionalText, type TextRow, text } from './result-values.ts';
 
 const time = (column: string): string => `to_char(${column} at time zone 'utc', 'YYYY-MM-DD"T"HH24:MI:SS.MS"Z"')`;
 
@@ -13,21 +13,33 @@ const changes = {
   settled: { to: 'done', from: ['settling'] },
 } as const;
 
-const viewsText = `select distinct on (b.table_name) b.id, b.table_name, b.by, b.condition, b.state, b.error, b.rows_read, b.rows_written, b.rows_expected,
+const viewsText = `select distinct on (b.table_name) b.id, b.table_name, b.by, b.source, b.condition, b.file, b.state, b.error, b.rows_read, b.rows_written, b.rows_expected,
        b.positions, ${time('b.started_at')} as started_at, ${time('b.ended_at')} as ended_at
   from farshore.backfills b order by b.table_name, b.id desc`;
+
+function sourceOf(row: TextRow): BackfillSource {
+  const from = text(row, 'source') as BackfillSource['from'];
+  if (from === 'file') return { from, file: text(row, 'file') };
+  return from === 'topic' ? { from } : { from, where: optionalText(row, 'condition') };
+}
 
 export function backfillStore(database: Database, epoch: bigint): BackfillStore {
   const fence = { text: 'select farshore.check_lease($1)', values: [epoch] };
   const write = async (statement: { readonly text: string; readonly values: readonly unknown[] }, signal: AbortSignal) =>
     (await database.transaction([fence, statement], signal))[1]!;
   return {
-    async start({ table, by, where, rowsExpected, positions }, signal) {
+    async start({ table, by, source, rowsExpected, positions }, signal) {
       const { rows } = await write(
         {
-          text: `insert into farshore.backfills (table_name, by, condition, rows_expected, positions) values ($1, $2, $3, $4, $5::jsonb)
+          text: `insert into farshore.backfills (table_name, by, source, condition, file, rows_expected, positions) values ($1, $2, $3, $4, $5, $6, $7::jsonb)
 on conflict (table_name) where ended_at is null do nothing returning id`,
-          values: [table, by, where ?? null, BigInt(Math.round(rowsExpected)), JSON.stringify(positions)],
+          values: [
+            ...[table, by, source.from],
+            source.from === 'database' ? (source.where ?? null) : null,
+            source.from === 'file' ? source.file : null,
+            BigInt(Math.round(rowsExpected)),
+            JSON.stringify(positions),
+          ],
         },
         signal,
       );
@@ -35,14 +47,17 @@ on conflict (table_name) where ended_at is null do nothing returning id`,
     },
     async open(signal) {
       const { rows } = await database.query(
-        { text: 'select id, table_name, condition, state, cursor from farshore.backfills where ended_at is null order by id', values: [] },
+        {
+          text: 'select id, table_name, source, condition, file, state, cursor from farshore.backfills where ended_at is null order by id',
+          values: [],
+        },
         signal,
       );
       return rows.map(
         (row): OpenBackfill => ({
           id: text(row, 'id'),
           table: text(row, 'table_name'),
-          where: optionalText(row, 'condition'),
+          source: sourceOf(row),
           state: text(row, 'state') as OpenBackfill['state'],
           cursor: optionalText(row, 'cursor'),
         }),
@@ -72,7 +87,9 @@ on conflict (table_name) where ended_at is null do nothing returning id`,
         id: text(row, 'id'),
         table: text(row, 'table_name'),
         by: text(row, 'by'),
+        from: sourceOf(row).from,
         where: optionalText(row, 'condition') ?? null,
+        file: optionalText(row, 'file') ?? null,
         state: text(row, 'state') as BackfillState,
         error: optionalText(row, 'error') === undefined ? null : (json(row, 'error') as BackfillView['error']),
         rowsRead: integer(row, 'rows_read'),

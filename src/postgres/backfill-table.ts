@@ -4,7 +4,7 @@ import type { ComparedTable } from '../audit/contracts.ts';
 import { readCursor, writeCursor } from '../audit/pass-cursor.ts';
 import { rowTextsStatement } from '../audit/statements.ts';
 import type { Chunk, OpenBackfill, PreparedTable } from '../backfill/contracts.ts';
-import { rowVersion, type SourceKind } from '../backfill/row-version.ts';
+import { backfillOffset, rowVersion, type SourceKind } from '../backfill/row-version.ts';
 import { quoteName } from '../model/sql-name.ts';
 import type { Database } from './database.ts';
 import type { TextRow } from './result-values.ts';
@@ -13,6 +13,14 @@ import type { TextRow } from './result-values.ts';
 export interface SourceField {
   readonly column: string;
   readonly kind: SourceKind;
+}
+
+/** Rows of the primary, in key order. */
+interface RowsChunk extends Chunk {
+  /** By column, as text of the server; null is NULL. */
+  readonly columns: readonly (readonly (string | null)[])[];
+  /** Hex of each row's version. */
+  readonly versions: readonly string[];
 }
 
 export interface BackfillTableParts {
@@ -39,7 +47,8 @@ export function backfillTable(parts: BackfillTableParts): PreparedTable {
   const kinds = source.map(({ kind }) => kind);
   const sources = source.map(({ column, kind }) => sourceText(`t.${quoteName(column)}`, kind));
   return {
-    async read(cursor, limit, signal) {
+    async read({ id, cursor }, limit, signal): Promise<RowsChunk> {
+      const offset = backfillOffset('database', id, 0n);
       const place = readCursor(compared, cursor);
       if (place.kind === 'done') return { rows: 0, bytes: 0, cursor: cursor!, done: true, columns: [], versions: [] };
       const { rows } = await primary.query(rowTextsStatement(compared, { after: place.key, upTo: undefined }, limit, sources), signal);
@@ -58,11 +67,12 @@ export function backfillTable(parts: BackfillTableParts): PreparedTable {
             homeEpoch,
             kinds,
             kinds.map((_kind, index) => row[`s${index}`] ?? null),
+            offset,
           ),
         ),
       };
     },
-    async write(backfill, chunk, signal) {
+    async write(backfill, chunk: RowsChunk, signal) {
       const given = {
         columns: chunk.columns,
         versions: chunk.versions,
@@ -92,7 +102,7 @@ export function backfillTable(parts: BackfillTableParts): PreparedTable {
   };
 }
 
-const moveStatement = ({ id, cursor }: OpenBackfill, chunk: Chunk, written: number) => ({
+export const moveStatement = ({ id, cursor }: OpenBackfill, chunk: Chunk, written: number) => ({
   text: 'select farshore.move_backfill($1, $2, $3, $4, $5, $6)',
   values: [id, cursor ?? null, chunk.cursor, BigInt(chunk.rows), BigInt(written), chunk.done],
 });

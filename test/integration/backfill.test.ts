@@ -4,6 +4,7 @@ import { sourceTableOf } from '../../src/apply/source-table.ts';
 import type { TableEntry } from '../../src/apply/table-entry.ts';
 import { prepareComparison } from '../../src/audit/compared-table.ts';
 import type { BackfillStore, PreparedTable } from '../../src/backfill/contracts.ts';
+import { backfillOffset } from '../../src/backfill/row-version.ts';
 import { backfillMapping } from '../../src/daemon/backfill-prepare.ts';
 import { versionHex } from '../../src/model/version.ts';
 import { backfillStore } from '../../src/postgres/backfill-store.ts';
@@ -15,6 +16,8 @@ import { type AuditRig, auditRig } from './audit-rig.ts';
 import { never, rejectionOf, rowsOf } from './postgres-fixtures.ts';
 
 const EPOCH = 3n;
+const database = { from: 'database', where: undefined } as const;
+const begun = { id: '1', cursor: undefined };
 let rig: AuditRig;
 let store: BackfillStore;
 
@@ -56,7 +59,7 @@ async function prepared(entry: TableEntry, fields: RecordDecoder['fields'] = [],
 }
 
 async function startOf(table: string) {
-  const id = await store.start({ table, by: 'ada', where: undefined, rowsExpected: 10, positions: [] }, never);
+  const id = await store.start({ table, by: 'ada', source: database, rowsExpected: 10, positions: [] }, never);
   expect(id).toBeDefined();
   return async () => (await store.open(never)).find((one) => one.id === id)!;
 }
@@ -66,7 +69,7 @@ async function whole(table: PreparedTable, name: string, limit = 100) {
   const now = await startOf(name);
   const counts = { chunks: 0, read: 0, written: 0 };
   for (let one = await now(); one.state === 'running'; one = await now()) {
-    const chunk = await table.read(one.cursor, limit, never);
+    const chunk = await table.read(one, limit, never);
     counts.written += await table.write(one, chunk, never);
     counts.read += chunk.rows;
     counts.chunks++;
@@ -106,10 +109,11 @@ describe('a backfill', () => {
     await at('primary', `insert into lowest values (1, 'primary'), (2, 'primary')`);
     await at('region', `insert into lowest values (1, 'stream', '\\x${versionHex(1, null, 0, 0n)}')`);
     expect(await whole(await prepared(plain('lowest')), 'public.lowest')).toEqual({ chunks: 1, read: 2, written: 1 });
+    const [{ id }] = (await at('region', `select id from farshore.backfills where table_name = 'public.lowest'`)) as [{ id: string }];
     const rows = await at('region', `select note, encode(farshore_version, 'hex') as v from lowest order by id`);
     expect(rows).toEqual([
       { note: 'stream', v: versionHex(1, null, 0, 0n) },
-      { note: 'primary', v: versionHex(0, null, 0, 0n) },
+      { note: 'primary', v: versionHex(0, null, 0, backfillOffset('database', id, 0n)) },
     ]);
   });
 
@@ -118,7 +122,7 @@ describe('a backfill', () => {
     await at('primary', `insert into deleted select n, 'read', 10 from generate_series(1, 3) n`);
     const table = await prepared(plain('deleted', { version: ['version'] }), versioned);
     const now = await startOf('public.deleted');
-    const chunk = await table.read(undefined, 10, never);
+    const chunk = await table.read(begun, 10, never);
     const bury = (id: number, source: bigint | null) =>
       at('region', `insert into farshore.tombstones values ('public.deleted', '[${id}]', '\\x${versionHex(1, source, 1, 7n)}')`);
     await bury(1, null);
@@ -134,7 +138,7 @@ describe('a backfill', () => {
     const table = await prepared(plain('racing'));
     const now = await startOf('public.racing');
     const one = await now();
-    const chunk = await table.read(undefined, 10, never);
+    const chunk = await table.read(begun, 10, never);
     const deleting = await rig.databases.region.connect(never);
     const run = async (text: string) => await deleting.run([{ text, values: [] }], never);
     await run('begin');
@@ -159,12 +163,13 @@ describe('a backfill', () => {
     const table = await prepared(plain('moved'));
     const now = await startOf('public.moved');
     const first = await now();
-    const chunk = await table.read(undefined, 10, never);
+    const chunk = await table.read(begun, 10, never);
     await table.write(first, chunk, never);
     expect(await rejectionOf(table.write(first, chunk, never))).toMatchObject({ code: 'position_moved' });
     const second = await now();
-    expect((await table.read(second.cursor, 10, never)).columns[0]?.[0]).toBe('11');
-    expect(await at('region', 'select count(*) as rows from moved')).toEqual([{ rows: '10' }]);
+    expect(await at('region', 'select max(id) as last from moved')).toEqual([{ last: '10' }]);
+    await table.write(second, await table.read(second, 10, never), never);
+    expect(await at('region', 'select count(*) as rows, max(id) as last from moved')).toEqual([{ rows: '20', last: '20' }]);
     await store.change('public.moved', 'stop', never);
   });
 
@@ -173,7 +178,7 @@ describe('a backfill', () => {
     await at('primary', `insert into fenced values (1, 'x')`);
     const zombie = await prepared(plain('fenced'), [], EPOCH - 1n);
     const now = await startOf('public.fenced');
-    const work = zombie.write(await now(), await zombie.read(undefined, 10, never), never);
+    const work = zombie.write(await now(), await zombie.read(begun, 10, never), never);
     expect(await rejectionOf(work)).toMatchObject({ code: 'fenced' });
     expect(await at('region', 'select 1 from fenced')).toEqual([]);
     await store.change('public.fenced', 'stop', never);
@@ -253,7 +258,7 @@ describe('a backfill', () => {
 
   it('is one at a time a table', async () => {
     const now = await startOf('public.once');
-    const again = { table: 'public.once', by: 'bob', where: undefined, rowsExpected: 0, positions: [] };
+    const again = { table: 'public.once', by: 'bob', source: database, rowsExpected: 0, positions: [] };
     expect(await store.start(again, never)).toBeUndefined();
     expect(await store.change('public.once', 'pause', never)).toBe(true);
     expect((await now()).state).toBe('paused');

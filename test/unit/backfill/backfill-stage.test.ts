@@ -4,14 +4,15 @@ import type { BackfillStore, Chunk, OpenBackfill } from '../../../src/backfill/c
 import type { LoadNow } from '../../../src/backfill/pace.ts';
 import { FarshoreError } from '../../../src/model/errors.ts';
 
-const chunk = (rows: number, done: boolean): Chunk => ({ rows, bytes: rows, cursor: 'c', done, columns: [], versions: [] });
+const database = { from: 'database', where: undefined } as const;
+const chunk = (rows: number, done: boolean): Chunk => ({ rows, bytes: rows, cursor: 'c', done });
 
 /** One table of `total` rows; time passes only while the stage sleeps, and `turns` sleeps end it. */
 function bench(total: number, turns: number, changes: { read?: () => Promise<Chunk>; load?: () => LoadNow; passedAfter?: number } = {}) {
   const ending = new AbortController();
   const state = { atMs: 0, state: 'running' as OpenBackfill['state'] | 'done', read: 0, failed: '', prepared: 0, asked: 0 };
   const events: string[] = [];
-  const one = (): OpenBackfill => ({ id: '1', table: 'public.t', where: undefined, state: state.state as 'running', cursor: undefined });
+  const one = (): OpenBackfill => ({ id: '1', table: 'public.t', source: database, state: state.state as 'running', cursor: undefined });
   const store: BackfillStore = {
     start: async () => '1',
     open: async () => (state.state === 'done' ? [] : [one()]),

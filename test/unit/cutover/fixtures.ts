@@ -24,6 +24,7 @@ export const good = (atMs = 0): GateMeasurements => ({
   lag: measured({ partitions: 4, unknown: [], worstSeconds: 1.2, worstPlace: 'invoices:3' }, atMs),
   heartbeat: measured({ ageSeconds: 1 }, atMs),
   fullAudit: measured({ tables: [] }, atMs),
+  backfill: measured({ open: [] }, atMs),
   schema: measured({ tables: 2, problems: [] }, atMs),
   rejected: measured({ records: 0 }, atMs),
   parked: measured({ records: 0 }, atMs),

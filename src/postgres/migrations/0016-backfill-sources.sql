@@ -1,0 +1,8 @@
+-- Backfills from a topic's records and from files of records, beside those from the primary's database.
+
+alter table farshore.backfills
+  add column source text not null default 'database' check (source in ('database', 'topic', 'file')),
+  add column file   text,
+  add check ((file is not null) = (source = 'file')),
+  add check (condition is null or source = 'database');
+comment on column farshore.backfills.source is 'Where rows come from; file: its name, in the daemon''s backfill.directory.';
