@@ -1,5 +1,5 @@
 #!/usr/bin/env node
-import { readFileSync } from 'node:fs';
+import { readFileSync, writeFileSync } from 'node:fs';
 import { hostname, userInfo } from 'node:os';
 import { createInterface } from 'node:readline/promises';
 import { runCli } from './cli/cli.ts';
@@ -25,6 +25,7 @@ const exitCode = await runCli(process.argv.slice(2), {
   color: process.stdout.isTTY === true && (process.env.NO_COLOR ?? '') === '',
   env: process.env,
   readFile: systemFiles,
+  writeFile: (path, text, how) => writeFileSync(path, text, { flag: how === 'new' ? 'wx' : 'w' }),
   signal: stop.signal,
   send: sendRequest,
   prompt: process.stdin.isTTY === true ? askAtTerminal : undefined,

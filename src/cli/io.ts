@@ -16,6 +16,8 @@ export interface CliIo {
   readonly env: Readonly<Record<string, string | undefined>>;
   /** Throws with the system's error code when the file cannot be read. */
   readonly readFile: (path: string) => string;
+  /** Throws with the system's error code; `new` refuses a file that exists with EEXIST. */
+  readonly writeFile: (path: string, text: string, how: 'new' | 'replace') => void;
   /** Aborted by the first SIGTERM or SIGINT. */
   readonly signal: AbortSignal;
   readonly send: (url: string, request: HttpRequest) => Promise<HttpAnswer>;

@@ -40,14 +40,21 @@ export async function checkRights(
   ];
 }
 
-function finding(area: Finding['area'], kafka: KafkaConfig, { resource, name, operation }: MissingRight): Finding {
-  const principal = kafka.sasl?.username === undefined ? 'User:NAME' : `User:${kafka.sasl.username}`;
+const principalOf = ({ sasl }: KafkaConfig): string => (sasl?.username === undefined ? 'User:NAME' : `User:${sasl.username}`);
+
+/** The command of Kafka's own that gives a right. */
+export const grantCommand = (kafka: KafkaConfig, { resource, name, operation }: MissingRight): string =>
+  `kafka-acls.sh --bootstrap-server ${kafka.brokers[0]} --command-config ADMIN.properties --add --allow-principal '${principalOf(kafka)}' --${resource} '${name}' --operation ${operation}`;
+
+function finding(area: Finding['area'], kafka: KafkaConfig, right: MissingRight): Finding {
+  const { resource, name, operation } = right;
+  const principal = principalOf(kafka);
   const who = kafka.sasl?.username === undefined ? 'the daemon’s principal (NAME as the brokers see it)' : principal;
   return {
     area,
     level: 'problem',
     what: `${who} lacks ${operation} on ${resource} ${name}`,
     place: `${resource} ${name}`,
-    hint: `kafka-acls.sh --bootstrap-server ${kafka.brokers[0]} --command-config ADMIN.properties --add --allow-principal '${principal}' --${resource} '${name}' --operation ${operation}`,
+    hint: grantCommand(kafka, right),
   };
 }

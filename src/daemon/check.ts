@@ -1,4 +1,3 @@
-import { mapKey, VERSION_COLUMN } from '../apply/mapping.ts';
 import { tableNameOf } from '../apply/table-entry.ts';
 import type { SchemaRegistry } from '../avro/contracts.ts';
 import type { FarshoreConfig } from '../config/config.ts';
@@ -9,31 +8,19 @@ import { missingTopics, selectRoutes } from '../mirror/routes.ts';
 import { systemClock } from '../model/clock.ts';
 import { findFarshoreError } from '../model/errors.ts';
 import type { Finding } from '../model/finding.ts';
-import { quoteName } from '../model/sql-name.ts';
 import type { Database } from '../postgres/database.ts';
 import { missingGrants } from '../postgres/grants.ts';
 import { checkMigrations, loadMigrations } from '../postgres/migrations.ts';
-import { describeTables } from '../postgres/tables.ts';
+import { checkPrimaryDatabase } from './check-primary-database.ts';
 import { checkRights } from './check-rights.ts';
+import { checkTables } from './check-tables.ts';
 import { primaryCluster, regionalCluster } from './clusters.ts';
 import { warningsOf } from './compatibility.ts';
 import { regionalDatabase } from './database.ts';
+import { problemFinding as problem } from './finding.ts';
 import { schemaRegistry } from './schemas.ts';
 
 type Area = Finding['area'];
-
-/** What went wrong as a finding; anything that is no FarshoreError is a defect and is thrown. */
-function problem(area: Area, error: unknown): Finding {
-  const known = findFarshoreError(error);
-  if (known === undefined) throw error;
-  return {
-    area,
-    level: 'problem',
-    what: known.message,
-    ...(known.place === undefined ? {} : { place: known.place }),
-    ...(known.hint === undefined ? {} : { hint: known.hint }),
-  };
-}
 
 /** Looks at everything the configuration names and changes nothing. Each part is looked at even when another is down. */
 export async function checkAll(config: FarshoreConfig, signal: AbortSignal): Promise<readonly Finding[]> {
@@ -41,12 +28,17 @@ export async function checkAll(config: FarshoreConfig, signal: AbortSignal): Pro
   const primary = primaryCluster(() => config, systemClock, quiet);
   const regional = regionalCluster(() => config, systemClock, quiet);
   const database = regionalDatabase(() => config.regional.database, 1, systemClock);
+  const registry = schemaRegistry(
+    () => config.primary.registry,
+    () => undefined,
+  );
   try {
-    const [primaryFindings, regionalFindings, databaseFindings, registryFindings] = await Promise.all([
+    const [primaryFindings, regionalFindings, databaseFindings, sourceFindings, registryFindings] = await Promise.all([
       checkCluster('primary kafka', primary, signal),
       checkCluster('regional kafka', regional, signal),
-      checkDatabase(database, config, signal),
-      checkRegistry(config, signal),
+      checkDatabase(database, registry, config, signal),
+      checkPrimaryDatabase(database, config, signal),
+      checkRegistry(registry, config, signal),
     ]);
     const findings = [...primaryFindings, ...regionalFindings];
     const up = (found: readonly Finding[]): boolean => found.every(({ level }) => level === 'ok');
@@ -61,7 +53,7 @@ export async function checkAll(config: FarshoreConfig, signal: AbortSignal): Pro
     }
     if (up(primaryFindings)) findings.push(...(await checkTopics(primary, config, signal)));
     if (up(primaryFindings) && up(regionalFindings)) findings.push(...(await checkKafkaRights(config, primary, regional, signal)));
-    return [...findings, ...databaseFindings, ...registryFindings];
+    return [...findings, ...databaseFindings, ...sourceFindings, ...registryFindings];
   } finally {
     await Promise.all([primary.close(), regional.close(), database.close()]);
   }
@@ -157,7 +149,12 @@ async function checkTopics(primary: KafkaCluster, config: FarshoreConfig, signal
   }
 }
 
-async function checkDatabase(database: Database, config: FarshoreConfig, signal: AbortSignal): Promise<readonly Finding[]> {
+async function checkDatabase(
+  database: Database,
+  registry: SchemaRegistry | undefined,
+  config: FarshoreConfig,
+  signal: AbortSignal,
+): Promise<readonly Finding[]> {
   const area = 'regional database';
   const findings: Finding[] = [];
   try {
@@ -187,47 +184,9 @@ async function checkDatabase(database: Database, config: FarshoreConfig, signal:
     for (const { object, right, role, grant } of await missingGrants(database, tables, signal)) {
       findings.push({ area, level: 'problem', what: `Role ${role} lacks ${right} on ${object}`, place: object, hint: grant });
     }
-    findings.push(...(await checkTables(database, config, signal)));
+    findings.push(...(await checkTables(database, registry, config, signal)));
   } catch (error) {
     findings.push(problem(area, error));
-  }
-  return findings;
-}
-
-async function checkTables(database: Database, config: FarshoreConfig, signal: AbortSignal): Promise<readonly Finding[]> {
-  const area = 'tables';
-  const findings: Finding[] = [];
-  const found = await describeTables(database, config.apply.tables.map(tableNameOf), signal);
-  for (const entry of config.apply.tables) {
-    const name = tableNameOf(entry);
-    const place = `table ${name.schema}.${name.table}`;
-    const table = found.find((t) => t.schema === name.schema && t.table === name.table);
-    if (table === undefined && config.apply.schema === 'create') {
-      findings.push({ area, level: 'ok', what: 'The table does not exist and will be created', place });
-      continue;
-    }
-    const mapped = mapKey(entry, table);
-    if (mapped.kind === 'problems') {
-      for (const error of mapped.problems) findings.push(problem(area, error));
-      continue;
-    }
-    findings.push({ area, level: 'ok', what: `${entry.topic} fits ${name.schema}.${name.table}`, place });
-    if (entry.version === undefined) {
-      findings.push({
-        area,
-        level: 'warning',
-        what: 'Without a source version the order of the log decides: a record that is mirrored again counts as a new state',
-        place,
-        hint: 'Name the field that orders two states under `version`, if there is one; re-mirroring such a topic needs --accept-rewind.',
-      });
-    }
-    if (table?.columns.some(({ name: column }) => column === VERSION_COLUMN)) {
-      const text = `select count(*) as rows from ${quoteName(name.schema)}.${quoteName(name.table)} where ${VERSION_COLUMN} is null`;
-      const { rows } = await database.query({ text, values: [] }, signal);
-      const count = Number(rows[0]?.rows);
-      if (count > 0)
-        findings.push({ area, level: 'warning', what: `${count} rows have no version: any record that comes replaces them`, place });
-    }
   }
   return findings;
 }
@@ -248,12 +207,12 @@ async function checkModes(registry: SchemaRegistry, config: FarshoreConfig, sign
   }
 }
 
-async function checkRegistry(config: FarshoreConfig, signal: AbortSignal): Promise<readonly Finding[]> {
+async function checkRegistry(
+  registry: SchemaRegistry | undefined,
+  config: FarshoreConfig,
+  signal: AbortSignal,
+): Promise<readonly Finding[]> {
   const area = 'registry';
-  const registry = schemaRegistry(
-    () => config.primary.registry,
-    () => undefined,
-  );
   if (registry === undefined) {
     const level = config.apply.tables.length === 0 ? 'ok' : 'problem';
     return [

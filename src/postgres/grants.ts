@@ -38,6 +38,21 @@ select current_user, 'function', n.nspname, p.proname || '(' || pg_get_function_
   values: [tables.map(({ schema }) => schema), tables.map(({ table }) => table)],
 });
 
+// A role that may read some columns only is left to the comparison, which names them.
+const readsStatement = (tables: readonly TableName[]): Statement => ({
+  text: `with wanted_tables as (
+  select n.nspname, c.relname, c.oid, n.oid as schema_oid
+    from pg_class c join pg_namespace n on n.oid = c.relnamespace
+   where c.relkind in ('r', 'p', 'v', 'm', 'f') and (n.nspname, c.relname) in (select * from unnest($1::text[], $2::text[]))
+)
+select distinct current_user as role, 'schema' as kind, w.nspname as schema, null::text as name, 'usage' as privilege
+  from wanted_tables w where not has_schema_privilege(w.schema_oid, 'usage')
+union all
+select current_user, 'table', w.nspname, w.relname::text, 'select' from wanted_tables w where not has_any_column_privilege(w.oid, 'select')
+ order by 2, 3, 4, 5`,
+  values: [tables.map(({ schema }) => schema), tables.map(({ table }) => table)],
+});
+
 function missingGrant(row: TextRow): MissingGrant {
   const [role, kind, schema, right] = [text(row, 'role'), text(row, 'kind'), text(row, 'schema'), text(row, 'privilege')];
   const to = `to ${quoteName(role)};`;
@@ -63,5 +78,15 @@ export async function missingGrants(
   signal: AbortSignal,
 ): Promise<readonly MissingGrant[]> {
   const { rows } = await database.query(lookStatement(tables), signal);
+  return rows.map(missingGrant);
+}
+
+/** Rights this role lacks to read the given tables, each with its GRANT. */
+export async function missingReads(
+  database: Database,
+  tables: readonly TableName[],
+  signal: AbortSignal,
+): Promise<readonly MissingGrant[]> {
+  const { rows } = await database.query(readsStatement(tables), signal);
   return rows.map(missingGrant);
 }

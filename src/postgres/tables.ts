@@ -110,6 +110,15 @@ export async function describeTables(
   return rows.map(description);
 }
 
+/** Every table of the database that could be applied to: not of the system or of Farshore, no partition of another. */
+export async function listTables(database: Database, signal: AbortSignal): Promise<readonly TableName[]> {
+  const statement = `select n.nspname as schema, c.relname as table from pg_class c join pg_namespace n on n.oid = c.relnamespace
+ where c.relkind in ('r', 'p') and not c.relispartition and n.nspname !~ '^pg_' and n.nspname not in ('information_schema', 'farshore')
+ order by 1, 2`;
+  const { rows } = await database.query({ text: statement, values: [] }, signal);
+  return rows.map((row) => ({ schema: text(row, 'schema'), table: text(row, 'table') }));
+}
+
 /** Runs DDL in one transaction, all or nothing. Rejects with `database_denied` when the role may not. */
 export async function executeDdl(database: Database, statements: readonly string[], signal: AbortSignal): Promise<void> {
   await database.transaction(

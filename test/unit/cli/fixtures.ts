@@ -10,6 +10,7 @@ export interface TestIo extends CliIo {
   readonly out: () => string;
   readonly err: () => string;
   readonly sent: readonly Sent[];
+  readonly written: ReadonlyMap<string, string>;
 }
 
 /** A CLI without a process: what it writes and sends is kept, what it asks for is given. */
@@ -19,6 +20,7 @@ export function testIo(
   let out = '';
   let err = '';
   const sent: Sent[] = [];
+  const written = new Map<string, string>();
   const files = over.files ?? {};
   const refuse = (): never => {
     throw new Error('the daemon was not meant to be loaded');
@@ -29,19 +31,24 @@ export function testIo(
     color: false,
     env: {},
     readFile: (path) => files[path] ?? missing(path),
+    writeFile: (path, text, how) => {
+      if (how === 'new' && (path in files || written.has(path))) throw Object.assign(new Error(path), { code: 'EEXIST' });
+      written.set(path, text);
+    },
     signal: new AbortController().signal,
     send: async (url, request) => {
       sent.push({ url, ...request });
       return over.answer ?? { status: 200, body: JSON.stringify(status) };
     },
     prompt: undefined,
-    daemon: { runDaemon: refuse, checkAll: refuse, applyMigrations: refuse, printMigrations: refuse },
+    daemon: { runDaemon: refuse, checkAll: refuse, survey: refuse, applyMigrations: refuse, printMigrations: refuse },
     version: '0.1.0',
     operator: 'ada@gate',
     ...over,
     out: () => out,
     err: () => err,
     sent,
+    written,
   };
 }
 

@@ -17,6 +17,9 @@ const examples: Readonly<Record<string, string>> = {
   TIME: '2026-01-31T12:00:00Z',
   FILE: 'farshore.yaml',
   NAME: 'ada',
+  TEXT: 'reason',
+  BROKERS: '10.0.0.1:9092',
+  HOST: 'host',
 };
 
 function wordsOf(command: string): readonly string[] {
@@ -42,7 +45,7 @@ async function verdict(words: readonly string[]): Promise<string> {
 }
 
 describe('commands in the runbooks', () => {
-  const commands = [...filesBelow('docs/runbooks', ['.md']), ...filesBelow('docs', ['getting-started.md'])].flatMap(({ path, text }) =>
+  const commands = [...filesBelow('docs/runbooks', ['.md']), ...filesBelow('docs', ['getting-started.md', 'migration-guide.md'])].flatMap(({ path, text }) =>
     commandsIn(text).map((command) => [path, command] as const),
   );
 
