@@ -1,5 +1,7 @@
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
+import { backfillAnswer, backfillChanged, backfillStarted } from './answers/backfill-answers.ts';
 import type { AdminSource } from './contracts.ts';
+import { answers } from './openapi.ts';
 
 type OnRequest = (request: FastifyRequest, reply: FastifyReply) => Promise<void>;
 type WithinLimit = <T>(change: Promise<T>) => Promise<T>;
@@ -12,7 +14,7 @@ const changeSchema = { type: 'object', additionalProperties: false, required: ['
 
 /** Counts and conditions; no row. */
 export function addBackfillStatusRoute(app: FastifyInstance, source: AdminSource): void {
-  app.get('/api/backfill', () => source.backfills());
+  app.get('/api/backfill', { schema: answers('Open backfills and the last of each table.', backfillAnswer) }, () => source.backfills());
 }
 
 export function addBackfillRoutes(
@@ -24,7 +26,7 @@ export function addBackfillRoutes(
 ): void {
   app.post<{ Body: { readonly table: string; readonly by: string; readonly where?: string } }>(
     '/api/backfill/start',
-    { onRequest, schema: { body: startSchema } },
+    { onRequest, schema: { ...answers('Starts a backfill of one table.', backfillStarted), body: startSchema } },
     async ({ body }) => ({
       done: 'start',
       table: body.table,
@@ -34,7 +36,7 @@ export function addBackfillRoutes(
   for (const change of ['pause', 'resume', 'stop'] as const) {
     app.post<{ Body: { readonly table: string; readonly by: string } }>(
       `/api/backfill/${change}`,
-      { onRequest, schema: { body: changeSchema } },
+      { onRequest, schema: { ...answers(`Makes the open backfill of a table ${change}.`, backfillChanged), body: changeSchema } },
       async ({ body }) => {
         await withinLimit(source.changeBackfill(body.table, change, body.by, closing));
         return { done: change, table: body.table };
