@@ -16,6 +16,7 @@ import type { AdminSettings, AdminSource, Probe } from './contracts.ts';
 import { addCutoverChanging, addCutoverReading } from './cutover-routes.ts';
 import { Refusal } from './errors.ts';
 import { answers, plainText } from './openapi.ts';
+import { addOutboxRoutes, addOutboxStatusRoute } from './outbox-routes.ts';
 import {
   type ActionsQuery,
   actionsRequest,
@@ -103,6 +104,7 @@ export function addReadingRoutes(app: FastifyInstance, source: AdminSource, clos
   addAuditStatusRoute(app, source);
   addBackfillStatusRoute(app, source);
   addCutoverReading(app, source.cutover, closing);
+  addOutboxStatusRoute(app, () => source.outbox, closing);
 }
 
 /** What was in kept records is data of the company: reading them needs the token too. */
@@ -182,6 +184,13 @@ export function addChangingRoutes(app: FastifyInstance, source: AdminSource, set
   addShadowDiffsRoute(app, source, onRequest, closing);
   addAuditRoutes(app, source, onRequest, (change) => withinLimit(change, settings), closing);
   addBackfillRoutes(app, source, onRequest, (change) => withinLimit(change, settings), closing);
+  addOutboxRoutes(
+    app,
+    () => source.outbox,
+    onRequest,
+    (change) => withinLimit(change, settings),
+    closing,
+  );
   addCutoverChanging(app, source.cutover, onRequest, (change) => withinLimit(change, settings), closing);
 }
 

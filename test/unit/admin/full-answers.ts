@@ -49,6 +49,20 @@ export const fullAnswers: Partial<AdminSource> = {
     ],
     change: async () => plan,
   },
+  outbox: {
+    status: async () => ({
+      ...{ relaying: true, listening: true, unpublished: 2, held: 1, refused: 1, oldestSeconds: 1.5 },
+      topics: [{ topic: 't', home: null, unpublished: 2, refused: 1, oldestSeconds: 1.5 }],
+    }),
+    rows: async () => [
+      {
+        ...{ id: '1', topic: 't', partition: null, state: 'refused', attempts: 1, nextAttemptAt: at, error: 'batch_refused: x' },
+        ...{ createdAt: at, bytes: 10 },
+      },
+    ],
+    retry: async () => 1,
+    discard: async () => 1,
+  },
   actions: async () => [
     {
       ...{ at, by: 'ann', action: 'resume', stage: 'apply', topic: 't', partition: 0, code: null, lost: { from: '1', to: '2' } },

@@ -24,6 +24,8 @@ const bodies: Readonly<Record<string, object>> = {
   '/api/backfill/pause': { table: 'public.t', by },
   '/api/backfill/resume': { table: 'public.t', by },
   '/api/backfill/stop': { table: 'public.t', by },
+  '/api/outbox/retry': { all: true, by },
+  '/api/outbox/discard': { ids: ['1'], by },
   '/api/cutover/start': { region, by },
   '/api/cutover/abort': { region, by },
   '/api/cutover/revert': { region, by },
