@@ -1,4 +1,6 @@
 import { writeFileSync } from 'node:fs';
+import { describeApi } from '../src/admin/describe-api.ts';
+import type { OpenApi } from '../src/admin/openapi.ts';
 import { configJsonSchema } from '../src/config/schema.ts';
 import { metricsDocs } from '../src/metrics/docs.ts';
 import { type ErrorAction, errorCodes } from '../src/model/errors.ts';
@@ -21,6 +23,8 @@ interface SchemaPart {
 /** Every page that is made from the code, by its path in the repository. */
 export const generatedDocs = (): ReadonlyMap<string, string> =>
   new Map([
+    ['docs/api.md', apiPage(describeApi())],
+    ['docs/openapi.json', `${JSON.stringify(describeApi(), null, 2)}\n`],
     ['docs/config.schema.json', `${JSON.stringify(configJsonSchema(), null, 2)}\n`],
     ['docs/configuration.md', configurationPage(configJsonSchema() as SchemaPart)],
     ['docs/errors.md', errorsPage()],
@@ -117,6 +121,31 @@ Every error has a code. It is in the log line, in \`farshore status\`, in the AP
 [runbooks/partition-stopped.md](runbooks/partition-stopped.md). The code says what Farshore does:
 
 ${parts.join('\n')}`;
+}
+
+function apiPage({ paths, info }: OpenApi): string {
+  const rows = Object.entries(paths).flatMap(([path, operations]) =>
+    Object.entries(operations).map(
+      ([method, { summary, security }]) =>
+        `| \`${method.toUpperCase()} ${path}\` | ${security === undefined ? '' : 'needed'} | ${cell(summary)} |`,
+    ),
+  );
+  return `# API
+
+${info.description} Requests and answers of each route are in [openapi.json](openapi.json) (OpenAPI 3.1), which a daemon serves at \`/api/openapi.json\`
+for its own version. The CLI uses the same API.
+
+- The token goes in \`Authorization: Bearer …\`: 401 without it or with another, 403 where none is configured.
+- Bodies are JSON, up to 64 KiB; an unknown key is refused with 400. What the daemon refuses is 409, what can be tried again 503.
+- Every refusal is \`{"code", "message", "place", "hint"}\`; codes are in [errors.md](errors.md). Offsets and ids are text, times ISO 8601 in UTC.
+- The \`Host\` header must name the daemon: an address it listens on, or localhost.
+
+This page is made from the code.
+
+| route | token | what it is for |
+|---|---|---|
+${rows.join('\n')}
+`;
 }
 
 if (import.meta.main) {

@@ -1,6 +1,8 @@
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import { type FindingFilter, type FindingState, findingStates } from '../model/audit.ts';
+import { auditAnswer, auditRunAnswer, findingsAnswer, repairedAnswer, repairsAnswer, triagedAnswer } from './answers/audit-answers.ts';
 import type { AdminSource } from './contracts.ts';
+import { answers } from './openapi.ts';
 
 type OnRequest = (request: FastifyRequest, reply: FastifyReply) => Promise<void>;
 /** Answers 504 when the change takes longer than a client should wait; it is carried out all the same. */
@@ -60,7 +62,7 @@ const filterOf = ({ ids, table: name }: ChangeBody): FindingFilter => ({ ids, ta
 
 /** Counts and ages; no key of any row. */
 export function addAuditStatusRoute(app: FastifyInstance, source: AdminSource): void {
-  app.get('/api/audit', () => source.audit());
+  app.get('/api/audit', { schema: answers('What was compared and how it stands, without keys.', auditAnswer) }, () => source.audit());
 }
 
 /** Keys are data of the company: reading them needs the token, as every change does. */
@@ -73,7 +75,7 @@ export function addAuditRoutes(
 ): void {
   app.get<{ Querystring: FindingsQuery }>(
     '/api/audit/findings',
-    { onRequest, schema: { querystring: findingsSchema } },
+    { onRequest, schema: { ...answers('Findings in the order of their ids.', findingsAnswer), querystring: findingsSchema } },
     async ({ query }) => {
       const { after = '0', limit, table: name, state, triage: judged } = query;
       const page = { after, limit: limit === undefined ? AT_ONCE : Number(limit) };
@@ -82,30 +84,47 @@ export function addAuditRoutes(
   );
   app.get<{ Querystring: { readonly table?: string; readonly limit?: string } }>(
     '/api/audit/repairs',
-    { onRequest, schema: { querystring: repairsSchema } },
+    { onRequest, schema: { ...answers('What was repaired, the newest first.', repairsAnswer), querystring: repairsSchema } },
     async ({ query }) => ({
       repairs: await source.auditRepairs({ table: query.table, limit: query.limit === undefined ? AT_ONCE : Number(query.limit) }, closing),
     }),
   );
   app.post<{ Body: { readonly table?: string; readonly by: string } }>(
     '/api/audit/run',
-    { onRequest, schema: { body: runSchema } },
+    { onRequest, schema: { ...answers('Starts a full pass over one table or all.', auditRunAnswer), body: runSchema } },
     ({ body }) => ({ done: 'run', tables: source.runAudit(body.table, body.by) }),
   );
   for (const [verb, to] of [
     ['ignore', 'ignored'],
     ['resolve', 'resolved'],
   ] as const) {
-    app.post<{ Body: ChangeBody }>(`/api/audit/${verb}`, { onRequest, schema: { body: triageSchema } }, async ({ body }) => ({
-      done: verb,
-      findings: await withinLimit(source.triageFindings(filterOf(body), to, body.by, closing)),
-    }));
+    app.post<{ Body: ChangeBody }>(
+      `/api/audit/${verb}`,
+      {
+        onRequest,
+        schema: { ...answers(`Calls findings ${to}; without a condition it must say \`all\`.`, triagedAnswer), body: triageSchema },
+      },
+      async ({ body }) => ({
+        done: verb,
+        findings: await withinLimit(source.triageFindings(filterOf(body), to, body.by, closing)),
+      }),
+    );
   }
-  app.post<{ Body: RepairBody }>('/api/audit/repair', { onRequest, schema: { body: repairSchema } }, async ({ body }) => ({
-    done: 'repair',
-    dryRun: body.dryRun,
-    repairs: await withinLimit(
-      source.repairFindings(filterOf(body), { by: body.by, dryRun: body.dryRun, limit: body.limit ?? REPAIRS }, closing),
-    ),
-  }));
+  app.post<{ Body: RepairBody }>(
+    '/api/audit/repair',
+    {
+      onRequest,
+      schema: {
+        ...answers('Writes the primary’s row where nothing newer came, or says what would be written.', repairedAnswer),
+        body: repairSchema,
+      },
+    },
+    async ({ body }) => ({
+      done: 'repair',
+      dryRun: body.dryRun,
+      repairs: await withinLimit(
+        source.repairFindings(filterOf(body), { by: body.by, dryRun: body.dryRun, limit: body.limit ?? REPAIRS }, closing),
+      ),
+    }),
+  );
 }

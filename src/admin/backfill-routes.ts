@@ -1,7 +1,9 @@
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import { type BackfillSource, backfillSources } from '../model/backfill.ts';
 import { FarshoreError } from '../model/errors.ts';
+import { backfillAnswer, backfillChanged, backfillStarted } from './answers/backfill-answers.ts';
 import type { AdminSource } from './contracts.ts';
+import { answers } from './openapi.ts';
 
 type OnRequest = (request: FastifyRequest, reply: FastifyReply) => Promise<void>;
 type WithinLimit = <T>(change: Promise<T>) => Promise<T>;
@@ -48,7 +50,7 @@ export function sourceOf({ from = 'database', where, file }: Pick<StartBody, 'fr
 
 /** Counts and conditions; no row. */
 export function addBackfillStatusRoute(app: FastifyInstance, source: AdminSource): void {
-  app.get('/api/backfill', () => source.backfills());
+  app.get('/api/backfill', { schema: answers('Open backfills and the last of each table.', backfillAnswer) }, () => source.backfills());
 }
 
 export function addBackfillRoutes(
@@ -58,15 +60,19 @@ export function addBackfillRoutes(
   withinLimit: WithinLimit,
   closing: AbortSignal,
 ): void {
-  app.post<{ Body: StartBody }>('/api/backfill/start', { onRequest, schema: { body: startSchema } }, async ({ body }) => ({
-    done: 'start',
-    table: body.table,
-    id: await withinLimit(source.startBackfill({ table: body.table, source: sourceOf(body), by: body.by }, closing)),
-  }));
+  app.post<{ Body: StartBody }>(
+    '/api/backfill/start',
+    { onRequest, schema: { ...answers('Starts a backfill of one table.', backfillStarted), body: startSchema } },
+    async ({ body }) => ({
+      done: 'start',
+      table: body.table,
+      id: await withinLimit(source.startBackfill({ table: body.table, source: sourceOf(body), by: body.by }, closing)),
+    }),
+  );
   for (const change of ['pause', 'resume', 'stop'] as const) {
     app.post<{ Body: { readonly table: string; readonly by: string } }>(
       `/api/backfill/${change}`,
-      { onRequest, schema: { body: changeSchema } },
+      { onRequest, schema: { ...answers(`Makes the open backfill of a table ${change}.`, backfillChanged), body: changeSchema } },
       async ({ body }) => {
         await withinLimit(source.changeBackfill(body.table, change, body.by, closing));
         return { done: change, table: body.table };

@@ -7,6 +7,7 @@ import type { SchemaView } from '../model/schema-view.ts';
 import type { ShadowDiff, ShadowDiffFilter, ShadowView } from '../model/shadow-view.ts';
 import type { DaemonStatus, OffsetsView, RecordedAction } from '../model/status.ts';
 import type { CutoverSource } from './cutover-contracts.ts';
+import type { OutboxSource } from './outbox-routes.ts';
 
 export interface Probe {
   readonly ok: boolean;
@@ -79,6 +80,7 @@ export interface ReplayedRequest {
 /** What the daemon tells and does for those who ask over HTTP. */
 export interface AdminSource {
   readonly cutover: CutoverSource;
+  readonly outbox: OutboxSource;
   status(): DaemonStatus;
   /** The mapping of home and regional offsets. Throws `request_invalid` when it cannot be asked of this daemon. */
   offsets(request: OffsetsRequest): OffsetsView;

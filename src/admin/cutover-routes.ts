@@ -1,6 +1,8 @@
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import { type CutoverVerb, cutoverVerbs } from '../model/cutover.ts';
+import { activeAnswer, cutoverChanged, cutoverLogAnswer, planAnswer } from './answers/cutover-answers.ts';
 import type { CutoverSource } from './cutover-contracts.ts';
+import { answers } from './openapi.ts';
 
 const logSchema = {
   type: 'object',
@@ -30,18 +32,36 @@ interface ChangeBody {
   readonly acceptLoss?: boolean;
 }
 
+const meanings: Readonly<Record<CutoverVerb, string>> = {
+  start: 'Starts the move of the home to the region, or gives a lost primary up.',
+  abort: 'Ends a move before its switch.',
+  revert: 'Moves the home back to the primary.',
+  complete: 'Says that the home stays in the region.',
+  hold: 'Shuts the gate `hold`.',
+  release: 'Opens the gate `hold`.',
+};
+
 const AT_ONCE = '100';
 
 /** Standbys answer too. Load balancers read the status, people the body. */
 export function addCutoverReading(app: FastifyInstance, source: CutoverSource, closing: AbortSignal): void {
-  app.get('/cutover/active', async (_request, reply) => {
+  const active = answers('Whether this region may serve; load balancers read the status.', activeAnswer);
+  app.get('/cutover/active', { schema: { ...active, response: { 200: activeAnswer, 503: activeAnswer } } }, async (_request, reply) => {
     const answer = await source.active();
     return reply.code(answer.active ? 200 : 503).send(answer);
   });
-  app.get('/api/cutover', async () => await source.plan(closing));
-  app.get<{ Querystring: { limit?: string } }>('/api/cutover/log', { schema: { querystring: logSchema } }, async ({ query }) => ({
-    log: await source.log(Number(query.limit ?? AT_ONCE), closing),
-  }));
+  app.get(
+    '/api/cutover',
+    { schema: answers('State, gates with their reasons, steps and what each verb would be refused with.', planAnswer) },
+    async () => await source.plan(closing),
+  );
+  app.get<{ Querystring: { limit?: string } }>(
+    '/api/cutover/log',
+    { schema: { ...answers('Every change, the newest first.', cutoverLogAnswer), querystring: logSchema } },
+    async ({ query }) => ({
+      log: await source.log(Number(query.limit ?? AT_ONCE), closing),
+    }),
+  );
 }
 
 export function addCutoverChanging(
@@ -54,7 +74,13 @@ export function addCutoverChanging(
   for (const verb of cutoverVerbs) {
     app.post<{ Body: ChangeBody }>(
       `/api/cutover/${verb}`,
-      { onRequest, schema: { body: verb === 'hold' ? holdSchema : verb === 'start' ? startSchema : changeSchema } },
+      {
+        onRequest,
+        schema: {
+          ...answers(meanings[verb], cutoverChanged),
+          body: verb === 'hold' ? holdSchema : verb === 'start' ? startSchema : changeSchema,
+        },
+      },
       async ({ body }) => ({
         done: verb satisfies CutoverVerb,
         cutover: await limited(source.change({ verb, reason: undefined, primaryLost: false, acceptLoss: false, ...body }, closing)),

@@ -15,6 +15,8 @@ const files = [
 export async function addDashboard(app: FastifyInstance): Promise<void> {
   for (const { path, file, type } of files) {
     const content = await readFile(new URL(`dashboard/${file}`, import.meta.url));
-    app.get(path, (_request, reply) => reply.header('content-security-policy', contentSecurityPolicy).type(type).send(content));
+    app.get(path, { schema: { hide: true } }, (_request, reply) =>
+      reply.header('content-security-policy', contentSecurityPolicy).type(type).send(content),
+    );
   }
 }

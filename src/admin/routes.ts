@@ -1,9 +1,22 @@
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
+import {
+  actionsAnswer,
+  type LagAnswer,
+  lagAnswer,
+  offsetsAnswer,
+  partitionsAnswer,
+  partitionsChanged,
+  statusAnswer,
+} from './answers/partition-answers.ts';
+import { discardedAnswer, rejectedAnswer, rejectedRecordAnswer, retriedAnswer } from './answers/rejected-answers.ts';
+import { schemaAnswer } from './answers/schema-answers.ts';
 import { addAuditRoutes, addAuditStatusRoute } from './audit-routes.ts';
 import { addBackfillRoutes, addBackfillStatusRoute } from './backfill-routes.ts';
 import type { AdminSettings, AdminSource, Probe } from './contracts.ts';
 import { addCutoverChanging, addCutoverReading } from './cutover-routes.ts';
 import { Refusal } from './errors.ts';
+import { answers, plainText } from './openapi.ts';
+import { addOutboxRoutes, addOutboxStatusRoute } from './outbox-routes.ts';
 import {
   type ActionsQuery,
   actionsRequest,
@@ -35,8 +48,9 @@ import { judgeToken } from './token-check.ts';
 
 /** The routes that read: open to whoever reaches the listen address. */
 export function addReadingRoutes(app: FastifyInstance, source: AdminSource, closing: AbortSignal): void {
-  const probe = (path: string, ask: () => Probe): void => {
-    app.get<{ Querystring: { verbose?: unknown } }>(path, (request, reply) => {
+  const probe = (path: string, summary: string, ask: () => Probe): void => {
+    const schema = { summary, response: { 200: plainText, 503: plainText } };
+    app.get<{ Querystring: { verbose?: unknown } }>(path, { schema }, (request, reply) => {
       const answer = ask();
       const isVerbose = request.query.verbose !== undefined;
       return reply
@@ -45,35 +59,52 @@ export function addReadingRoutes(app: FastifyInstance, source: AdminSource, clos
         .send(probeText(answer, isVerbose));
     });
   };
-  probe('/livez', () => source.liveness());
-  probe('/readyz', () => source.readiness());
-  probe('/startupz', () => source.startup());
-  app.get('/metrics', async (_request, reply) => {
+  probe('/livez', 'Whether every loop with work makes progress.', () => source.liveness());
+  probe('/readyz', 'Whether it is active or stands by.', () => source.readiness());
+  probe('/startupz', 'Whether the start is over.', () => source.startup());
+  app.get('/metrics', { schema: answers('Metrics in the text form of Prometheus.', plainText) }, async (_request, reply) => {
     const { contentType, body } = await source.metrics();
     return reply.type(contentType).send(body);
   });
-  app.get('/api/status', () => source.status());
-  app.get('/api/lag', () => {
+  app.get('/api/status', { schema: answers('Components, partitions, tables and lag.', statusAnswer) }, () => source.status());
+  app.get('/api/lag', { schema: answers('Lag of every partition and stage.', lagAnswer) }, (): LagAnswer => {
     const { region, primary, heartbeat, partitions } = source.status();
     return { region, primary, heartbeat, partitions: partitions.map(({ topic, partition, lag }) => ({ topic, partition, lag })) };
   });
-  app.get('/api/partitions', () => {
+  app.get('/api/partitions', { schema: answers('Where every partition stands, and why one stopped.', partitionsAnswer) }, () => {
     const { partitions } = source.status();
     return { partitions: partitions.map(({ topic, partition, mirror, apply }) => ({ topic, partition, mirror, apply })) };
   });
-  app.get<{ Querystring: ActionsQuery }>('/api/partitions/log', { schema: { querystring: actionsSchema } }, async ({ query }) => ({
-    actions: await source.actions(actionsRequest(query), closing),
-  }));
-  app.get<{ Querystring: OffsetsQuery }>('/api/offsets', { schema: { querystring: offsetsSchema } }, ({ query }) =>
-    source.offsets(offsetsRequest(query)),
+  app.get<{ Querystring: ActionsQuery }>(
+    '/api/partitions/log',
+    { schema: { ...answers('Who paused and resumed what, the newest first.', actionsAnswer), querystring: actionsSchema } },
+    async ({ query }) => ({
+      actions: await source.actions(actionsRequest(query), closing),
+    }),
   );
-  app.get<{ Querystring: SchemaQuery }>('/api/schema', { schema: { querystring: schemaQuerySchema } }, ({ query }) =>
-    source.schema(schemaRequest(query), closing),
+  app.get<{ Querystring: OffsetsQuery }>(
+    '/api/offsets',
+    {
+      schema: {
+        ...answers(
+          'Where home offsets lie in the region. A partition needs its topic, an offset its partition; one offset at a time.',
+          offsetsAnswer,
+        ),
+        querystring: offsetsSchema,
+      },
+    },
+    ({ query }) => source.offsets(offsetsRequest(query)),
+  );
+  app.get<{ Querystring: SchemaQuery }>(
+    '/api/schema',
+    { schema: { ...answers('How topics, their schemas and their tables meet.', schemaAnswer), querystring: schemaQuerySchema } },
+    ({ query }) => source.schema(schemaRequest(query), closing),
   );
   addShadowStatusRoute(app, source);
   addAuditStatusRoute(app, source);
   addBackfillStatusRoute(app, source);
   addCutoverReading(app, source.cutover, closing);
+  addOutboxStatusRoute(app, () => source.outbox, closing);
 }
 
 /** What was in kept records is data of the company: reading them needs the token too. */
@@ -86,18 +117,25 @@ function addRejectedRoutes(
 ): void {
   app.get<{ Querystring: RejectedListQuery }>(
     '/api/rejected',
-    { onRequest, schema: { querystring: rejectedListSchema } },
+    { onRequest, schema: { ...answers('Kept records in the order they came.', rejectedAnswer), querystring: rejectedListSchema } },
     async ({ query }) => ({ rejected: await source.rejected(rejectedListRequest(query), closing) }),
   );
-  app.get<{ Params: { id: string } }>('/api/rejected/:id', { onRequest, schema: { params: rejectedIdSchema } }, async ({ params }) => {
-    const record = await source.rejectedRecord(params.id, closing);
-    if (record === undefined)
-      throw new Refusal(404, `No record with id ${params.id} is kept`, 'farshore rejected list shows those that are.');
-    return record;
-  });
+  app.get<{ Params: { id: string } }>(
+    '/api/rejected/:id',
+    { onRequest, schema: { ...answers('One kept record with its bytes.', rejectedRecordAnswer), params: rejectedIdSchema } },
+    async ({ params }) => {
+      const record = await source.rejectedRecord(params.id, closing);
+      if (record === undefined)
+        throw new Refusal(404, `No record with id ${params.id} is kept`, 'farshore rejected list shows those that are.');
+      return record;
+    },
+  );
   app.post<{ Body: RejectedChangeBody }>(
     '/api/rejected/retry',
-    { onRequest, schema: { body: rejectedChangeSchema } },
+    {
+      onRequest,
+      schema: { ...answers('Tries kept records again; without a condition it must say `all`.', retriedAnswer), body: rejectedChangeSchema },
+    },
     async ({ body }) => ({
       done: 'retry',
       ...(await withinLimit(source.retryRejected(rejectedFilter(body), body.by, closing), settings)),
@@ -105,7 +143,10 @@ function addRejectedRoutes(
   );
   app.post<{ Body: RejectedChangeBody }>(
     '/api/rejected/discard',
-    { onRequest, schema: { body: rejectedChangeSchema } },
+    {
+      onRequest,
+      schema: { ...answers('Gives kept records up; without a condition it must say `all`.', discardedAnswer), body: rejectedChangeSchema },
+    },
     async ({ body }) => ({
       done: 'discard',
       discarded: await withinLimit(source.discardRejected(rejectedFilter(body), body.by, closing), settings),
@@ -119,19 +160,37 @@ export function addChangingRoutes(app: FastifyInstance, source: AdminSource, set
   const onRequest = async (request: FastifyRequest, reply: FastifyReply): Promise<void> => {
     checkToken(request, reply, settings.token());
   };
-  app.post<{ Body: PauseBody }>('/api/partitions/pause', { onRequest, schema: { body: pauseSchema } }, async ({ body }) => {
-    await withinLimit(source.pause(pauseRequest(body), closing), settings);
-    return { done: 'pause', topic: body.topic, partition: body.partition ?? null, stage: body.stage ?? null };
-  });
-  app.post<{ Body: ResumeBody }>('/api/partitions/resume', { onRequest, schema: { body: resumeSchema } }, async ({ body }) => {
-    await withinLimit(source.resume(resumeRequest(body), closing), settings);
-    return { done: 'resume', topic: body.topic, partition: body.partition ?? null, stage: body.stage ?? null };
-  });
+  app.post<{ Body: PauseBody }>(
+    '/api/partitions/pause',
+    { onRequest, schema: { ...answers('Pauses a partition, or every one of a topic.', partitionsChanged), body: pauseSchema } },
+    async ({ body }) => {
+      await withinLimit(source.pause(pauseRequest(body), closing), settings);
+      return { done: 'pause', topic: body.topic, partition: body.partition ?? null, stage: body.stage ?? null };
+    },
+  );
+  app.post<{ Body: ResumeBody }>(
+    '/api/partitions/resume',
+    {
+      onRequest,
+      schema: { ...answers('Resumes what is paused or stopped. An offset needs its stage.', partitionsChanged), body: resumeSchema },
+    },
+    async ({ body }) => {
+      await withinLimit(source.resume(resumeRequest(body), closing), settings);
+      return { done: 'resume', topic: body.topic, partition: body.partition ?? null, stage: body.stage ?? null };
+    },
+  );
   addRejectedRoutes(app, source, settings, onRequest, closing);
   addReplayRoute(app, source, onRequest);
   addShadowDiffsRoute(app, source, onRequest, closing);
   addAuditRoutes(app, source, onRequest, (change) => withinLimit(change, settings), closing);
   addBackfillRoutes(app, source, onRequest, (change) => withinLimit(change, settings), closing);
+  addOutboxRoutes(
+    app,
+    () => source.outbox,
+    onRequest,
+    (change) => withinLimit(change, settings),
+    closing,
+  );
   addCutoverChanging(app, source.cutover, onRequest, (change) => withinLimit(change, settings), closing);
 }
 

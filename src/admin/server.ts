@@ -6,6 +6,7 @@ import type { AdminSettings, AdminSource } from './contracts.ts';
 import { addDashboard } from './dashboard-files.ts';
 import { answerError, errorBody, Refusal } from './errors.ts';
 import { allowedHosts, isAllowedHost, isSameOrigin } from './host-check.ts';
+import { serveOpenApi } from './openapi.ts';
 import { addChangingRoutes, addReadingRoutes } from './routes.ts';
 
 export interface AdminServer {
@@ -64,6 +65,9 @@ export async function createAdmin(source: AdminSource, settings: AdminSettings):
   // Only JSON: a form or text/plain body is what another site's page could send without asking first.
   app.removeContentTypeParser('text/plain');
 
+  // The library's own serializer leaves out what the declared schema does not name.
+  app.setSerializerCompiler(() => (data) => JSON.stringify(data));
+  serveOpenApi(app);
   addReadingRoutes(app, source, closing.signal);
   addChangingRoutes(app, source, settings, closing.signal);
   await addDashboard(app);

@@ -1,5 +1,7 @@
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
+import { replayedAnswer } from './answers/shadow-answers.ts';
 import type { AdminSource, ReplayedRequest } from './contracts.ts';
+import { answers } from './openapi.ts';
 
 const MAX_REPLAYED_AT_ONCE = 100;
 /** A hundred requests with bodies; one that is larger is sent alone. */
@@ -39,7 +41,11 @@ export function addReplayRoute(
 ): void {
   app.post<{ Body: { readonly requests: readonly ReplayedRequest[] } }>(
     '/api/shadow/requests',
-    { onRequest, schema: { body: replaySchema }, bodyLimit: MAX_BODY_BYTES },
+    {
+      onRequest,
+      schema: { ...answers('Recorded requests for the shadow.', replayedAnswer), body: replaySchema },
+      bodyLimit: MAX_BODY_BYTES,
+    },
     async ({ body }) => ({ outcomes: source.replay(body.requests) }),
   );
 }

@@ -1,6 +1,8 @@
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import { type ShadowDiffFilter, type ShadowDiffResult, shadowDiffResults } from '../model/shadow-view.ts';
+import { diffsAnswer, shadowAnswer } from './answers/shadow-answers.ts';
 import type { AdminSource } from './contracts.ts';
+import { answers } from './openapi.ts';
 
 const diffsSchema = {
   type: 'object',
@@ -28,7 +30,9 @@ const diffFilter = ({ route, result, limit }: DiffsQuery): ShadowDiffFilter => (
 
 /** Scores and names of places; no value of any answer. */
 export function addShadowStatusRoute(app: FastifyInstance, source: AdminSource): void {
-  app.get('/api/shadow', () => source.shadowView());
+  app.get('/api/shadow', { schema: answers('Scores by route and the places that differ, without values.', shadowAnswer) }, () =>
+    source.shadowView(),
+  );
 }
 
 /** What answers held is data of the company, redacted or not: reading it needs the token. */
@@ -38,7 +42,11 @@ export function addShadowDiffsRoute(
   onRequest: (request: FastifyRequest, reply: FastifyReply) => Promise<void>,
   closing: AbortSignal,
 ): void {
-  app.get<{ Querystring: DiffsQuery }>('/api/shadow/diffs', { onRequest, schema: { querystring: diffsSchema } }, async ({ query }) => ({
-    diffs: await source.shadowDiffs(diffFilter(query), closing),
-  }));
+  app.get<{ Querystring: DiffsQuery }>(
+    '/api/shadow/diffs',
+    { onRequest, schema: { ...answers('Places that differed, with their last examples.', diffsAnswer), querystring: diffsSchema } },
+    async ({ query }) => ({
+      diffs: await source.shadowDiffs(diffFilter(query), closing),
+    }),
+  );
 }

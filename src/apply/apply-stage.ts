@@ -1,6 +1,7 @@
 import { FarshoreError, findFarshoreError } from '../model/errors.ts';
 import type { RegionalOffset } from '../model/offsets.ts';
 import type { StageStatus } from '../model/status.ts';
+import { Wakeup } from '../model/wakeup.ts';
 import { Assignment } from './assignment.ts';
 import { backOffMs } from './back-off.ts';
 import { type CommandContext, partitionsMeant, pausePartition, resumePartition } from './commands.ts';
@@ -18,7 +19,6 @@ import { Slots } from './slots.ts';
 import { PartitionTable } from './table.ts';
 import { TableCatalog } from './table-catalog.ts';
 import { UnknownSchemas } from './unknown-schemas.ts';
-import { Wakeup } from './wakeup.ts';
 
 /** How soon held, doubtful and waiting partitions are looked at again. */
 const PENDING_MS = 1_000;

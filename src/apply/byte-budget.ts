@@ -1,5 +1,5 @@
+import { Wakeup } from '../model/wakeup.ts';
 import type { ByteBudget } from './dependencies.ts';
-import { Wakeup } from './wakeup.ts';
 
 /** The budget of one process: a count that stages share. */
 export class SharedByteBudget implements ByteBudget {

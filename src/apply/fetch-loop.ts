@@ -1,5 +1,6 @@
 import { FarshoreError } from '../model/errors.ts';
 import type { FetchedPartition } from '../model/fetch.ts';
+import { Wakeup } from '../model/wakeup.ts';
 import { untilDone } from './back-off.ts';
 import type { TopicOrder } from './contracts.ts';
 import type { ApplyDependencies, ApplySettings } from './dependencies.ts';
@@ -8,7 +9,6 @@ import type { ApplyPartition } from './partition.ts';
 import { diverged, outOfRange, withResumeHint } from './start-check.ts';
 import { noteWentOn, stopPartition } from './stopping.ts';
 import type { PartitionTable } from './table.ts';
-import { Wakeup } from './wakeup.ts';
 
 /** Below this much free memory nothing is asked for until some is given back. */
 const LEAST_FETCH_BYTES = 65_536;

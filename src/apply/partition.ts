@@ -3,10 +3,10 @@ import type { FetchTarget } from '../model/fetch.ts';
 import { offsetValue, type RegionalOffset } from '../model/offsets.ts';
 import type { ApplyPosition } from '../model/position.ts';
 import type { StageStatus } from '../model/status.ts';
+import { Wakeup } from '../model/wakeup.ts';
 import type { TopicOrder } from './contracts.ts';
 import type { ByteBudget } from './dependencies.ts';
 import { LogQueue } from './log-queue.ts';
-import { Wakeup } from './wakeup.ts';
 
 /**
  * Modes of a partition.

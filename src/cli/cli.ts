@@ -10,6 +10,7 @@ import { initVerb } from './init.ts';
 import { type CliIo, exitCodes } from './io.ts';
 import { lagVerb } from './lag.ts';
 import { migrateVerb } from './migrate.ts';
+import { outboxVerb } from './outbox.ts';
 import { partitionVerb } from './partition.ts';
 import { rejectedVerb } from './rejected.ts';
 import { runVerb } from './run.ts';
@@ -51,6 +52,7 @@ function farshoreProgram(io: CliIo, finish: (code: number) => void): Command {
     backfillVerb(io),
     shadowVerb(io),
     cutoverVerb(io),
+    outboxVerb(io),
     migrateVerb(io),
     configVerb(io),
     initVerb(io),

@@ -160,7 +160,7 @@ export const actionsTable = (actions: readonly RecordedAction[]): string =>
           at,
           by,
           action,
-          `${topic}:${partition}`,
+          partition < 0 ? topic : `${topic}:${partition}`,
           stage,
           code ?? '',
           lost === null ? '' : lostText(lost),

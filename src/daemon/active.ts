@@ -294,6 +294,10 @@ export class ActiveDaemon implements AsyncDisposable {
     return this.#outbox?.loop.backlog;
   }
 
+  get outboxRelay(): { readonly relaying: boolean; readonly listening: boolean } {
+    return { relaying: this.#outbox !== undefined, listening: this.#outbox?.listening ?? false };
+  }
+
   /** Why the primary's records are not those that count now; undefined: they do. */
   get homeElsewhere(): string | undefined {
     return this.#gate.reason;

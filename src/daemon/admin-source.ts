@@ -41,6 +41,7 @@ import { CutoverAdmin } from './cutover-admin.ts';
 import { retryKept } from './kept-records.ts';
 import type { Observer } from './observer.ts';
 import { offsetsView } from './offsets.ts';
+import { OutboxAdmin } from './outbox-admin.ts';
 import { noShadow, type ShadowFront } from './shadow-front.ts';
 import { daemonStatus } from './status.ts';
 
@@ -61,6 +62,7 @@ export class DaemonState implements AdminSource {
   readonly #startedAtMs: number;
   readonly #rejected: RejectedStore;
   readonly cutover: CutoverAdmin;
+  readonly outbox: OutboxAdmin;
   role: DaemonStatus['role'] = 'starting';
   leaseEpoch: bigint | undefined;
   active: ActiveDaemon | undefined;
@@ -82,6 +84,8 @@ export class DaemonState implements AdminSource {
     this.#database = options.database;
     this.#startedAtMs = options.clock.wallMs();
     this.#rejected = rejectedStore(options.database);
+    const relay = () => (this.role === 'active' ? this.active?.outboxRelay : undefined);
+    this.outbox = new OutboxAdmin(options.config.region, options.database, relay, options.observer.observe);
     this.cutover = new CutoverAdmin(
       options.config,
       options.database,

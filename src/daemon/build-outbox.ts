@@ -6,6 +6,7 @@ import type { OutboxStore } from '../outbox/contracts.ts';
 import { OutboxLoop } from '../outbox/outbox-loop.ts';
 import { OutboxRelay } from '../outbox/relay.ts';
 import { outboxStore } from '../postgres/outbox-store.ts';
+import { OutboxListener } from '../postgres/outbox-wakeups.ts';
 import type { ActiveParts } from './active.ts';
 import { regionalCluster } from './clusters.ts';
 import { creator } from './regional-admin.ts';
@@ -14,6 +15,8 @@ const HOUR_MS = 3_600_000;
 
 export interface ActiveOutbox {
   readonly loop: OutboxLoop;
+  /** Whether inserts wake the relay now. */
+  readonly listening: boolean;
   run(signal: AbortSignal): Promise<void>;
   renewConnections(): void;
 }
@@ -24,7 +27,7 @@ export const activeOutboxStore = ({ current, database, lease }: Pick<ActiveParts
 
 /** Undefined where the relay is off. */
 export function buildOutbox(parts: ActiveParts, store: OutboxStore): ActiveOutbox | undefined {
-  const { current, observer, clock, failpoints } = parts;
+  const { current, database, observer, clock, failpoints } = parts;
   const config = current();
   const { outbox, region } = config;
   if (!outbox.enabled) return undefined;
@@ -35,10 +38,12 @@ export function buildOutbox(parts: ActiveParts, store: OutboxStore): ActiveOutbo
     { cluster, transactionalId: name, group: name, transactionTimeoutMs: config.mirror.transactionTimeoutMs, onStep: failpoints?.outbox },
     HOMES_TOPIC,
   );
+  const wakeups = new OutboxListener(database, clock);
   const loop = new OutboxLoop(
     {
       relay: new OutboxRelay(store, log, outbox.batchRows, observer.observe),
       store,
+      wakeups,
       prepare: async (signal) => {
         await cluster.connect(signal);
         // Its place is committed under this topic, which every region has.
@@ -57,6 +62,9 @@ export function buildOutbox(parts: ActiveParts, store: OutboxStore): ActiveOutbo
   );
   return {
     loop,
+    get listening() {
+      return wakeups.listening;
+    },
     renewConnections: () => cluster.renewConnections(),
     run: async (signal) => {
       try {

@@ -102,6 +102,7 @@ function levelOf(event: FarshoreEvent): Level {
     case 'audit_pass_ended':
     case 'partition_resumed':
     case 'partition_paused':
+    case 'outbox_discarded':
     case 'rejected_discarded':
     case 'rejected_expired':
     case 'tombstones_pruned':
@@ -140,6 +141,8 @@ function messageOf(event: FarshoreEvent): string {
       return `row ${event.id} of the outbox holds ${event.topic}: ${event.message}`;
     case 'outbox_failed':
       return `the outbox is not relayed: ${event.message}${event.hint === undefined ? '' : ` · ${event.hint}`}`;
+    case 'outbox_discarded':
+      return `${event.rows} rows of the outbox are given up by ${event.by}`;
     case 'backfill_changed':
       return `the backfill of ${event.table}: ${event.change}${event.by === undefined ? '' : ` by ${event.by}`}`;
     case 'backfill_failed':

@@ -144,6 +144,9 @@ export function measureEvent(metrics: Metrics, event: FarshoreEvent, clock: Pick
     case 'tombstones_kept':
     case 'registry_compatibility':
       break;
+    case 'outbox_discarded':
+      metrics.increase('farshore_outbox_discarded_total', {}, event.rows);
+      break;
     case 'rejected_discarded':
       metrics.increase('farshore_rejected_discarded_total', {}, event.records);
       break;

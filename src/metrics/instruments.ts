@@ -282,6 +282,7 @@ export const instruments = {
     help: 'Times a row of the outbox was refused; it holds its topic until it is taken.',
     labels: { topic: configured },
   },
+  farshore_outbox_discarded_total: { type: 'counter', help: 'Rows of the outbox that an operator gave up.', labels: {} },
   farshore_outbox_failures_total: {
     type: 'counter',
     help: 'Turns of the outbox relay that failed, by the error.',

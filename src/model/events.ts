@@ -169,6 +169,7 @@ export type FarshoreEvent =
   | { readonly type: 'outbox_refused'; readonly topic: string; readonly id: bigint; readonly code: string; readonly message: string }
   | { readonly type: 'outbox_failed'; readonly code: ErrorCode; readonly message: string; readonly hint: string | undefined }
   | { readonly type: 'rejected_expired'; readonly records: number; readonly days: number }
+  | { readonly type: 'outbox_discarded'; readonly by: string; readonly rows: number }
   | { readonly type: 'rejected_discarded'; readonly by: string; readonly records: number }
   | {
       readonly type: 'apply_retried';

@@ -92,6 +92,7 @@ export interface RecordedAction {
   readonly action: string;
   readonly stage: string;
   readonly topic: string;
+  /** -1: of rows of the outbox, which are of none. */
   readonly partition: number;
   /** What it had stopped with. */
   readonly code: string | null;

@@ -46,6 +46,14 @@ export interface OutboxBacklog {
   readonly oldestSeconds: number | undefined;
 }
 
+/** Tells the relay that rows may be due: for speed alone, its timer finds them too. */
+export interface OutboxWakeups {
+  /** Whether it would hear of an insert now. */
+  readonly listening: boolean;
+  /** Calls `ring` after inserts, until the signal; then it rejects, and for nothing else. */
+  listen(ring: () => void, signal: AbortSignal): Promise<void>;
+}
+
 /** The regional Kafka behind the relay's transactional id. */
 export interface OutboxLog {
   /** Ends what an earlier relay left open and answers the name of the last batch that is committed. Call it first and after any failed `publish`. */

@@ -1,13 +1,15 @@
 import type { Clock } from '../model/clock.ts';
 import { findFarshoreError } from '../model/errors.ts';
 import type { Observe } from '../model/events.ts';
-import type { OutboxBacklog, OutboxStore } from './contracts.ts';
+import { Wakeup } from '../model/wakeup.ts';
+import type { OutboxBacklog, OutboxStore, OutboxWakeups } from './contracts.ts';
 import type { OutboxRelay } from './relay.ts';
 
 export interface OutboxLoopParts {
   /** Made anew after a failure whose outcome is not known. */
   readonly relay: Pick<OutboxRelay, 'turn'>;
   readonly store: Pick<OutboxStore, 'backlog' | 'prune'>;
+  readonly wakeups: OutboxWakeups;
   /** Creates what the relay keeps its place in. */
   readonly prepare: (signal: AbortSignal) => Promise<void>;
   readonly observe: Observe;
@@ -28,6 +30,7 @@ const PRUNE_ROWS = 10_000;
 export class OutboxLoop {
   readonly #parts: OutboxLoopParts;
   readonly #settings: OutboxLoopSettings;
+  readonly #bell = new Wakeup();
   #backlog: OutboxBacklog | undefined;
   #toldFailure: string | undefined;
 
@@ -42,9 +45,10 @@ export class OutboxLoop {
   }
 
   async run(signal: AbortSignal): Promise<void> {
-    const { relay, prepare, observe, clock } = this.#parts;
+    const { relay, prepare, wakeups, observe, clock } = this.#parts;
     await Promise.all([
       this.#count(signal),
+      wakeups.listen(() => this.#bell.ring(), signal),
       (async () => {
         let prepared = false;
         let failures = 0;
@@ -55,7 +59,7 @@ export class OutboxLoop {
             const { kind } = await relay.turn(signal);
             failures = 0;
             this.#toldFailure = undefined;
-            if (kind === 'idle') await clock.sleep(this.#settings.pollMs, signal);
+            if (kind === 'idle') await this.#rest(signal);
           } catch (error) {
             const known = findFarshoreError(error);
             if (signal.aborted || known === undefined || known.action === 'halt') throw error;
@@ -67,6 +71,17 @@ export class OutboxLoop {
         }
       })(),
     ]);
+  }
+
+  /** Until something was inserted, or the timer: a wake-up may be lost, and a row may become due by the end of another transaction. */
+  async #rest(signal: AbortSignal): Promise<void> {
+    const over = new AbortController();
+    const either = AbortSignal.any([signal, over.signal]);
+    try {
+      await Promise.race([this.#parts.clock.sleep(this.#settings.pollMs, either), this.#bell.heard(either)]);
+    } finally {
+      over.abort();
+    }
   }
 
   async #count(signal: AbortSignal): Promise<void> {

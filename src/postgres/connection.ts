@@ -157,6 +157,28 @@ export class Connection {
     }
   }
 
+  /** Calls `ring` for each notice on a channel that this session listens to. What it answers waits: it rejects when the session is lost, or with the signal's reason. */
+  noticed(channel: string, ring: () => void): (signal: AbortSignal) => Promise<never> {
+    this.#client.on('notification', (notice) => {
+      if (notice.channel === channel) ring();
+    });
+    const { promise: lost, reject } = Promise.withResolvers<never>();
+    this.#socket.once('close', () => reject(databaseError(this.#lost ?? new Error('the connection was closed'), 'not_applied')));
+    // Nobody may wait for it yet.
+    lost.catch(() => undefined);
+    return async (signal) => {
+      signal.throwIfAborted();
+      const { promise: stopped, reject: stop } = Promise.withResolvers<never>();
+      const onAbort = () => stop(signal.reason);
+      signal.addEventListener('abort', onAbort, { once: true });
+      try {
+        return await Promise.race([lost, stopped]);
+      } finally {
+        signal.removeEventListener('abort', onAbort);
+      }
+    };
+  }
+
   /** Says goodbye to the server and closes. Never rejects; a server that does not answer is not waited for. */
   async close(): Promise<void> {
     if (this.broken) return;

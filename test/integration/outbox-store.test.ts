@@ -1,7 +1,11 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import { systemClock } from '../../src/model/clock.ts';
+import type { OutboxRowState } from '../../src/model/outbox.ts';
 import type { OutboxStore } from '../../src/outbox/contracts.ts';
 import type { Database } from '../../src/postgres/database.ts';
+import { outboxRows } from '../../src/postgres/outbox-rows.ts';
 import { outboxStore } from '../../src/postgres/outbox-store.ts';
+import { OutboxListener } from '../../src/postgres/outbox-wakeups.ts';
 import { freshDatabase } from '../rig/context.ts';
 import { homeAt, migratedDatabase, never, openDatabase, rowsOf } from './postgres-fixtures.ts';
 
@@ -168,5 +172,108 @@ describe('the outbox table', () => {
       await store.published(batch.name, never);
     }
     expect(sizes).toEqual([[MAX_BYTES + 1], [MAX_BYTES / 2], [MAX_BYTES / 2]]);
+  });
+});
+
+describe('the outbox for those who look after it', () => {
+  const rows = () => outboxRows(database, 'eu-west');
+  const all = { ids: undefined, topic: undefined };
+  const list = async (state?: OutboxRowState) =>
+    (await rows().list({ topic: undefined, state, after: '0', limit: 100 }, never)).map((row) => `${row.id} ${row.topic} ${row.state}`);
+  /** Rows 1 (refused) and 2 of poison, 3 of t, 4 of a topic that nobody knows. */
+  const filled = async () => {
+    await add('poison', 'bad');
+    await add('poison', 'behind');
+    await add('t', 'good');
+    await add('nowhere', 'lost');
+    const batch = (await store.claim(1, never))!;
+    await store.release(batch.name, { id: batch.rows[0]!.id, holdMs: 60_000, error: 'batch_refused: too large' }, never);
+  };
+
+  it('tells each row’s state, and counts by topic', async () => {
+    await filled();
+    expect(await list()).toEqual(['1 poison refused', '2 poison behind', '3 t due', '4 nowhere held']);
+    expect(await list('behind')).toEqual(['2 poison behind']);
+    expect((await rows().topics(never)).map(({ topic, home, unpublished, refused }) => [topic, home, unpublished, refused])).toEqual([
+      ['nowhere', null, 1, 0],
+      ['poison', 'eu-west', 2, 1],
+      ['t', 'eu-west', 1, 0],
+    ]);
+    const [first] = await rows().list({ topic: 'poison', state: undefined, after: '0', limit: 1 }, never);
+    expect(first).toMatchObject({ attempts: 1, error: 'batch_refused: too large', partition: null, bytes: 4 });
+  });
+
+  it('a retry makes refused rows due at once, and is told with who asked', async () => {
+    await filled();
+    expect(await rows().retry(all, 'ann', never)).toBe(1);
+    expect(await claimed()).toEqual(['poison bad', 'poison behind', 't good']);
+    expect(
+      await rowsOf(
+        database,
+        `select by, action, stage, topic, options ->> 'ids' as ids from farshore.operator_actions order by id desc limit 1`,
+      ),
+    ).toEqual([{ by: 'ann', action: 'retry', stage: 'outbox', topic: 'poison', ids: '1' }]);
+  });
+
+  it('never discards a row that may be in Kafka, or that goes out by itself', async () => {
+    await filled();
+    await rows().retry(all, 'ann', never);
+    await store.claim(100, never);
+    expect(await list()).toEqual(['1 poison sending', '2 poison sending', '3 t sending', '4 nowhere held']);
+    expect(await rows().discard(all, 'ann', never)).toBe(0);
+    expect(await rows().discard({ ids: ['1', '2', '3'], topic: undefined }, 'ann', never)).toBe(0);
+  });
+
+  it('discards refused rows, and held ones only by their ids', async () => {
+    await filled();
+    expect(await rows().discard({ ids: ['3'], topic: undefined }, 'ann', never)).toBe(0);
+    expect(await rows().discard(all, 'ann', never)).toBe(1);
+    expect(await list()).toEqual(['2 poison due', '3 t due', '4 nowhere held']);
+    expect(await rows().discard({ ids: ['4'], topic: undefined }, 'ann', never)).toBe(1);
+    expect(await list()).toEqual(['2 poison due', '3 t due']);
+  });
+});
+
+describe('wake-ups of the outbox', () => {
+  it('come with each insert and each retry, after the commit, and after a lost session again', async () => {
+    const listener = new OutboxListener(database, systemClock);
+    const stop = new AbortController();
+    let rung = Promise.withResolvers<void>();
+    const running = listener.listen(() => rung.resolve(), stop.signal).catch((error: unknown) => error);
+    const heard = async () => {
+      await rung.promise;
+      rung = Promise.withResolvers<void>();
+    };
+    // The first one is its own: what came before it listened told nobody.
+    await heard();
+    expect(listener.listening).toBe(true);
+    const open = await application();
+    try {
+      await open.run('begin');
+      await open.run(insert('t', 'x').text, ['t', 'x']);
+      let early = false;
+      void rung.promise.then(() => {
+        early = true;
+      });
+      await rowsOf(database, 'select 1');
+      expect(early).toBe(false);
+      await open.run('commit');
+      await heard();
+    } finally {
+      await open.close();
+    }
+    await outboxRows(database, 'eu-west').retry({ ids: undefined, topic: undefined }, 'ann', never);
+    await heard();
+    await rowsOf(
+      database,
+      `select pg_terminate_backend(pid) from pg_stat_activity where query = 'listen farshore_outbox' and datname = current_database()`,
+    );
+    await heard();
+    await add('t', 'after');
+    await heard();
+    const reason = new Error('stopped');
+    stop.abort(reason);
+    expect(await running).toBe(reason);
+    expect(listener.listening).toBe(false);
   });
 });

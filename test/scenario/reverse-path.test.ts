@@ -6,6 +6,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { AuditStatus } from '../../src/model/audit.ts';
 import type { CutoverPlan } from '../../src/model/cutover.ts';
 import { createTopic, eventually, freshDatabase, kafkajsFor, sharedRig, uniqueTopic } from '../rig/context.ts';
+import { undeclaredAnswers } from './api-answers.ts';
 import { type DaemonOptions, ROW_SCHEMA_ID, rowTable, rowValue, TestDaemon } from './daemon.ts';
 
 const PARTITIONS = 3;
@@ -166,6 +167,14 @@ describe('the way back of a cutover', () => {
 
   it('carries heartbeats only before the switch', async () => {
     expect((await back.status()).partitions.filter((one) => one.topic === topic && one.mirror !== null)).toEqual([]);
+  });
+
+  it('answers on both sides as the document of the API declares', async () => {
+    for (const daemon of [forward, back]) {
+      const { asked, problems } = await undeclaredAnswers(daemon);
+      expect(problems).toEqual([]);
+      expect(asked).toBeGreaterThan(15);
+    }
   });
 
   it('C24: holds the outbox while the primary is home', async () => {

@@ -39,6 +39,12 @@ export const status: DaemonStatus = {
 const refuse = async (): Promise<never> => {
   throw new Error('the cutover was not meant to be asked');
 };
+const outboxDouble: AdminSource['outbox'] = {
+  status: async () => ({ relaying: false, listening: false, unpublished: 0, held: 0, refused: 0, oldestSeconds: null, topics: [] }),
+  rows: async () => [],
+  retry: async () => 0,
+  discard: async () => 0,
+};
 const cutoverDouble: AdminSource['cutover'] = { active: refuse, plan: refuse, log: refuse, change: refuse };
 
 /** A daemon that answers as told and keeps what it was asked to do. */
@@ -48,6 +54,7 @@ export function testSource(changes: Partial<AdminSource> = {}) {
   const source: AdminSource = {
     status: () => status,
     cutover: cutoverDouble,
+    outbox: outboxDouble,
     actions: async () => [],
     schema: async () => ({ tables: [] }),
     offsets: () => ({ partitions: [], translation: null }),

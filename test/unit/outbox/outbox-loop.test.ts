@@ -11,6 +11,7 @@ function loop(turns: (TurnOutcome | Error)[]) {
   const events: FarshoreEvent[] = [];
   const did: string[] = [];
   const away = { isAway: false };
+  const bell: { ring: () => void } = { ring: () => undefined };
   const stop = new AbortController();
   const one = new OutboxLoop(
     {
@@ -29,6 +30,13 @@ function loop(turns: (TurnOutcome | Error)[]) {
         },
         prune: async () => 0,
       },
+      wakeups: {
+        listening: true,
+        listen: (ring, signal) => {
+          bell.ring = ring;
+          return new Promise<void>((_, reject) => signal.addEventListener('abort', () => reject(signal.reason), { once: true }));
+        },
+      },
       prepare: async () => void did.push('prepare'),
       observe: (event) => events.push(event),
       clock,
@@ -40,7 +48,7 @@ function loop(turns: (TurnOutcome | Error)[]) {
     stop.abort(new Error('stopped'));
     await running;
   };
-  return { one, clock, events, did, away, end, running };
+  return { one, clock, events, did, away, bell, end, running };
 }
 
 describe('the loop of the outbox', () => {
@@ -54,6 +62,34 @@ describe('the loop of the outbox', () => {
     expect(did).toEqual(['prepare', 'turn', 'turn', 'turn', 'turn']);
     await clock.advance(100);
     expect(did).toHaveLength(6);
+    await end();
+  });
+
+  it('is woken by an insert, once for as many as came, and a wake-up during a turn is not lost', async () => {
+    const { did, clock, bell, end } = loop([]);
+    await clock.advance(1);
+    const turns = () => did.filter((what) => what === 'turn').length;
+    expect(turns()).toBe(1);
+    bell.ring();
+    bell.ring();
+    await clock.advance(1);
+    expect(turns()).toBe(2);
+    await clock.advance(98);
+    expect(turns()).toBe(2);
+    await clock.advance(3);
+    expect(turns()).toBe(3);
+    await end();
+  });
+
+  it('a wake-up does not shorten the pause after a failure', async () => {
+    const { did, clock, bell, end } = loop([new FarshoreError('cluster_unreachable', 'away')]);
+    await clock.advance(1);
+    bell.ring();
+    await clock.advance(50);
+    expect(did).toEqual(['prepare', 'turn']);
+    await clock.advance(50);
+    // The wake-up was kept for the next rest.
+    expect(did).toEqual(['prepare', 'turn', 'turn', 'turn']);
     await end();
   });
 

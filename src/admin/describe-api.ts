@@ -1,0 +1,17 @@
+import { fastify } from 'fastify';
+import { systemClock } from '../model/clock.ts';
+import { type AdminSource, adminLimits } from './contracts.ts';
+import { type OpenApi, serveOpenApi } from './openapi.ts';
+import { addChangingRoutes, addReadingRoutes } from './routes.ts';
+
+/** The document without a daemon: routes are declared, and none is ever asked. */
+export function describeApi(): OpenApi {
+  const app = fastify();
+  const document = serveOpenApi(app);
+  const nobody = {} as AdminSource;
+  const { signal } = new AbortController();
+  const settings = { host: '', port: 0, allowedHosts: [], token: () => undefined, limits: adminLimits, clock: systemClock };
+  addReadingRoutes(app, nobody, signal);
+  addChangingRoutes(app, nobody, { ...settings, onFailure: () => undefined }, signal);
+  return document();
+}
