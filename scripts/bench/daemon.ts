@@ -21,6 +21,8 @@ export interface BenchDaemonOptions {
   readonly heartbeat?: boolean;
   /** Looks for topics each second and renews its lease as often, so that a bench need not wait; false leaves the shipped intervals. */
   readonly hasty?: boolean;
+  /** Further sections of the configuration. */
+  readonly more?: string;
 }
 
 /** The daemon as it ships, in a process of its own, so that its CPU and memory are its own. */
@@ -77,6 +79,11 @@ export class BenchDaemon implements AsyncDisposable {
     return (await answer.json()) as DaemonStatus;
   }
 
+  async metrics(): Promise<string> {
+    const answer = await fetch(`http://127.0.0.1:${this.#port}/metrics`, { signal: AbortSignal.timeout(5_000) });
+    return await answer.text();
+  }
+
   async until(condition: () => Promise<boolean>, withinSeconds = 300): Promise<void> {
     const startedMs = performance.now();
     while (!(await condition().catch(() => false))) {
@@ -98,7 +105,7 @@ export class BenchDaemon implements AsyncDisposable {
   }
 
   #config(tables: Readonly<Record<string, string>>): string {
-    const { rig, database, region, topics, heartbeat = false, hasty = true } = this.#options;
+    const { rig, database, region, topics, heartbeat = false, hasty = true, more = '' } = this.#options;
     const entries = Object.entries(tables).map(
       ([topic, table]) => `    - { topic: ${topic}, table: ${table}, key: [id], version: updated_at }\n`,
     );
@@ -117,6 +124,6 @@ ${hasty ? '  refreshSeconds: 1\n' : ''}apply:
   schema: validate
   tables:${entries.length === 0 ? ' []\n' : `\n${entries.join('')}`}${hasty ? 'lease: { ttlMs: 3000 }\n' : ''}admin: { listen: "127.0.0.1:${this.#port}", tokenFile: token }
 log: { level: info }
-`;
+${more}`;
   }
 }

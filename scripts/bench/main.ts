@@ -3,13 +3,15 @@ import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { cpus, release, totalmem } from 'node:os';
 import { join } from 'node:path';
 import { kafkaVersion, repositoryRoot } from '../../test/rig/paths.ts';
+import { benchAll } from './all.ts';
 import { benchApply } from './apply.ts';
 import { benchAudit } from './audit.ts';
+import { benchBeside } from './beside.ts';
 import { benchCompare } from './compare.ts';
 import { benchLatency } from './latency.ts';
 import type { BenchLine } from './line.ts';
 import { benchMirror } from './mirror.ts';
-import { type BenchName, type BenchOptions, type BenchRun, benchOptions, usage } from './options.ts';
+import { type AllOptions, allOptions, type BenchName, type BenchOptions, type BenchRun, benchOptions, usage } from './options.ts';
 import { benchPath } from './path.ts';
 import { type Plot, svgOf } from './plot.ts';
 import { benchIdle, benchMemory, benchRestart } from './resources.ts';
@@ -26,6 +28,7 @@ const runners: Readonly<Record<BenchName, (run: BenchRun) => Promise<void>>> = {
   audit: benchAudit,
   compare: benchCompare,
   shadow: benchShadow,
+  beside: benchBeside,
 };
 
 /** What figures depend on besides the code. */
@@ -46,13 +49,18 @@ function surroundings({ bench, records, runs }: BenchOptions) {
 }
 
 async function main(): Promise<number> {
-  let options: BenchOptions;
+  let options: BenchOptions | AllOptions;
+  const [name, ...others] = process.argv.slice(2);
   try {
-    options = benchOptions(process.argv.slice(2));
+    options = name === 'all' ? allOptions(others) : benchOptions(process.argv.slice(2));
   } catch (error) {
     process.stderr.write(`${error instanceof Error ? error.message : String(error)}\n${usage}\n`);
     return 2;
   }
+  return 'bench' in options ? await one(options) : await benchAll(options);
+}
+
+async function one(options: BenchOptions): Promise<number> {
   const facts = surroundings(options);
   const lines: BenchLine[] = [];
   const emit = (one: BenchLine): void => {

@@ -2,14 +2,18 @@ import { parseArgs } from 'node:util';
 import type { BenchLine } from './line.ts';
 import type { Plot } from './plot.ts';
 
-export const benches = ['mirror', 'apply', 'path', 'latency', 'memory', 'idle', 'restart', 'audit', 'compare', 'shadow'] as const;
+export const benches = ['mirror', 'apply', 'path', 'latency', 'memory', 'idle', 'restart', 'audit', 'compare', 'shadow', 'beside'] as const;
 export type BenchName = (typeof benches)[number];
 
 export const usage = `usage: npm run bench -- ${benches.join('|')} [--records N] [--runs N] [--case NAME] [--keep]
+       npm run bench -- all [--only BENCH,BENCH] [--quick] [--runs N] [--keep] [--again]
   --records  records a run; default: what the targets name
-  --runs     alternated runs of which the median counts; default 3; path, latency, memory and idle measure once
+  --runs     alternated runs of which the median counts; default 3; path, latency, memory, idle and beside measure once
   --case     one case only, such as large, 16k, zstd, row-wise
-  --keep     write docs/results/BENCH.json, from which docs/benchmarks.md is made`;
+  --keep     write docs/results/BENCH.json, from which docs/benchmarks.md is made; all writes that page too
+  --only     of all benches these
+  --quick    a tenth of the records and one run: whether everything works, no figures to keep
+  --again    also what docs/results has of this commit in full; without it all goes on where it was interrupted`;
 
 /** What a bench is given. */
 export interface BenchRun {
@@ -31,7 +35,16 @@ export interface BenchOptions {
   readonly keep: boolean;
 }
 
-const defaultRecords: Readonly<Record<BenchName, number>> = {
+/** Every bench, or those that were named. */
+export interface AllOptions {
+  readonly benches: readonly BenchName[];
+  readonly quick: boolean;
+  readonly runs: number | undefined;
+  readonly keep: boolean;
+  readonly again: boolean;
+}
+
+export const defaultRecords: Readonly<Record<BenchName, number>> = {
   mirror: 2_500_000,
   apply: 600_000,
   path: 5_000_000,
@@ -39,13 +52,16 @@ const defaultRecords: Readonly<Record<BenchName, number>> = {
   memory: 10_000_000,
   idle: 0,
   restart: 10_000_000,
-  audit: 2_000_000,
+  audit: 10_000_000,
   compare: 20_000,
   shadow: 10_000,
+  beside: 240_000,
 };
 
 /** These do not repeat themselves yet: their results must not claim more runs than there were. */
-const measuredOnce: ReadonlySet<BenchName> = new Set(['path', 'latency', 'memory', 'idle']);
+const measuredOnce: ReadonlySet<BenchName> = new Set(['path', 'latency', 'memory', 'idle', 'beside']);
+
+export const runsOf = (bench: BenchName, runs: number | undefined): number => (measuredOnce.has(bench) ? 1 : (runs ?? 3));
 
 const wholeNumber = (text: string, option: string): number => {
   const value = Number(text.replaceAll('_', ''));
@@ -65,8 +81,28 @@ export function benchOptions(args: readonly string[]): BenchOptions {
   return {
     bench,
     records: values.records === undefined ? defaultRecords[bench] : wholeNumber(values.records, 'records'),
-    runs: measuredOnce.has(bench) ? 1 : values.runs === undefined ? 3 : wholeNumber(values.runs, 'runs'),
+    runs: runsOf(bench, values.runs === undefined ? undefined : wholeNumber(values.runs, 'runs')),
     only: values.case,
     keep: values.keep ?? false,
+  };
+}
+
+/** As `benchOptions`, of what follows `all`. */
+export function allOptions(args: readonly string[]): AllOptions {
+  const flag = { type: 'boolean', default: false } as const;
+  const { values } = parseArgs({
+    args: [...args],
+    options: { only: { type: 'string' }, runs: { type: 'string' }, quick: flag, keep: flag, again: flag },
+  });
+  const named = values.only?.split(',') ?? benches;
+  const unknown = named.filter((name) => !benches.some((bench) => bench === name));
+  if (unknown.length > 0) throw new Error(`no bench is named ${unknown.join(', ')}`);
+  if (values.quick && values.keep) throw new Error('--quick gives no figures to keep');
+  return {
+    benches: benches.filter((bench) => named.includes(bench)),
+    quick: values.quick,
+    runs: values.runs === undefined ? undefined : wholeNumber(values.runs, 'runs'),
+    keep: values.keep,
+    again: values.again,
   };
 }

@@ -1,4 +1,5 @@
 import type { BenchLine } from './line.ts';
+import { verdictTable } from './verdicts.ts';
 
 /** What `--keep` writes. */
 export interface BenchResult {
@@ -16,14 +17,23 @@ export interface BenchResult {
 const head = `# Benchmarks
 
 Every figure is a ratio to a peer or a limit that was measured in the same run, in turn, on the same servers: medians of the runs. The
-CPU is the process's own; brokers and database are not in it. \`npm run bench -- mirror\` and \`npm run bench -- apply\` measure again, \`--keep\`
-writes \`docs/results\`, and this page is made from those files.
+CPU is the process's own; brokers and database are not in it, unless the case says so. \`npm run bench -- all --keep\` measures everything again,
+one bench a process; started again on the same commit it goes on where it was interrupted, and \`--only apply,idle\` takes some. It writes
+\`docs/results\`, from which this page is made; \`npm run bench -- all --quick\` shows in a tenth of the size that all of it works.
 `;
 
-/** docs/benchmarks.md: one table a result, and what is known of the targets that were missed. */
-export function benchmarksPage(results: readonly BenchResult[], notes: string): string {
-  return [head, ...results.map(section), notes].join('\n');
+/** docs/benchmarks.md: a verdict a target, plots, one table a result, and what is known of the targets that were missed. */
+export function benchmarksPage(results: readonly BenchResult[], plots: readonly string[], notes: string): string {
+  const drawn = plots.map((name) => `![${titles[name] ?? name}](results/${name}.svg)`).join('\n');
+  return [head, `## Verdicts\n\n${verdictTable(results)}`, `${drawn}\n`, ...results.map(section), notes].join('\n');
 }
+
+const titles: Readonly<Record<string, string>> = {
+  path: 'Rate over the backlog',
+  'path-cpu': 'CPU a million records over the backlog',
+  memory: 'Resident memory over the backlog',
+  latency: 'Latency from acknowledge to commit',
+};
 
 function section({ bench, records, runs, commit, changed, versions, machine, at, lines }: BenchResult): string {
   const where = `${machine.cores} cores${machine.model ? ` (${machine.model})` : ''}, ${machine.memoryGiB} GiB, Linux ${machine.linux}`;

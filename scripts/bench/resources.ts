@@ -4,7 +4,7 @@ import { BenchDaemon } from './daemon.ts';
 import { appliedRecords, table, withDatabase } from './database.ts';
 import { line } from './line.ts';
 import type { BenchRun } from './options.ts';
-import { cpuSeconds, rssBytes } from './samples.ts';
+import { cpuSeconds, rssBytes, watch } from './samples.ts';
 import { benchServers } from './servers.ts';
 import { createTopic, loadRows, outside, rowKey, rowValue } from './topics.ts';
 
@@ -24,8 +24,13 @@ async function mostMib(pid: number, over: () => Promise<boolean>): Promise<numbe
   return most;
 }
 
+const BACKLOG_WITHIN_SECONDS = 1_800;
+const STALL_AT = 0.1;
+/** Figures over more parts of the backlog than that would be those of single looks. */
+const PARTS = 50;
+
 /** P9: resident memory over a backlog, and while the table is locked. */
-export async function benchMemory({ records, say, emit }: BenchRun): Promise<void> {
+export async function benchMemory({ records, say, emit, plot }: BenchRun): Promise<void> {
   const topic = 'bench.memory';
   await using rig = await benchServers();
   say(`loading ${records} rows`);
@@ -33,7 +38,7 @@ export async function benchMemory({ records, say, emit }: BenchRun): Promise<voi
   await withDatabase(rig, async (database, client) => {
     await using daemon = await BenchDaemon.create({ rig, database, region: region(), topics: [topic], tables: { [topic]: table } });
     await daemon.start();
-    await daemon.until(async () => (await appliedRecords(client, topic)) > records / 10);
+    await daemon.until(async () => (await appliedRecords(client, topic)) > records * STALL_AT, BACKLOG_WITHIN_SECONDS);
     const locker = new pg.Client({ connectionString: database });
     await locker.connect();
     await locker.query(`begin; lock table ${table} in share mode`);
@@ -41,10 +46,20 @@ export async function benchMemory({ records, say, emit }: BenchRun): Promise<voi
     const stalled = await mostMib(daemon.pid, async () => performance.now() > untilMs);
     await locker.query('rollback');
     await locker.end();
-    const backlog = await mostMib(daemon.pid, async () => (await appliedRecords(client, topic)) >= records);
+    const samples = await watch(daemon.pid, () => appliedRecords(client, topic), records, BACKLOG_WITHIN_SECONDS);
+    const points = Array.from({ length: PARTS }, (_, i) => {
+      const [from, to] = [(i / PARTS) * records, ((i + 1) / PARTS) * records];
+      const within = samples.filter((sample) => sample.records >= from && sample.records < to);
+      return { x: to, y: Math.max(...within.map((sample) => sample.rssBytes / MIB)) };
+    }).filter(({ y }) => Number.isFinite(y));
+    const backlog = Math.max(...points.map(({ y }) => y));
+    plot('memory', { title: 'Resident memory over the backlog', x: 'records applied', y: 'MiB', points });
     const goal = { target: 'P9', kind: 'at_most', ratio: LIMIT_MIB } as const;
     emit(line('memory', { case: 'stalled database', unit: 'MiB' }, [stalled], undefined, goal));
     emit(line('memory', { case: 'backlog', unit: 'MiB' }, [backlog], undefined, goal));
+    const half = points.length >> 1;
+    const [early, late] = [points.slice(0, half), points.slice(half)].map((some) => Math.max(...some.map(({ y }) => y)));
+    emit(line('memory', { case: 'second half against first', unit: 'MiB' }, [late!], [early!], { ...goal, ratio: 1.1 }));
   });
 }
 

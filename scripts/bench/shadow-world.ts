@@ -1,10 +1,12 @@
 /**
  * The world around the shadow's bench, as a process of its own: a service on both sides, and a web server that mirrors. Prints the
- * service's port; begins to mirror so many requests to the port it is told on stdin.
+ * service's port; mirrors so many requests to the port that each line of stdin names, so many a second where it says that too.
  */
 import { once } from 'node:events';
 import { Agent, createServer, request } from 'node:http';
 import type { AddressInfo } from 'node:net';
+import { createInterface } from 'node:readline';
+import { setTimeout as delay } from 'node:timers/promises';
 
 const WIDE = 32;
 
@@ -26,20 +28,37 @@ server.listen(0, '127.0.0.1');
 await once(server, 'listening');
 process.stdout.write(`${(server.address() as AddressInfo).port}\n`);
 
-const [told] = (await once(process.stdin, 'data')) as [Buffer];
-const [port = 0, count = 0] = told.toString().trim().split(' ').map(Number);
 const agent = new Agent({ keepAlive: true, maxSockets: WIDE });
 let sent = 0;
 
-async function mirror(): Promise<void> {
-  while (sent < count) {
-    const n = sent++;
-    const headers = { host: 'billing.example', accept: 'application/json', cookie: 'session=user', 'user-agent': 'bench' };
-    const copy = request({ host: '127.0.0.1', port, path: `/orders/${n}?expand=items`, headers, agent });
-    copy.end();
-    const [answer] = (await once(copy, 'response')) as [import('node:http').IncomingMessage];
-    answer.resume();
-    await once(answer, 'end');
-  }
+async function mirror(port: number): Promise<void> {
+  const n = sent++;
+  const headers = { host: 'billing.example', accept: 'application/json', cookie: 'session=user', 'user-agent': 'bench' };
+  const copy = request({ host: '127.0.0.1', port, path: `/orders/${n}?expand=items`, headers, agent });
+  copy.end();
+  const [answer] = (await once(copy, 'response')) as [import('node:http').IncomingMessage];
+  answer.resume();
+  await once(answer, 'end');
 }
-await Promise.all(Array.from({ length: WIDE }, mirror));
+
+async function asFastAsItGoes(port: number, until: number): Promise<void> {
+  while (sent < until) await mirror(port);
+}
+
+/** Not slower because an answer is. */
+async function evenly(port: number, count: number, perSecond: number): Promise<void> {
+  const startedMs = performance.now();
+  const answers: Promise<void>[] = [];
+  for (let n = 0; n < count; n++) {
+    answers.push(mirror(port));
+    const waitMs = startedMs + ((n + 1) * 1000) / perSecond - performance.now();
+    if (waitMs > 0) await delay(waitMs);
+  }
+  await Promise.all(answers);
+}
+
+for await (const told of createInterface({ input: process.stdin })) {
+  const [port = 0, count = 0, perSecond] = told.trim().split(' ').map(Number);
+  if (perSecond !== undefined) await evenly(port, count, perSecond);
+  else await Promise.all(Array.from({ length: WIDE }, () => asFastAsItGoes(port, count)));
+}

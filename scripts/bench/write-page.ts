@@ -11,7 +11,11 @@ export function currentPage(): string {
     .sort();
   const results = names.map((name) => JSON.parse(readFileSync(join(folder, name), 'utf8')) as Partial<BenchResult>);
   const benches = results.filter((result): result is BenchResult => result.bench !== undefined);
-  return benchmarksPage(benches, readFileSync(join(repositoryRoot, 'docs/benchmarks-notes.md'), 'utf8'));
+  const plots = readdirSync(folder)
+    .filter((name) => name.endsWith('.svg'))
+    .map((name) => name.slice(0, -'.svg'.length))
+    .sort();
+  return benchmarksPage(benches, plots, readFileSync(join(repositoryRoot, 'docs/benchmarks-notes.md'), 'utf8'));
 }
 
 if (import.meta.main) writeFileSync(join(repositoryRoot, 'docs/benchmarks.md'), currentPage());

@@ -6,6 +6,7 @@ import { Assignment } from './assignment.ts';
 import { backOffMs } from './back-off.ts';
 import { type CommandContext, partitionsMeant, pausePartition, resumePartition } from './commands.ts';
 import type { RecordDecoder } from './contracts.ts';
+import { CopyChances } from './copy-chances.ts';
 import type { ApplyDependencies, ApplySettings } from './dependencies.ts';
 import { FetchLoop } from './fetch-loop.ts';
 import { RejectFloods } from './flood.ts';
@@ -32,6 +33,7 @@ export class ApplyStage {
   readonly #settings: ApplySettings;
   readonly #partitions = new PartitionTable();
   readonly #catalog: TableCatalog;
+  readonly #copies = new CopyChances();
   readonly #assignment: Assignment;
   readonly #fetch: FetchLoop;
   readonly #slots: Slots;
@@ -203,6 +205,7 @@ export class ApplyStage {
       deps: this.#deps,
       settings: this.#settings,
       catalog: this.#catalog,
+      copies: this.#copies,
       partitions: this.#partitions,
       slots: this.#slots,
       floods: this.#floods,

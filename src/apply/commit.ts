@@ -4,6 +4,7 @@ import type { ApplyPosition } from '../model/position.ts';
 import type { ApplyPlan } from './apply-plan.ts';
 import { type BackOff, backOffMs, untilDone } from './back-off.ts';
 import type { StatementResult } from './contracts.ts';
+import type { CopyTrials } from './copy-chances.ts';
 import type { ApplyDependencies } from './dependencies.ts';
 import type { Folded, RowSet } from './fold.ts';
 import { keepStatement } from './rejects.ts';
@@ -27,6 +28,7 @@ export interface Counts {
 export interface CommitContext {
   readonly deps: Pick<ApplyDependencies, 'database' | 'positions' | 'clock' | 'random' | 'onStep' | 'arrayText'>;
   readonly catalog: TableCatalog;
+  readonly copies: CopyTrials;
   readonly topicId: string;
   readonly epoch: bigint;
   readonly topic: string;
@@ -51,6 +53,8 @@ export interface Committed {
  *                                     position = from → it is not, the same again
  *                                     anything else   → somebody else moves it: halt
  *
+ * Rows that look new are copied at the first attempt, and written with their guard at every later one.
+ *
  * `stop` ends the waiting between attempts, `hard` the attempt itself. Rejects with the FarshoreError of what does not pass.
  */
 export async function commitPlan(
@@ -60,19 +64,35 @@ export async function commitPlan(
   stop: AbortSignal,
   hard: AbortSignal,
 ): Promise<Committed> {
-  const { deps, catalog, topic, partition, topicId, epoch } = context;
+  const { deps, catalog, copies, topic, partition, topicId, epoch } = context;
   const folds = plan.folds.map((folded) => ({ folded, statements: catalog.statements(folded) }));
   const { from, next, proof, records, rejects } = plan;
   const keep = rejects.length === 0 ? undefined : keepStatement({ topic, partition, topicId }, rejects, deps);
-  const { statements, rounds } = transactionStatements({ topic, partition, topicId, from, next, proof, records, epoch }, folds, keep);
+  const transition = { topic, partition, topicId, from, next, proof, records, epoch };
+  const run = async (copied: ReadonlySet<Folded>) => {
+    const { statements, rounds } = transactionStatements(transition, folds, keep, copied);
+    return { results: await deps.database.transaction(statements, hard), rounds };
+  };
   const position = positionAfter(plan, before);
-  const answers = await untilCommitted(
-    plan,
-    context,
-    async () => ({ results: await deps.database.transaction(statements, hard), rounds }),
-    stop,
-    hard,
-  );
+  const isNew = ({ folded, statements }: (typeof folds)[number]) => statements.newRows !== undefined && copies.tries(folded);
+  let copied: ReadonlySet<Folded> = new Set(folds.filter(isNew).map(({ folded }) => folded));
+  const attempt = async () => {
+    if (copied.size === 0) return await run(copied);
+    const tried = copied;
+    copied = new Set();
+    try {
+      const answers = await run(tried);
+      for (const folded of tried) copies.note(folded, 'copied');
+      return answers;
+    } catch (error) {
+      for (const folded of tried) copies.note(folded, 'refused');
+      // Nothing of it is in. Whatever the refusal says, of a row that exists or of a column: the guarded statements decide.
+      const action = findFarshoreError(error)?.action;
+      if (hard.aborted || (action !== 'reject' && action !== 'stop')) throw error;
+      return await run(copied);
+    }
+  };
+  const answers = await untilCommitted(plan, context, attempt, stop, hard);
   return { position, answers };
 }
 

@@ -124,6 +124,14 @@ export interface Statement {
   readonly name?: string;
   readonly text: string;
   readonly values: readonly unknown[];
+  /** Of a `COPY … FROM STDIN`: what it reads. */
+  readonly copy?: CopyRows | undefined;
+}
+
+/** Rows column by column, each column as it would be bound as an array; the last one as hex digits of bytes. */
+export interface CopyRows {
+  readonly columns: readonly unknown[];
+  readonly hex: unknown;
 }
 
 export interface StatementResult {

@@ -4,6 +4,7 @@ import { type ApplyPlan, type PlanContext, type PlanLimits, type PlanResult, pla
 import { type BackOff, untilDone } from './back-off.ts';
 import { type CommitContext, type Committed, commitPlan, countCommitted } from './commit.ts';
 import { commitPieces, type PiecesContext } from './commit-pieces.ts';
+import type { CopyTrials } from './copy-chances.ts';
 import type { ApplyDependencies, ApplySettings } from './dependencies.ts';
 import type { RejectFloods } from './flood.ts';
 import { loadMissing } from './load-missing.ts';
@@ -32,6 +33,7 @@ export interface WorkerContext {
   readonly deps: ApplyDependencies;
   readonly settings: ApplySettings;
   readonly catalog: TableCatalog;
+  readonly copies: CopyTrials;
   readonly partitions: PartitionTable;
   readonly slots: Slots;
   readonly floods: RejectFloods;
@@ -318,10 +320,11 @@ export class PartitionWorker {
 
   #commitContext(): CommitContext {
     const partition = this.#partition;
-    const { deps, settings, catalog } = this.#context;
+    const { deps, settings, catalog, copies } = this.#context;
     return {
       deps,
       catalog,
+      copies,
       topicId: partition.committed!.topicId,
       epoch: settings.epoch,
       topic: partition.topic,

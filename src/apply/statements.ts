@@ -1,6 +1,7 @@
 import { FarshoreError } from '../model/errors.ts';
 import { quoteName, quoteTable } from '../model/sql-name.ts';
 import type { Statement } from './contracts.ts';
+import { type CopyStatements, copyStatements } from './copy-statements.ts';
 import type { Folded, RowSet } from './fold.ts';
 import { type KeyColumn, type TableKey, type TableMapping, VERSION_COLUMN } from './mapping.ts';
 import type { SoftDelete } from './soft-delete.ts';
@@ -24,6 +25,8 @@ import { resetText, unitStatements } from './unit-statements.ts';
 export interface TableStatements {
   /** In order; the rows they wrote together are the rows written. */
   readonly upsert: (<C>(rows: RowSet<C>) => readonly Statement[]) | undefined;
+  /** Rows that are probably all new; undefined where every row needs its guard. */
+  readonly newRows: CopyStatements | undefined;
   /** In order; none of their answers is counted, the tombstones' are. */
   readonly deleteRows: <C>(rows: RowSet<C>) => readonly Statement[];
   readonly tombstones: <C>(rows: RowSet<C>) => Statement;
@@ -49,6 +52,7 @@ export function tableStatements(table: TableKey, mapping: TableMapping | undefin
   const deletes = plain(table.softDelete === undefined ? deleteText(table) : softDeleteText(table, table.softDelete));
   return {
     upsert: upsert === undefined ? units : <C>(rows: RowSet<C>) => [upsert(rows)],
+    newRows: mapping === undefined ? undefined : copyStatements(mapping),
     deleteRows: ({ moments, ...rows }) => [
       table.softDelete === undefined ? deletes(rows) : { ...deletes(rows), values: [...values(rows), moments] },
       ...(resets === undefined ? [] : [resets(rows)]),
@@ -209,14 +213,18 @@ export interface Rounds {
   readonly after: readonly number[];
 }
 
-/** The statements of one transaction in order: fence, each fold's rounds in log order, constraints, records that are kept, position. */
+/**
+ * The statements of one transaction in order: fence, each fold's rounds in log order, constraints, records that are kept, position.
+ * The rows of the folds in `copied` are taken for new.
+ */
 export function transactionStatements(
   transition: Transition,
   folds: readonly FoldedStatements[],
   keep?: Statement | undefined,
+  copied: ReadonlySet<Folded> = new Set(),
 ): { readonly statements: readonly Statement[]; readonly rounds: readonly Rounds[] } {
   const list: Statement[] = [fenceStatement(transition, tableLocks(folds))];
-  const rounds = addRounds(list, folds);
+  const rounds = addRounds(list, folds, copied);
   if (keep !== undefined) list.push(keep);
   list.push(moveStatement(transition));
   return { statements: list, rounds };
@@ -270,7 +278,7 @@ export function tableLocks(folds: readonly FoldedStatements[]): readonly TableLo
   }));
 }
 
-function addRounds(list: Statement[], folds: readonly FoldedStatements[]): readonly Rounds[] {
+function addRounds(list: Statement[], folds: readonly FoldedStatements[], copied: ReadonlySet<Folded> = new Set()): readonly Rounds[] {
   const add = (statement: Statement): number => list.push(statement) - 1;
   const rounds = folds.map(({ folded, statements }): Rounds => {
     const upsert = (rows: RowSet | undefined): readonly number[] => {
@@ -280,6 +288,11 @@ function addRounds(list: Statement[], folds: readonly FoldedStatements[]): reado
         throw new FarshoreError('internal', `States of ${folded.table.name} have no statement that writes them`);
       return statements.upsert(rows).map(add);
     };
+    const { newRows } = statements;
+    if (copied.has(folded) && newRows !== undefined && folded.after !== undefined) {
+      add(newRows.permitted);
+      return { before: [], deletes: [], after: [add(newRows.copy(folded.after))] };
+    }
     const before = upsert(folded.before);
     if (folded.deletes !== undefined) for (const statement of statements.deleteRows(folded.deletes)) add(statement);
     const deletes = folded.deletes === undefined ? [] : [add(statements.tombstones(folded.deletes))];

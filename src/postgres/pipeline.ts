@@ -3,6 +3,7 @@ import type { Statement, StatementResult } from '../apply/contracts.ts';
 import { FarshoreError } from '../model/errors.ts';
 import { arrayLiteral } from './array-literal.ts';
 import { type BoundValue, writeBind } from './bind-message.ts';
+import { COPY_DONE, copyLines } from './copy-lines.ts';
 import { TextColumn } from './text-column.ts';
 
 /** What a failed pipeline had done: how many statements had answered in full, and whether anything was sent. */
@@ -41,11 +42,15 @@ const scalarText = (value: number | bigint | boolean): string => (Object.is(valu
  * With one Sync the server skips everything after the first error, so a failed `begin` takes the whole
  * transaction with it, and nothing after a failed statement runs, not even `commit`.
  *
+ * The data of a COPY follows its statement at once, in the same round trip: a server that reads it is in copy mode by then, and one that
+ * skips to Sync after an error skips these messages as well.
+ *
  * Rows come as the text the server sent, column name → text or null; nothing is parsed.
  */
 export class Pipeline implements pg.Submittable {
   readonly #statements: readonly Statement[];
   readonly #values: readonly BoundValue[][];
+  readonly #copies: readonly (readonly Buffer[] | undefined)[];
   /** Names prepared in this session, with their text; shared by the pipelines of one connection. */
   readonly #prepared: Map<string, string>;
   readonly #settle: (failure: PipelineFailure | undefined) => void;
@@ -59,6 +64,7 @@ export class Pipeline implements pg.Submittable {
   constructor(statements: readonly Statement[], prepared: Map<string, string>, settle: (failure: PipelineFailure | undefined) => void) {
     this.#statements = statements;
     this.#values = statements.map((statement) => statement.values.map((value) => boundValue(value, statement)));
+    this.#copies = statements.map(({ copy }) => (copy === undefined ? undefined : copyLines(copy)));
     this.#prepared = prepared;
     this.#settle = settle;
   }
@@ -79,6 +85,10 @@ export class Pipeline implements pg.Submittable {
       writeBind(wire.stream, name ?? '', this.#values[index]!);
       wire.describe({ type: 'P', name: '' }, true);
       wire.execute(null, true);
+      const copied = this.#copies[index];
+      if (copied === undefined) continue;
+      for (const message of copied) wire.stream.write(message);
+      wire.stream.write(COPY_DONE);
     }
     wire.sync();
     this.#sent = true;
@@ -113,7 +123,8 @@ export class Pipeline implements pg.Submittable {
   }
 
   handleCopyInResponse(wire: { sendCopyFail(message: string): void }): void {
-    wire.sendCopyFail('copy is not used here');
+    // What it reads was sent with it.
+    if (this.#copies[this.results.length] === undefined) wire.sendCopyFail('this statement has no rows to copy');
   }
 
   handleCopyData(): void {

@@ -1,6 +1,7 @@
 import fc from 'fast-check';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { DecodedRecord, FieldShape } from '../../src/apply/contracts.ts';
+import type { CopyTrials } from '../../src/apply/copy-chances.ts';
 import type { TableEntry } from '../../src/apply/table-entry.ts';
 import type { Database } from '../../src/postgres/database.ts';
 import { executeDdl } from '../../src/postgres/tables.ts';
@@ -110,10 +111,17 @@ const steps = fc.array(
   },
 );
 
+/** Copies whatever can be copied: each refusal must leave what the guarded statements make of it. */
+const always: CopyTrials = {
+  tries: ({ before, deletes, after }) => before === undefined && deletes === undefined && after !== undefined,
+  note: () => undefined,
+};
+
 async function applied(
   entry: TableEntry,
   list: readonly Event[],
   plan: readonly { partition: number; records: number; replay: boolean }[],
+  copies: CopyTrials | undefined,
 ) {
   await executeDdl(
     database,
@@ -126,7 +134,9 @@ async function applied(
   );
   // Offsets differ across partitions: two records of one version would be one for the guard.
   const logs = [0, 1].map((p) => list.filter((_, i) => i % 2 === p).map((event, i) => recordOf(event, BigInt(i * 2 + p))));
-  const partitions = await Promise.all([0, 1].map((partition) => appliedPartition(database, [entry], { 1: fields }, { partition })));
+  const partitions = await Promise.all(
+    [0, 1].map((partition) => appliedPartition(database, [entry], { 1: fields }, { partition, copies })),
+  );
   const next = [0, 0];
   const take = async (p: number, records: number) => {
     const batch = logs[p]!.slice(next[p]!, next[p]! + records);
@@ -146,13 +156,15 @@ async function applied(
 describe('any split, replay and order of partitions gives the rows of the records one by one in version order', () => {
   // Groups have an order of their own, and a delete none in it: they are tried without.
   it.each([
-    ['full', true],
-    ['partial', true],
-    ['groups', false],
-  ])('%s records, deletes: %s', { timeout: 120_000 }, async (kind, deletes) => {
+    ['full', true, undefined],
+    ['full', true, always],
+    ['full', false, always],
+    ['partial', true, undefined],
+    ['groups', false, undefined],
+  ])('%s records, deletes: %s, copies: %o', { timeout: 120_000 }, async (kind, deletes, copies) => {
     await fc.assert(
       fc.asyncProperty(events(deletes), steps, async (list, plan) => {
-        expect(await applied(kinds[kind]!, list, plan)).toEqual(model(list, kind));
+        expect(await applied(kinds[kind]!, list, plan, copies)).toEqual(model(list, kind));
       }),
       { numRuns: Number(process.env.FARSHORE_PROPERTY_RUNS ?? 100), seed: 5 },
     );

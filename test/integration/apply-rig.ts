@@ -2,6 +2,7 @@ import { type PlanLimits, planBatch } from '../../src/apply/apply-plan.ts';
 import { type CommitContext, type Counts, commitPlan, countCommitted } from '../../src/apply/commit.ts';
 import { type CommittedPieces, commitPieces, type PiecesContext } from '../../src/apply/commit-pieces.ts';
 import type { FieldShape } from '../../src/apply/contracts.ts';
+import { CopyChances, type CopyTrials } from '../../src/apply/copy-chances.ts';
 import type { Folded } from '../../src/apply/fold.ts';
 import { type Refusal, type Reject, rejectOf } from '../../src/apply/rejects.ts';
 import { TableCatalog } from '../../src/apply/table-catalog.ts';
@@ -30,7 +31,8 @@ export async function appliedPartition(
     partition = 0,
     topic = entries[0]!.topic,
     inPieces = false,
-  }: { readonly partition?: number; readonly topic?: string; readonly inPieces?: boolean } = {},
+    copies = new CopyChances(),
+  }: { readonly partition?: number; readonly topic?: string; readonly inPieces?: boolean; readonly copies?: CopyTrials | undefined } = {},
 ) {
   const decoders = new TestDecoders(new Map(Object.entries(schemas)));
   const tables = {
@@ -43,6 +45,7 @@ export async function appliedPartition(
   const context: CommitContext = {
     deps: { database, positions, clock: systemClock, random: () => 0, onStep: undefined, arrayText: () => new TextColumn() },
     catalog,
+    copies,
     topicId,
     epoch: 1n,
     topic,

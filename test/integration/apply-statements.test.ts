@@ -2,6 +2,7 @@ import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { planBatch } from '../../src/apply/apply-plan.ts';
 import { type CommitContext, type Counts, commitPlan, countCommitted } from '../../src/apply/commit.ts';
 import type { FieldShape } from '../../src/apply/contracts.ts';
+import { CopyChances } from '../../src/apply/copy-chances.ts';
 import type { ApplyTables } from '../../src/apply/dependencies.ts';
 import { TableCatalog } from '../../src/apply/table-catalog.ts';
 import type { TableEntry } from '../../src/apply/table-entry.ts';
@@ -62,6 +63,7 @@ async function partitionOf(entry: TableEntry, fields: readonly FieldShape[], par
   const context: CommitContext = {
     deps: { database, positions, clock: systemClock, random: () => 0, onStep: undefined, arrayText: () => new TextColumn() },
     catalog,
+    copies: new CopyChances(),
     topicId,
     epoch: 1n,
     topic: entry.topic,

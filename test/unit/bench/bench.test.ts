@@ -1,9 +1,12 @@
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
+import { planned } from '../../../scripts/bench/all.ts';
 import { line, median } from '../../../scripts/bench/line.ts';
-import { benchOptions } from '../../../scripts/bench/options.ts';
+import { allOptions, benches, benchOptions } from '../../../scripts/bench/options.ts';
+import type { BenchResult } from '../../../scripts/bench/page.ts';
 import { steady } from '../../../scripts/bench/samples.ts';
+import { verdictTable } from '../../../scripts/bench/verdicts.ts';
 import { currentPage } from '../../../scripts/bench/write-page.ts';
 import { repositoryRoot } from '../../rig/paths.ts';
 
@@ -28,7 +31,7 @@ describe('a bench', () => {
   });
 
   it('measures from 25 % to 95 % of the records', () => {
-    const samples = [0, 25, 60, 95, 100].map((records, i) => ({ records, atSeconds: i, cpuSeconds: i / 10 }));
+    const samples = [0, 25, 60, 95, 100].map((records, i) => ({ records, atSeconds: i, cpuSeconds: i / 10, rssBytes: 0 }));
     const { recordsPerSecond, cpuMicrosPerRecord, steadySeconds } = steady(samples, 100);
     expect([recordsPerSecond, steadySeconds]).toEqual([35, 2]);
     expect(cpuMicrosPerRecord).toBeCloseTo((0.2 * 1e6) / 70);
@@ -41,6 +44,43 @@ describe('a bench', () => {
     for (const args of [[], ['fast'], ['mirror', 'apply'], ['mirror', '--records', '0'], ['mirror', '--sideways']]) {
       expect(() => benchOptions(args)).toThrow();
     }
+  });
+
+  it('all of them: in order, each with its full size, or a tenth of it', () => {
+    const nothing = () => undefined;
+    expect(planned(allOptions([]), 'c', nothing).map(({ bench }) => bench)).toEqual(benches);
+    const [apply, memory, idle] = planned(allOptions(['--only', 'idle,apply,memory', '--keep']), 'c', nothing);
+    expect(apply!.args).toEqual(['apply', '--records', '600000', '--runs', '3', '--keep']);
+    expect(memory!.args).toEqual(['memory', '--records', '10000000', '--runs', '1', '--keep']);
+    expect(idle!.args).toEqual(['idle', '--runs', '1', '--keep']);
+    const [quick, compare] = planned(allOptions(['--only', 'memory,compare', '--quick']), 'c', nothing);
+    expect(quick!.args).toEqual(['memory', '--records', '1000000', '--runs', '1']);
+    expect(compare!.args).toEqual(['compare', '--records', '20000', '--runs', '1']);
+    for (const args of [['--only', 'fast'], ['--quick', '--keep'], ['--runs', '0'], ['apply']]) expect(() => allOptions(args)).toThrow();
+  });
+
+  it('all of them: goes on where it was interrupted, on the same commit and at the same size only', () => {
+    const kept = { commit: 'c', changed: false, records: 600_000, runs: 3 };
+    const isDone = (args: readonly string[], commit: string, found: object) =>
+      planned(allOptions(['--only', 'apply', ...args]), commit, () => found)[0]!.done;
+    expect(isDone(['--keep'], 'c', kept)).toBe(true);
+    expect(isDone(['--keep', '--again'], 'c', kept)).toBe(false);
+    expect(isDone([], 'c', kept)).toBe(false);
+    expect(isDone(['--keep'], 'd', kept)).toBe(false);
+    expect(isDone(['--keep', '--runs', '5'], 'c', kept)).toBe(false);
+    expect(isDone(['--keep'], 'c', { ...kept, changed: true })).toBe(false);
+    expect(isDone(['--keep'], 'c', { ...kept, records: 10 })).toBe(false);
+  });
+
+  it('calls a target met only where all of its cases are', () => {
+    const goal = { target: 'P8', kind: 'at_most', ratio: 50 } as const;
+    const lines = [40, 60].map((ms) => line('latency', { case: `${ms}`, unit: 'ms' }, [ms], undefined, goal));
+    const result = { bench: 'latency', at: '2026-01-02T00:00:00Z', records: 6_000, lines } as unknown as BenchResult;
+    expect(verdictTable([result])).toContain(
+      '| **missed** | 40: 40 (≤ 50)<br>**60: 60 (≤ 50)** | latency, 2026-01-02, 6,000 of 60,000 records |',
+    );
+    expect(verdictTable([{ ...result, lines: lines.slice(0, 1) }])).toMatch(/^\| P8 \| .* \| met \|/m);
+    expect(verdictTable([])).toMatch(/^\| P14 \| .* \| not measured \|/m);
   });
 
   it('has its page made from its results', () => {
