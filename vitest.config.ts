@@ -17,7 +17,7 @@ export default defineConfig({
       {
         test: {
           name: 'integration',
-          include: ['test/integration/**/*.test.ts', 'test/scenario/**/*.test.ts'],
+          include: ['test/integration/**/*.test.ts', 'test/scenario/**/*.test.ts', 'test/browser/**/*.test.ts'],
           globalSetup: ['test/rig/global-setup.ts'],
           // One file at a time: each drives real brokers, and two cores carry brokers, database and daemon.
           fileParallelism: false,

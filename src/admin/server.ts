@@ -6,6 +6,7 @@ import type { AdminSettings, AdminSource } from './contracts.ts';
 import { addDashboard } from './dashboard-files.ts';
 import { answerError, errorBody, Refusal } from './errors.ts';
 import { allowedHosts, isAllowedHost, isSameOrigin } from './host-check.ts';
+import { addLiveRoute } from './live-route.ts';
 import { addChangingRoutes, addReadingRoutes } from './routes.ts';
 
 export interface AdminServer {
@@ -65,6 +66,7 @@ export async function createAdmin(source: AdminSource, settings: AdminSettings):
   app.removeContentTypeParser('text/plain');
 
   addReadingRoutes(app, source, closing.signal);
+  addLiveRoute(app, source, settings);
   addChangingRoutes(app, source, settings, closing.signal);
   await addDashboard(app);
   return app;

@@ -48,6 +48,8 @@ export function testSource(changes: Partial<AdminSource> = {}) {
   const source: AdminSource = {
     status: () => status,
     cutover: cutoverDouble,
+    events: { recent: () => [], subscribe: () => () => undefined },
+    outbox: () => null,
     actions: async () => [],
     schema: async () => ({ tables: [] }),
     offsets: () => ({ partitions: [], translation: null }),

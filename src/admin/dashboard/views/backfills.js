@@ -1,0 +1,3 @@
+import { heading } from '../parts.js';
+
+export const backfills = { title: 'Backfills', render: () => [heading('Backfills')] };

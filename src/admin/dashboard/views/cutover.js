@@ -1,0 +1,3 @@
+import { heading } from '../parts.js';
+
+export const cutover = { title: 'Cutover', render: () => [heading('Cutover')] };

@@ -1,0 +1,3 @@
+import { heading } from '../parts.js';
+
+export const events = { title: 'Events', render: () => [heading('Events')] };

@@ -1,0 +1,3 @@
+import { heading } from '../parts.js';
+
+export const partitions = { title: 'Partitions', render: () => [heading('Partitions')] };

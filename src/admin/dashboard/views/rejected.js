@@ -1,0 +1,3 @@
+import { heading } from '../parts.js';
+
+export const rejected = { title: 'Rejected', render: () => [heading('Rejected')] };

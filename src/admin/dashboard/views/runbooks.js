@@ -1,0 +1,3 @@
+import { heading } from '../parts.js';
+
+export const runbooks = { title: 'Runbooks', render: () => [heading('Runbooks')] };

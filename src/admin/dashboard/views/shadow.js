@@ -1,0 +1,3 @@
+import { heading } from '../parts.js';
+
+export const shadow = { title: 'Shadow', render: () => [heading('Shadow')] };

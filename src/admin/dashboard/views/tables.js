@@ -1,0 +1,3 @@
+import { heading } from '../parts.js';
+
+export const tables = { title: 'Tables', render: () => [heading('Tables')] };
