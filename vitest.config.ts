@@ -14,10 +14,20 @@ export default defineConfig({
           sequence: { groupOrder: 1 },
         },
       },
+      // The dashboard in a real browser, against a real admin server; with a daemon behind it: test/scenario/dashboard.test.ts.
+      {
+        test: {
+          name: 'browser',
+          include: ['test/browser/**/*.test.ts'],
+          testTimeout: 60_000,
+          hookTimeout: 60_000,
+          sequence: { groupOrder: 1 },
+        },
+      },
       {
         test: {
           name: 'integration',
-          include: ['test/integration/**/*.test.ts', 'test/scenario/**/*.test.ts', 'test/browser/**/*.test.ts'],
+          include: ['test/integration/**/*.test.ts', 'test/scenario/**/*.test.ts'],
           globalSetup: ['test/rig/global-setup.ts'],
           // One file at a time: each drives real brokers, and two cores carry brokers, database and daemon.
           fileParallelism: false,

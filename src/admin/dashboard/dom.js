@@ -66,6 +66,7 @@ function update(node, next) {
   for (const { name } of [...node.attributes]) if (!next.hasAttribute(name) && !ofPeople.has(name)) node.removeAttribute(name);
   for (const { name, value } of next.attributes)
     if (node.getAttribute(name) !== value && !ofPeople.has(name)) node.setAttribute(name, value);
+  if (node.nodeName === 'PROGRESS') node.value = next.value;
   for (const name of handlers) node[name] = next[name];
   show(node, [...next.childNodes]);
 }
