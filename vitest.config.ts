@@ -14,6 +14,16 @@ export default defineConfig({
           sequence: { groupOrder: 1 },
         },
       },
+      // The dashboard in a real browser, against a real admin server; with a daemon behind it: test/scenario/dashboard.test.ts.
+      {
+        test: {
+          name: 'browser',
+          include: ['test/browser/**/*.test.ts'],
+          testTimeout: 60_000,
+          hookTimeout: 60_000,
+          sequence: { groupOrder: 1 },
+        },
+      },
       {
         test: {
           name: 'integration',

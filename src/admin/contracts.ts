@@ -2,6 +2,7 @@ import type { AuditFinding, AuditStatus, FindingFilter } from '../model/audit.ts
 import type { RepairOutcomeView, RepairTrailView } from '../model/audit-repair.ts';
 import type { BackfillSource, BackfillStatus } from '../model/backfill.ts';
 import type { Clock } from '../model/clock.ts';
+import type { EventFeedView, OutboxView } from '../model/live.ts';
 import type { RejectedDetail, RejectedFilter, RejectedRecord, RetryCounts } from '../model/rejected.ts';
 import type { SchemaView } from '../model/schema-view.ts';
 import type { ShadowDiff, ShadowDiffFilter, ShadowView } from '../model/shadow-view.ts';
@@ -81,6 +82,9 @@ export interface ReplayedRequest {
 export interface AdminSource {
   readonly cutover: CutoverSource;
   readonly outbox: OutboxSource;
+  readonly events: EventFeedView;
+  /** Rows that wait for the region's Kafka; null: not relayed here, or not counted yet. */
+  outboxBacklog(): OutboxView | null;
   status(): DaemonStatus;
   /** The mapping of home and regional offsets. Throws `request_invalid` when it cannot be asked of this daemon. */
   offsets(request: OffsetsRequest): OffsetsView;

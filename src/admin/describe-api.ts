@@ -1,6 +1,7 @@
 import { fastify } from 'fastify';
 import { systemClock } from '../model/clock.ts';
 import { type AdminSource, adminLimits } from './contracts.ts';
+import { addLiveRoute } from './live-route.ts';
 import { type OpenApi, serveOpenApi } from './openapi.ts';
 import { addChangingRoutes, addReadingRoutes } from './routes.ts';
 
@@ -10,8 +11,17 @@ export function describeApi(): OpenApi {
   const document = serveOpenApi(app);
   const nobody = {} as AdminSource;
   const { signal } = new AbortController();
-  const settings = { host: '', port: 0, allowedHosts: [], token: () => undefined, limits: adminLimits, clock: systemClock };
+  const settings = {
+    host: '',
+    port: 0,
+    allowedHosts: [],
+    token: () => undefined,
+    limits: adminLimits,
+    clock: systemClock,
+    onFailure: () => undefined,
+  };
   addReadingRoutes(app, nobody, signal);
-  addChangingRoutes(app, nobody, { ...settings, onFailure: () => undefined }, signal);
+  addLiveRoute(app, nobody, settings);
+  addChangingRoutes(app, nobody, settings, signal);
   return document();
 }

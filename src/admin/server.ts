@@ -6,6 +6,7 @@ import type { AdminSettings, AdminSource } from './contracts.ts';
 import { addDashboard } from './dashboard-files.ts';
 import { answerError, errorBody, Refusal } from './errors.ts';
 import { allowedHosts, isAllowedHost, isSameOrigin } from './host-check.ts';
+import { addLiveRoute } from './live-route.ts';
 import { serveOpenApi } from './openapi.ts';
 import { addChangingRoutes, addReadingRoutes } from './routes.ts';
 
@@ -69,6 +70,7 @@ export async function createAdmin(source: AdminSource, settings: AdminSettings):
   app.setSerializerCompiler(() => (data) => JSON.stringify(data));
   serveOpenApi(app);
   addReadingRoutes(app, source, closing.signal);
+  addLiveRoute(app, source, settings);
   addChangingRoutes(app, source, settings, closing.signal);
   await addDashboard(app);
   return app;

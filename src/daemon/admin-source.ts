@@ -26,6 +26,7 @@ import type { RepairOutcomeView, RepairTrailView } from '../model/audit-repair.t
 import type { BackfillStatus } from '../model/backfill.ts';
 import type { Clock } from '../model/clock.ts';
 import { FarshoreError } from '../model/errors.ts';
+import type { EventFeedView, OutboxView } from '../model/live.ts';
 import type { RejectedDetail, RejectedFilter, RejectedRecord, RetryCounts } from '../model/rejected.ts';
 import type { SchemaView } from '../model/schema-view.ts';
 import { noShadowView, type ShadowDiff, type ShadowDiffFilter, type ShadowView } from '../model/shadow-view.ts';
@@ -93,6 +94,15 @@ export class DaemonState implements AdminSource {
       () => this.active?.cutover,
       (signal) => this.#needActive('knows where the region stands').lossBound(signal),
     );
+  }
+
+  get events(): EventFeedView {
+    return this.#observer.events;
+  }
+
+  outboxBacklog(): OutboxView | null {
+    const backlog = this.active?.outboxBacklog;
+    return backlog === undefined ? null : { ...backlog, oldestSeconds: backlog.oldestSeconds ?? null };
   }
 
   status(): DaemonStatus {

@@ -30,7 +30,7 @@ export function logEvent(logger: Logger, event: FarshoreEvent): void {
   logger[levelOf(event)]({ event: type, ...plain(facts) }, messageOf(event));
 }
 
-function levelOf(event: FarshoreEvent): Level {
+export function levelOf(event: FarshoreEvent): Level {
   switch (event.type) {
     case 'mirror_cycle':
     case 'rejected_retried':
@@ -111,7 +111,7 @@ function levelOf(event: FarshoreEvent): Level {
   }
 }
 
-function messageOf(event: FarshoreEvent): string {
+export function messageOf(event: FarshoreEvent): string {
   switch (event.type) {
     case 'partition_stopped':
       return `${event.topic}:${event.partition} stopped (${event.stage}): ${event.message}${event.hint === undefined ? '' : ` · ${event.hint}`}`;

@@ -2,6 +2,7 @@ import { measureEvent } from '../metrics/events.ts';
 import type { Metrics } from '../metrics/metrics.ts';
 import type { Clock } from '../model/clock.ts';
 import type { Component, FarshoreEvent, Observe } from '../model/events.ts';
+import { EventFeed } from './event-feed.ts';
 import { type Logger, logEvent } from './log.ts';
 
 /** What events say of the daemon as a whole, for the status. */
@@ -9,6 +10,8 @@ export class Observer {
   readonly components = new Map<Component, { readonly up: boolean; readonly reason: string | undefined }>();
   mirroredRecords = 0n;
   appliedRecords = 0n;
+  /** For those who look at the dashboard. */
+  readonly events: EventFeed;
   readonly #metrics: Metrics;
   readonly #logger: Logger;
   readonly #clock: Clock;
@@ -18,6 +21,7 @@ export class Observer {
     this.#metrics = metrics;
     this.#logger = logger;
     this.#clock = clock;
+    this.events = new EventFeed(clock);
   }
 
   /** Told when mirror found, grew or claimed a topic, so that apply looks at it at once. */
@@ -29,6 +33,7 @@ export class Observer {
   readonly observe: Observe = (event) => {
     measureEvent(this.#metrics, event, this.#clock);
     logEvent(this.#logger, event);
+    this.events.take(event);
     this.#follow(event);
   };
 

@@ -55,6 +55,8 @@ export function testSource(changes: Partial<AdminSource> = {}) {
     status: () => status,
     cutover: cutoverDouble,
     outbox: outboxDouble,
+    events: { recent: () => [], subscribe: () => () => undefined },
+    outboxBacklog: () => null,
     actions: async () => [],
     schema: async () => ({ tables: [] }),
     offsets: () => ({ partitions: [], translation: null }),

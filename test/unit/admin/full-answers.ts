@@ -128,6 +128,10 @@ export const fullAnswers: Partial<AdminSource> = {
       ...{ finding: '1', table: 'public.t', key: ['1'], kind: 'missing', columns: [], result: 'refused', write: null, reason: 'r' },
     },
   ],
+  events: {
+    recent: () => [{ id: 1, level: 'warn', type: 'x', message: 'm', firstAt: at, lastAt: at, times: 2 }],
+    subscribe: () => () => undefined,
+  },
   backfills: () => ({
     enabled: true,
     backfills: [

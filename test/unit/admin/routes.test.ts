@@ -129,9 +129,17 @@ describe('reading', () => {
     expect(policy).not.toContain('unsafe');
     expect(page.body).not.toMatch(/https?:\/\/|\son\w+=|style=|<style|<script>/);
     for (const [, path] of page.body.matchAll(/(?:src|href)="(\/[a-z.]+)"/g)) expect((await get(path!)).statusCode, path).toBe(200);
-    const app = await get('/app.js');
-    expect(app.headers['content-type']).toBe('text/javascript; charset=utf-8');
-    expect(app.body).not.toMatch(/innerHTML|insertAdjacentHTML|document\.write|eval\(/);
+    const modules = new Set(['/main.js']);
+    for (const path of modules) {
+      const module = await get(path);
+      expect([path, module.headers['content-type']]).toEqual([path, 'text/javascript; charset=utf-8']);
+      if (path === '/uplot.js') continue;
+      const foreign = module.body.replace('http://www.w3.org/2000/svg', '');
+      expect(foreign, path).not.toMatch(/innerHTML|outerHTML|insertAdjacentHTML|document\.write|eval\(|https?:\/\//);
+      for (const [, imported] of module.body.matchAll(/^(?:import|} from) .*'(\.[^']+)';$/gm))
+        modules.add(new URL(imported ?? '', `http://localhost${path}`).pathname);
+    }
+    expect(modules.size).toBeGreaterThan(15);
   });
 
   it('says in JSON that nothing is at a path, and that the daemon failed without telling how', async () => {
