@@ -32,12 +32,12 @@ export const backfillAlerts: readonly Alert[] = [
     name: 'FarshoreBackfillPaused',
     severity: 'warning',
     expr: 'max by (region, table) (farshore_backfill_open{state="paused"}) == 1',
-    for: '1d',
-    summary: 'A backfill has been paused for a day.',
+    for: '6h',
+    summary: 'A backfill has been paused for six hours.',
     description:
       'The backfill of {{ $labels.table }} in {{ $labels.region }} is paused: the table is not whole, and no remembered delete of it is dropped.',
     runbook: 'backfill.md#a-backfill-is-paused',
-    fires: { series: { [open('paused')]: always(1, 1_500) }, at: '1450m', labels: { ...region, ...table } },
-    quiet: { series: { [open('paused')]: `${always(1, 1_000)} stale` }, at: '1450m' },
+    fires: { series: { [open('paused')]: always(1, 400) }, at: '380m', labels: { ...region, ...table } },
+    quiet: { series: { [open('paused')]: `${always(1, 300)} stale` }, at: '380m' },
   },
 ];

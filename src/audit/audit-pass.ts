@@ -11,10 +11,14 @@ export interface PassBudget {
   /** Monotonic time at which it stands still. */
   readonly untilMs: number;
   readonly maxRows: number;
+  /** From both sides. */
+  readonly maxBytes: number;
   /** Undefined: as fast as both sides answer. */
   readonly maxRowsPerSecond: number | undefined;
   /** Replication comes first: above this lag the pass waits. */
   readonly pauseAboveLagSeconds: number;
+  /** And so does what else the daemon does: it waits above this part of its thread's time. */
+  readonly pauseAboveLoad: number;
 }
 
 export interface PassParts {
@@ -25,6 +29,8 @@ export interface PassParts {
   readonly observe: Observe;
   /** Of the slowest partition; undefined while it is not known, and then the pass waits too. */
   readonly lagSeconds: () => number | undefined;
+  /** The part of its time in which the daemon's thread is not waiting. */
+  readonly load: () => number;
   readonly settling: Pick<SettleParts, 'passed' | 'held'>;
 }
 
@@ -81,6 +87,7 @@ async function compare(
   const { sides, passSteps, store, clock, observe } = parts;
   let open = 0;
   let compared = 0;
+  let received = 0;
   let paceMs = clock.monotonicMs();
   for await (const step of passSteps(table, sides, { rowsPerRange, cursor: pass.cursor }, signal)) {
     const { cursor, rowsCompared, bytesReceived, suspects, unlisted } = step;
@@ -95,6 +102,7 @@ async function compare(
       unlisted: unlistedRows,
     });
     compared += rowsCompared;
+    received += bytesReceived;
     open += suspects.length;
     if (open >= SUSPECTS_AT_ONCE) {
       await settleOpen(pass, table, parts, settling, lostDeletes, signal);
@@ -103,6 +111,7 @@ async function compare(
     if (step.done) break;
     if (clock.monotonicMs() >= budget.untilMs) return 'max_seconds';
     if (compared >= budget.maxRows) return 'max_rows';
+    if (received >= budget.maxBytes) return 'max_bytes';
     if (budget.maxRowsPerSecond !== undefined) {
       paceMs = Math.max(paceMs, clock.monotonicMs() - 1_000) + (rowsCompared / budget.maxRowsPerSecond) * 1_000;
       const waitMs = paceMs - clock.monotonicMs();
@@ -113,9 +122,10 @@ async function compare(
   return undefined;
 }
 
-/** Waits while the region is behind; true when the budget's time ran out meanwhile. */
-async function pausedUntil({ lagSeconds, clock }: PassParts, budget: PassBudget, signal: AbortSignal): Promise<boolean> {
-  while ((lagSeconds() ?? Number.POSITIVE_INFINITY) > budget.pauseAboveLagSeconds) {
+/** Waits while the region is behind, or the daemon busy; true when the budget's time ran out meanwhile. */
+async function pausedUntil({ lagSeconds, load, clock }: PassParts, budget: PassBudget, signal: AbortSignal): Promise<boolean> {
+  const waits = () => (lagSeconds() ?? Number.POSITIVE_INFINITY) > budget.pauseAboveLagSeconds || load() > budget.pauseAboveLoad;
+  while (waits()) {
     if (clock.monotonicMs() >= budget.untilMs) return true;
     await clock.sleep(PAUSE_LOOK_MS, signal);
   }

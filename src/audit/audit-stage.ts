@@ -1,4 +1,4 @@
-import type { AuditFinding, AuditStatus, AuditTableView, FindingFilter } from '../model/audit.ts';
+import type { AuditFinding, AuditStatus, AuditTableView, FindingFilter, PassStopped } from '../model/audit.ts';
 import type { Clock } from '../model/clock.ts';
 import { FarshoreError, findFarshoreError } from '../model/errors.ts';
 import type { Observe } from '../model/events.ts';
@@ -36,6 +36,7 @@ export interface AuditParts {
   readonly clock: Clock;
   readonly observe: Observe;
   readonly lagSeconds: () => number | undefined;
+  readonly load: () => number;
 }
 
 export interface AuditSettings extends PassSettings {
@@ -44,10 +45,13 @@ export interface AuditSettings extends PassSettings {
   readonly policyRepairs: number;
   readonly maxSeconds: number;
   readonly maxRows: number;
+  readonly maxBytes: number;
   readonly maxRowsPerSecond: number | undefined;
   readonly pauseAboveLagSeconds: number;
+  readonly pauseAboveLoad: number;
 }
 
+const budgetSpent: ReadonlySet<PassStopped> = new Set(['max_seconds', 'max_rows', 'max_bytes']);
 const FIGURES_MS = 5_000;
 /** An unreachable side is asked again after this. */
 const AGAIN_MS = 30_000;
@@ -227,7 +231,7 @@ export class AuditStage {
   async #resumeOpen(signal: AbortSignal): Promise<void> {
     await this.#look(signal);
     for (const { table, openPass } of this.#figures ?? []) {
-      const spent = openPass?.stopped === 'max_seconds' || openPass?.stopped === 'max_rows';
+      const spent = openPass?.stopped != null && budgetSpent.has(openPass.stopped);
       const audited = this.#parts.tables.some(({ name }) => name === table);
       if (openPass !== null && !spent && audited) this.request(table, openPass.by);
     }
@@ -264,12 +268,11 @@ export class AuditStage {
   }
 
   #budget(): PassBudget {
-    const { maxSeconds, maxRows, maxRowsPerSecond, pauseAboveLagSeconds } = this.#settings;
-    return { untilMs: this.#parts.clock.monotonicMs() + maxSeconds * 1_000, maxRows, maxRowsPerSecond, pauseAboveLagSeconds };
+    return { ...this.#settings, untilMs: this.#parts.clock.monotonicMs() + this.#settings.maxSeconds * 1_000 };
   }
 
   async #one(table: AuditedTable, by: string, budget: PassBudget, signal: AbortSignal): Promise<'ended' | 'again'> {
-    const { sides, store, clock, observe, lagSeconds } = this.#parts;
+    const { sides, store, clock, observe, lagSeconds, load } = this.#parts;
     try {
       this.#activity = `compares ${table.name}`;
       const prepared = await table.prepare(signal);
@@ -284,7 +287,7 @@ export class AuditStage {
       this.#refused.delete(table.name);
       const needed = await store.needsFullAudit(signal);
       const parts: PassParts = {
-        ...{ sides, passSteps, store, clock, observe, lagSeconds },
+        ...{ sides, passSteps, store, clock, observe, lagSeconds, load },
         settling: { passed: (stop) => table.passed(stop), held: (keys, stop) => table.held(prepared.table, keys, stop) },
       };
       const asked = { by, rowsExpected: await table.rowsExpected(signal), lostDeletes: needed.has(table.name) };

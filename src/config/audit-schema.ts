@@ -17,8 +17,19 @@ export const auditSchema = z
     rowsPerRange: z.int().min(10).max(1_000_000).default(20_000).describe('Rows of which one digest is compared first.'),
     maxSeconds: z.int().min(1).max(604_800).default(14_400).describe('A run stands still after this, and goes on at its next time.'),
     maxRows: z.int().min(1).default(1_000_000_000).describe('Most rows of a table that one run compares.'),
+    maxBytes: z
+      .int()
+      .min(1)
+      .default(1_000_000_000)
+      .describe('Most bytes of digests and keys that one run over a table takes from both databases together.'),
     maxRowsPerSecond: z.int().min(1).optional().describe('Left out: as fast as both databases answer.'),
     pauseAboveLagSeconds: z.number().min(0).default(60).describe('A pass waits while the region is further behind, or its lag is unknown.'),
+    pauseAboveLoad: z
+      .number()
+      .min(0.1)
+      .max(1)
+      .default(0.9)
+      .describe('A pass waits while the daemon’s thread is busy for a larger part of its time.'),
     publishAllowanceSeconds: z
       .number()
       .min(0)

@@ -73,16 +73,20 @@ export function backfillMapping({ entries, region, primary, resolved, compared, 
 
 function refuseForms(name: string, entries: readonly TableEntry[], { omitted }: ResolvedSource, region: TableDescription): void {
   if (entries.some(({ groups }) => Object.keys(groups ?? {}).length > 0)) {
-    throw refusal(name, 'The table has groups, each with a version of its own', 'Repair what the audit finds: farshore audit run.');
+    throw refusal(name, 'The table has groups, each with a version of its own', 'Backfill it with `--from topic`.');
   }
   const streamOnly = [...omitted].filter(([, why]) => why === 'constant' || why === 'document' || why === 'nested field');
   if (streamOnly.length > 0) {
     const what = streamOnly.map(([column, why]) => `${column} (${why})`).join(', ');
-    throw refusal(name, `Only the stream fills ${what}`, 'Name the counterpart at the primary: `source: { columns: { … } }` of the entry.');
+    throw refusal(
+      name,
+      `Only the stream fills ${what}`,
+      'Backfill it with `--from topic`, or name the counterpart at the primary: `source: { columns: { … } }` of the entry.',
+    );
   }
   const softlyDeleted = [...omitted.values()].includes('soft delete');
   if (softlyDeleted && entries.some(({ preset }) => preset === 'dionysus')) {
-    throw refusal(name, 'What is canceled is told by the events alone', 'Apply the topic again from its beginning.');
+    throw refusal(name, 'What is canceled is told by the events alone', 'Backfill it with `--from topic`.');
   }
   const isPartial = region.columns.some((column) => column.name === UNITS_COLUMN);
   const unset = [...omitted].filter(([, why]) => why === 'omitted' || why === 'not filled').map(([column]) => column);

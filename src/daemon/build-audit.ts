@@ -23,6 +23,7 @@ import type { RejectedStore } from '../rejected/contracts.ts';
 import type { ActiveParts } from './active.ts';
 import { primaryDatabase } from './database.ts';
 import { keptRecord } from './kept-records.ts';
+import { LoadMeter } from './load-meter.ts';
 
 /** Statements of a pass, of a repair and of a look, side by side. */
 const PRIMARY_CONNECTIONS = 3;
@@ -58,6 +59,7 @@ export function buildAudit(active: ActiveParts, sources: AuditSources): ActiveAu
   const primary = primaryDatabase(() => current().primary.database!, PRIMARY_CONNECTIONS, clock);
   const sides: Sides = { primary: new PostgresAuditSide('primary', primary), region: new PostgresAuditSide('region', database) };
   const ended = new AbortController();
+  const meter = new LoadMeter(clock.monotonicMs());
   const tables = auditedTables(config, { ...sources, active, sides, ending: ended.signal });
   const stage = new AuditStage(
     {
@@ -76,6 +78,7 @@ export function buildAudit(active: ActiveParts, sources: AuditSources): ActiveAu
       clock,
       observe: observer.observe,
       lagSeconds: () => worstLagSeconds(sources.lag.snapshot()),
+      load: () => meter.load(clock.monotonicMs()),
     },
     {
       rowsPerRange: audit.rowsPerRange,
@@ -84,8 +87,10 @@ export function buildAudit(active: ActiveParts, sources: AuditSources): ActiveAu
       policyRepairs: audit.policyRepairs,
       maxSeconds: audit.maxSeconds,
       maxRows: audit.maxRows,
+      maxBytes: audit.maxBytes,
       maxRowsPerSecond: audit.maxRowsPerSecond,
       pauseAboveLagSeconds: audit.pauseAboveLagSeconds,
+      pauseAboveLoad: audit.pauseAboveLoad,
     },
   );
   return {

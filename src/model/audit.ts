@@ -5,7 +5,7 @@ export type FindingKind = 'missing' | 'extra' | 'changed';
 export type FindingTriage = 'new' | 'ignored' | 'resolved';
 
 /** Why a pass stands before its end. */
-export type PassStopped = 'max_seconds' | 'max_rows' | 'unreachable' | 'shutdown' | 'refused';
+export type PassStopped = 'max_seconds' | 'max_rows' | 'max_bytes' | 'unreachable' | 'shutdown' | 'refused';
 
 export interface AuditFinding {
   readonly id: string;

@@ -32,7 +32,7 @@ describe('states that the gates move', () => {
     expect(shadowing).toMatchObject({ state: 'shadowing', revision: 2n });
     const risen = decide(shadowing, { type: 'evaluated', readiness: readinessOf() }, at);
     expect(risen).toMatchObject({ kind: 'moved', next: { state: 'ready' }, entry: { by: 'farshore', event: 'evaluated' } });
-    expect(risen.kind === 'moved' && risen.entry.gates).toHaveLength(11);
+    expect(risen.kind === 'moved' && risen.entry.gates).toHaveLength(12);
     const parked = readinessOf({ parked: measured({ records: 2 }) });
     expect(moved(decide(ready, { type: 'evaluated', readiness: parked }, at))).toMatchObject({
       state: 'shadowing',

@@ -42,6 +42,7 @@ describe('what the gates look at', () => {
       fullAudit: { kind: 'measured', atMs: 300, value: { tables: [] } },
       rejected: { kind: 'measured', atMs: 400, value: { records: 2 } },
       parked: { kind: 'measured', atMs: 400, value: { records: 1 } },
+      backfill: { kind: 'missing', reason: 'nothing fills tables' },
       divergence: { kind: 'missing', reason: 'nothing audits the tables' },
       shadow: { kind: 'missing', reason: 'no answers are compared' },
       reversePath: { kind: 'missing', reason: 'nothing proves the path back to the primary' },

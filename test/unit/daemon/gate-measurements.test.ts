@@ -1,6 +1,7 @@
 import { describe, expect, it } from 'vitest';
-import { divergenceMeasured } from '../../../src/daemon/gate-measurements.ts';
+import { backfillMeasured, divergenceMeasured } from '../../../src/daemon/gate-measurements.ts';
 import type { AuditPassView, AuditStatus, AuditTableView } from '../../../src/model/audit.ts';
+import type { BackfillView } from '../../../src/model/backfill.ts';
 
 const pass: AuditPassView = {
   by: 'ada',
@@ -43,5 +44,27 @@ describe('what the gate of divergence is told', () => {
       reason: 'the audit’s figures could not be read',
     });
     expect(divergenceMeasured(undefined)).toMatchObject({ kind: 'missing' });
+  });
+});
+
+describe('what the gate of backfills is told', () => {
+  const view = (state: BackfillView['state'], name: string) => ({ table: name, state }) as BackfillView;
+  const told = (backfills: readonly BackfillView[], measuredAtMs: number | undefined) =>
+    backfillMeasured({ status: () => ({ enabled: true, backfills }), measuredAtMs });
+
+  it('names the tables whose backfill has not ended, failed ones too, and when that was read', () => {
+    const all = [view('done', 'a'), view('failed', 'b'), view('stopped', 'c'), view('paused', 'd'), view('settling', 'e')];
+    const open = [
+      { table: 'b', state: 'failed' },
+      { table: 'd', state: 'paused' },
+      { table: 'e', state: 'settling' },
+    ];
+    expect(told(all, 7)).toEqual({ kind: 'measured', atMs: 7, value: { open } });
+    expect(told([view('done', 'a')], 7)).toMatchObject({ value: { open: [] } });
+  });
+
+  it('is missing before it was looked at, and where nothing is applied', () => {
+    expect(told([], undefined)).toMatchObject({ kind: 'missing' });
+    expect(backfillMeasured(undefined)).toMatchObject({ kind: 'missing' });
   });
 });

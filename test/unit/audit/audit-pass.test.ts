@@ -1,0 +1,91 @@
+import { describe, expect, it } from 'vitest';
+import type { AuditStore, OpenPass } from '../../../src/audit/audit-contracts.ts';
+import { type PassBudget, type PassParts, runPass } from '../../../src/audit/audit-pass.ts';
+import type { ComparedTable, PassStep, Sides } from '../../../src/audit/contracts.ts';
+import type { PassStopped } from '../../../src/model/audit.ts';
+
+const STEPS = 10;
+const step = (n: number): PassStep => ({
+  cursor: `after ${n}`,
+  done: n === STEPS,
+  rowsCompared: 100,
+  bytesReceived: 1_000,
+  suspects: [],
+  unlisted: [],
+});
+
+/** Ten ranges of 100 rows and 1,000 bytes; time passes while the pass waits, and each range takes a second. */
+async function passWith(budget: Partial<PassBudget>, changes: { lag?: () => number | undefined; load?: () => number } = {}) {
+  const seen = { atMs: 0, steps: 0, waits: 0, stopped: 'nothing was stored' as PassStopped | undefined | 'nothing was stored' };
+  const store = {
+    openPass: async () => ({ id: '1', table: 'public.t', cursor: undefined }) as unknown as OpenPass,
+    step: async () => undefined,
+    unchecked: async () => [],
+    endPass: async (_pass: OpenPass, stopped: PassStopped | undefined) => {
+      seen.stopped = stopped;
+    },
+  } as unknown as AuditStore;
+  const parts = {
+    sides: {} as Sides,
+    passSteps: async function* () {
+      for (let n = 1; n <= STEPS; n++) {
+        seen.atMs += 1_000;
+        seen.steps++;
+        yield step(n);
+      }
+    },
+    store,
+    clock: {
+      wallMs: () => seen.atMs,
+      monotonicMs: () => seen.atMs,
+      sleep: async (ms: number) => {
+        seen.atMs += ms;
+        seen.waits++;
+      },
+    },
+    observe: () => undefined,
+    lagSeconds: changes.lag ?? (() => 0),
+    load: changes.load ?? (() => 0),
+    settling: { passed: async () => 'passed', held: async () => [] },
+  } as unknown as PassParts;
+  const all = {
+    untilMs: 1e9,
+    maxRows: 1e9,
+    maxBytes: 1e9,
+    maxRowsPerSecond: undefined,
+    pauseAboveLagSeconds: 60,
+    pauseAboveLoad: 0.9,
+    ...budget,
+  };
+  const settings = { rowsPerRange: 100, settle: { publishAllowanceMs: 0, tries: 1, againMs: 0 } };
+  const asked = { by: 'ada', rowsExpected: 1_000, lostDeletes: false };
+  await runPass('public.t', {} as ComparedTable, asked, parts, settings, all, AbortSignal.timeout(10_000));
+  return seen;
+}
+
+describe('the budget of a pass', () => {
+  it('lets it reach the end of the table', async () => {
+    expect(await passWith({})).toMatchObject({ steps: 10, waits: 0, stopped: undefined });
+  });
+
+  it.each([
+    ['max_rows', { maxRows: 300 }, 3],
+    ['max_bytes', { maxBytes: 3_500 }, 4],
+    ['max_seconds', { untilMs: 5_000 }, 5],
+  ] as const)('ends at %s, behind the range that used it up', async (stopped, budget, steps) => {
+    expect(await passWith(budget)).toMatchObject({ stopped, steps });
+  });
+
+  it('is not stopped by it at the last range: the table was compared whole', async () => {
+    expect(await passWith({ maxRows: 1_000, maxBytes: 10_000 })).toMatchObject({ stopped: undefined, steps: 10 });
+  });
+
+  it('waits while the region is behind or its lag unknown, and while the daemon is busy, until its time is over', async () => {
+    let looks = 0;
+    const soon = (over: number, under: number) => () => (++looks % 4 === 0 ? under : over);
+    expect(await passWith({}, { lag: soon(61, 1) })).toMatchObject({ stopped: undefined, steps: 10 });
+    expect((await passWith({}, { load: soon(0.95, 0.5) })).waits).toBeGreaterThan(9);
+    expect(await passWith({ untilMs: 20_000 }, { lag: () => undefined })).toMatchObject({ stopped: 'max_seconds', steps: 1 });
+    expect(await passWith({ untilMs: 20_000 }, { load: () => 1 })).toMatchObject({ stopped: 'max_seconds', steps: 1 });
+  });
+});
