@@ -3,6 +3,7 @@
  * 275760 and keeps milliseconds only.
  */
 const DAY_SECONDS = 86_400;
+const DAY_SECONDS_BIG = 86_400n;
 const padded = (count: number, digits: number): readonly string[] =>
   Array.from({ length: count }, (_, n) => String(n).padStart(digits, '0'));
 const two = padded(100, 2);
@@ -74,15 +75,22 @@ export function fractionText(fraction: number, digits: number): string {
 export function momentText(value: number | bigint, perSecond: number, digits: number, zone: '+00' | '', days: DayTexts): string {
   let second: number;
   let fraction: number;
+  let dayBefore = 0;
   if (typeof value === 'number') {
     second = Math.floor(value / perSecond);
     fraction = value - second * perSecond;
   } else {
     const units = BigInt(perSecond);
     fraction = Number(((value % units) + units) % units);
-    second = Number((value - BigInt(fraction)) / units);
+    const whole = (value - BigInt(fraction)) / units;
+    second = Number(whole);
+    if (!Number.isSafeInteger(second)) {
+      // Milliseconds reach further than a number counts seconds: 285 million years.
+      dayBefore = Number(whole / DAY_SECONDS_BIG);
+      second = Number(whole % DAY_SECONDS_BIG);
+    }
   }
   const day = Math.floor(second / DAY_SECONDS);
-  const { text, era } = days.get(day);
+  const { text, era } = days.get(dayBefore + day);
   return `${text} ${clockText(second - day * DAY_SECONDS)}${fractionText(fraction, digits)}${zone}${era}`;
 }

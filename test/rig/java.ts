@@ -3,7 +3,7 @@ import { createHash } from 'node:crypto';
 import { access, mkdir, mkdtemp, readdir, readFile, rename, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
-import { kafkaJarsDirectory, kafkaVersion, stateDirectory } from './paths.ts';
+import { avroJarsDirectory, avroVersion, kafkaJarsDirectory, kafkaVersion, stateDirectory } from './paths.ts';
 
 const run = promisify(execFile);
 const sourceDirectory = join(import.meta.dirname, 'java');
@@ -32,6 +32,9 @@ async function sourceFiles(): Promise<string[]> {
     .map((name) => join(sourceDirectory, name));
 }
 
+/** Kafka's first: a broker runs with the libraries it came with. */
+const libraries = `${kafkaJarsDirectory}/*:${avroJarsDirectory}/*`;
+
 async function compile(sources: readonly string[], directory: string): Promise<void> {
   await mkdir(stateDirectory, { recursive: true });
   const fresh = await mkdtemp(join(stateDirectory, 'oracle.'));
@@ -47,7 +50,7 @@ async function compile(sources: readonly string[], directory: string): Promise<v
       '-d',
       classes,
       '-cp',
-      `${kafkaJarsDirectory}/*`,
+      libraries,
       ...sources,
     ]);
     await run('jar', ['--create', '--file', join(fresh, 'rig.jar'), '-C', classes, '.']);
@@ -65,8 +68,11 @@ export async function rigJava(): Promise<RigJava> {
   if (!(await exists(join(kafkaJarsDirectory, `kafka_2.13-${kafkaVersion}.jar`)))) {
     throw new Error(`Kafka's jars are not in ${kafkaJarsDirectory}; run ./scripts/setup`);
   }
+  if (!(await exists(join(avroJarsDirectory, `avro-${avroVersion}.jar`)))) {
+    throw new Error(`Avro's jars are not in ${avroJarsDirectory}; run ./scripts/setup`);
+  }
   const sources = await sourceFiles();
-  const hash = createHash('sha256').update(kafkaVersion);
+  const hash = createHash('sha256').update(kafkaVersion).update(avroVersion);
   for (const source of sources) hash.update(await readFile(source));
   const directory = join(stateDirectory, `oracle-${hash.digest('hex').slice(0, 12)}`);
   const jarFile = join(directory, 'rig.jar');
@@ -74,7 +80,7 @@ export async function rigJava(): Promise<RigJava> {
   return {
     jarFile,
     brokerArchive: join(directory, 'broker.jsa'),
-    classPath: `${jarFile}:${kafkaJarsDirectory}/*`,
+    classPath: `${jarFile}:${libraries}`,
     logConfig: join(sourceDirectory, 'log4j2.xml'),
   };
 }

@@ -7,4 +7,6 @@ export const repositoryRoot: string = join(import.meta.dirname, '..', '..');
 export const stateDirectory: string = join(repositoryRoot, '.farshore');
 
 export const kafkaVersion = '4.1.1';
+export const avroVersion = '1.12.1';
+export const avroJarsDirectory: string = join(stateDirectory, `avro-${avroVersion}`);
 export const kafkaJarsDirectory: string = join(stateDirectory, `kafka-${kafkaVersion}`);

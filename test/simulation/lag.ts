@@ -150,8 +150,9 @@ export const lag: Simulation = {
   shortRuns: 2_000,
   create: () => {
     const reached = new Reached(['known', 'caught_up', 'unreachable']);
-    const property = fc.property(fc.array(acts, { maxLength: 60 }), (history) => {
+    const property = fc.property(fc.boolean(), fc.array(acts, { maxLength: 60 }), (isWarm, history) => {
       const world = new World();
+      if (isWarm) world.settle(reached);
       for (const act of history) {
         world.play(act);
         world.judge(reached);

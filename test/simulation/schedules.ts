@@ -100,7 +100,7 @@ function pace(chunks: readonly { readonly rows: number; readonly workMs: number 
 const chunk = (most: number, rows: number, bytes: number): void => {
   const next = nextChunkRows(most, { rows, bytes });
   check(Number.isSafeInteger(next) && next >= 1 && next <= most, `a chunk of ${next} rows, at most ${most}`);
-  if (next > 10) check((next * bytes) / Math.max(1, rows) <= 4 * 1024 * 1024 + 1, `a chunk of ${next} rows of ${bytes / rows} bytes`);
+  if (next > 10 && rows > 0) check((next * bytes) / Math.max(1, rows) <= 4 * 1024 * 1024 + 1, `a chunk of ${next} rows of ${bytes / rows} bytes`);
 };
 
 /** One at a time holds the lease: nobody takes it while its row is valid and its session open, and nobody waits for ever for one that is not. */

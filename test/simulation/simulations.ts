@@ -1,7 +1,8 @@
+import { audit } from './audit.ts';
 import { fold } from './fold.ts';
 import { lag } from './lag.ts';
 import { positions } from './positions/positions.ts';
 import { schedules } from './schedules.ts';
 import type { Simulation } from './simulation.ts';
 
-export const simulations: readonly Simulation[] = [positions, fold, lag, schedules];
+export const simulations: readonly Simulation[] = [positions, fold, audit, lag, schedules];

@@ -55,6 +55,12 @@ describe('decoding Avro', () => {
     );
   });
 
+  it('gives a moment in milliseconds beyond 285 million years to the second', () => {
+    const at = (value: bigint) => field({ type: 'long', logicalType: 'timestamp-millis' }, long(value));
+    expect(at((1n << 63n) - 1n)).toBe('292278994-08-17 07:12:55.807+00');
+    expect(at(-(1n << 63n))).toBe('292275056-05-16 16:47:04.192+00 BC');
+  });
+
   it('reads what avsc wrote, for random schemas and values', () => {
     const cases = shapes.chain((shape) => fc.tuple(fc.constant(shape.type), shape.values));
     fc.assert(
