@@ -4,6 +4,7 @@ import type { OpenApi } from '../src/admin/openapi.ts';
 import { configJsonSchema } from '../src/config/schema.ts';
 import { metricsDocs } from '../src/metrics/docs.ts';
 import { type ErrorAction, errorCodes } from '../src/model/errors.ts';
+import { licencesPage } from './licences.ts';
 
 /** Part of a JSON Schema, as far as the configuration uses it. */
 interface SchemaPart {
@@ -28,12 +29,13 @@ export const generatedDocs = (): ReadonlyMap<string, string> =>
     ['docs/config.schema.json', `${JSON.stringify(configJsonSchema(), null, 2)}\n`],
     ['docs/configuration.md', configurationPage(configJsonSchema() as SchemaPart)],
     ['docs/errors.md', errorsPage()],
+    ['docs/licences.md', licencesPage()],
     ['docs/metrics.md', metricsDocs()],
   ]);
 
 const configurationIntro = `# Configuration
 
-One YAML file. \`farshore init\` prints one to start from, \`farshore check --config FILE\` tries it, \`farshore config print --config FILE\` prints what
+One YAML file. \`farshore init\` asks the clusters and writes one, \`farshore check --config FILE\` tries it, \`farshore config print --config FILE\` prints what
 takes effect, without secrets. Editors know the keys from [config.schema.json](config.schema.json) (\`farshore config schema\`). This page is made from the code.
 
 - **References.** In any value: \`\${NAME}\`, \`\${NAME:-default}\` (also when the variable is empty) and \`\${file:/path}\`; \`$\${\` is a literal \`\${\`. They are replaced

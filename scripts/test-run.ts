@@ -1,5 +1,5 @@
 /**
- * Format, lint, types and the tests of the given vitest arguments (none: all projects, and the fault trials). Ends with the one line
+ * Format, lint, types, what nothing uses, and the tests of the given vitest arguments (none: all projects, and the fault trials). Ends with the one line
  * `N passed, N failed[, N skipped]`, whose numbers are vitest's own plus one a static check and one a trial; exits 1 when anything failed.
  */
 import { spawn, spawnSync } from 'node:child_process';
@@ -64,6 +64,7 @@ const chosen = process.argv.slice(2);
 const tallies = [
   staticCheck('format and lint', 'biome', ['ci', '.']),
   staticCheck('types', 'tsc', ['-p', '.']),
+  staticCheck('nothing unused', 'knip', []),
   vitest(chosen),
   // A choice of tests is one of vitest's: the trials are no part of it.
   ...(chosen.length === 0 ? [await trials()] : []),

@@ -2,21 +2,21 @@
 # The Kafka rights a region's daemon needs, and no more, given by Kafka's own kafka-acls.sh.
 #
 #   acls.sh primary  --principal User:farshore --topics 'billing.*' [--heartbeat farshore.heartbeat | --no-heartbeat]
-#   acls.sh regional --principal User:farshore --topics 'billing.*' --region eu-west --primary-name us-east [--rejected] [--requests shadow.requests]
+#   acls.sh regional --principal User:farshore --topics 'billing.*' --region eu-west --primary-name us-east [--rejected] [--requests shadow.requests] [--outbox]
 #
 # --topics may be given several times: a name, or the start of one with a trailing *, as under mirror.topics (with
 # mirror.prefix in front for the regional cluster). Everything after -- goes to kafka-acls.sh as it is:
 #
 #   acls.sh primary … -- --bootstrap-server kafka:9092 --command-config admin.properties
 #
-# --rejected is for rejected.publish, --requests names shadow.topic where it is none of --topics. KAFKA_ACLS names the program, kafka-acls.sh unless it says otherwise. --remove takes the same rights away.
+# --rejected is for rejected.publish, --requests names shadow.topic where it is none of --topics, --outbox is for outbox.enabled. KAFKA_ACLS names the program, kafka-acls.sh unless it says otherwise. --remove takes the same rights away.
 set -euo pipefail
 
 usage() { sed -n '2,14p' "$0" >&2; exit 2; }
 
 side=${1:-}; shift || usage
 [[ $side == primary || $side == regional ]] || usage
-principal='' region='' primary_name='' heartbeat='farshore.heartbeat' action=--add rejected='' requests='' topics=()
+principal='' region='' primary_name='' heartbeat='farshore.heartbeat' action=--add rejected='' requests='' outbox='' topics=()
 while (($# > 0)); do
   case $1 in
     --principal) principal=$2; shift 2 ;;
@@ -27,6 +27,7 @@ while (($# > 0)); do
     --no-heartbeat) heartbeat=''; shift ;;
     --rejected) rejected=yes; shift ;;
     --requests) requests=$2; shift 2 ;;
+    --outbox) outbox=yes; shift ;;
     --remove) action=--remove; shift ;;
     --) shift; break ;;
     *) usage ;;
@@ -66,6 +67,10 @@ else
   if [[ -n $requests ]]; then acls --topic "$requests" Read Describe; fi
   acls --topic "$homes" Read Write Create Describe DescribeConfigs AlterConfigs
   acls --topic 'farshore.heartbeat*' Read Write Create Alter Describe DescribeConfigs AlterConfigs
+  if [[ -n $outbox ]]; then
+    acls --group "farshore.outbox.$region" Read Describe
+    acls --transactional-id "farshore.outbox.$region" Write Describe
+  fi
   acls --group "farshore.$region.$primary_name" Read Describe
   acls --transactional-id "farshore.$region.$primary_name.*" Write Describe
 fi

@@ -1,5 +1,4 @@
 import { execFile } from 'node:child_process';
-import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { promisify } from 'node:util';
 import avro from 'avsc';
@@ -112,5 +111,3 @@ export async function loadRows(
   await Promise.all(sends);
   await producer.disconnect();
 }
-
-export const peersDirectory = join(import.meta.dirname, 'peers');

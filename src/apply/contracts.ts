@@ -1,9 +1,6 @@
-import type { RawBatch, VisitRecords } from '../model/batch.ts';
 import type { FetchedPartition, FetchTarget } from '../model/fetch.ts';
 import type { Generation } from '../model/generation.ts';
 import type { ApplyPosition } from '../model/position.ts';
-
-export type { RawBatch, VisitRecords };
 
 /** The regional log, read only. Same answers as at home: batches are committed data (abort filter has run). */
 export interface RegionalSource {

@@ -131,12 +131,12 @@ function tableEntry(table: ProposedTable): string {
     ...(unaudited === undefined ? [] : [comment(`The audit leaves it out: ${unaudited}`, '    ')]),
     line(`- topic: ${scalar(topic)}`),
     line(`  table: ${scalar(table.table)}`),
-    printable(keyLine) === keyLine ? line(keyLine) : '',
+    line(keyLine),
     ...(preset === undefined ? [] : [line(`  preset: ${preset}`)]),
     line(
       version === undefined
         ? '  # version: no field of the schema orders the states; the log does'
-        : `  version: ${scalar(version.field)}   # ${version.type}`,
+        : `  version: ${scalar(version.field)}   # ${printable(version.type)}`,
     ),
   ].join('');
 }

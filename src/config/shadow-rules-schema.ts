@@ -152,5 +152,3 @@ export const shadowCompareSchema = z
     }
   })
   .meta({ description: 'What makes two answers equal, and when a difference counts.' });
-
-export type ShadowCompareDocument = z.output<typeof shadowCompareSchema>;

@@ -1,5 +1,5 @@
 import type { KafkaCluster } from '../kafka/cluster.ts';
-import { outboxLog } from '../kafka/outbox-log.ts';
+import { outboxLog, outboxName } from '../kafka/outbox-log.ts';
 import { createOwnTopic } from '../kafka/produce-own-topic.ts';
 import { HOMES_TOPIC } from '../kafka/published-homes.ts';
 import type { OutboxStore } from '../outbox/contracts.ts';
@@ -33,7 +33,7 @@ export function buildOutbox(parts: ActiveParts, store: OutboxStore): ActiveOutbo
   if (!outbox.enabled) return undefined;
   // Of its own: after an unknown outcome its connections are dropped (C9), and neither mirror nor apply waits for that.
   const cluster: KafkaCluster = regionalCluster(current, clock, observer.observe);
-  const name = `farshore.outbox.${region}`;
+  const name = outboxName(region);
   const log = outboxLog(
     { cluster, transactionalId: name, group: name, transactionTimeoutMs: config.mirror.transactionTimeoutMs, onStep: failpoints?.outbox },
     HOMES_TOPIC,

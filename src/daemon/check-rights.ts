@@ -1,5 +1,6 @@
 import type { FarshoreConfig, KafkaConfig } from '../config/config.ts';
 import type { KafkaCluster } from '../kafka/cluster.ts';
+import { outboxName } from '../kafka/outbox-log.ts';
 import { HOMES_TOPIC } from '../kafka/published-homes.ts';
 import { positionGroup } from '../kafka/regional-log.ts';
 import { rejectedTopic } from '../kafka/rejected-writer.ts';
@@ -21,22 +22,34 @@ export async function checkRights(
   const { heartbeat } = config.primary;
   const literal = config.mirror.topics.filter((pattern) => !pattern.endsWith('*'));
   const atHome = new Map<string, readonly Operation[]>([...literal, ...routes.map(({ home }) => home)].map((home) => [home, homeRights]));
-  if (heartbeat.enabled) atHome.set(heartbeat.topic, ['Read', 'Write', 'Create', 'Describe']);
+  atHome.set(HOMES_TOPIC, ['Read', 'Describe']);
+  const returns = heartbeatRoute(heartbeat.topic, config.region).regional;
+  if (heartbeat.enabled) atHome.set(heartbeat.topic, ['Read', 'Write', 'Create', 'Describe', 'DescribeConfigs']);
   const inRegion = new Map<string, readonly Operation[]>(routes.map((route) => [route.regional, mirrorRights]));
   inRegion.set(HOMES_TOPIC, ['Read', 'Write', 'Create', 'Describe', 'DescribeConfigs']);
   if (config.rejected.publish) {
     for (const { topic } of config.apply.tables) inRegion.set(rejectedTopic(topic), ['Write', 'Create', 'Describe']);
   }
   if (heartbeat.enabled) inRegion.set(heartbeatRoute(heartbeat.topic, config.primary.name).regional, mirrorRights);
+  const provesWayBack = heartbeat.enabled && config.cutover.gates.reversePath.required !== false;
+  if (provesWayBack) {
+    atHome.set(returns, ['Read', 'Describe']);
+    inRegion.set(heartbeat.topic, ['Read', 'Write', 'Create', 'Describe']);
+  }
+  const requests = config.shadow?.topic;
+  if (requests !== undefined && !inRegion.has(requests)) inRegion.set(requests, ['Read', 'Describe']);
   const group = positionGroup(config.region, config.primary.name);
-  const [home, region, writer] = await Promise.all([
+  const outbox = outboxName(config.region);
+  const [home, region, writer, relay] = await Promise.all([
     missingTopicRights(primary, atHome, signal),
     missingTopicRights(regional, inRegion, signal),
     missingWriterRights(regional, `${group}.0`, group, signal),
+    config.outbox.enabled ? missingWriterRights(regional, outbox, outbox, signal) : [],
   ]);
   return [
-    ...home.map((right) => finding('primary kafka', config.primary.kafka, right)),
-    ...[...region, ...writer].map((right) => finding('regional kafka', config.regional.kafka, right)),
+    // Without it everything works but one gate, which says so itself.
+    ...home.map((right) => finding('primary kafka', config.primary.kafka, right, right.name === returns ? 'warning' : 'problem')),
+    ...[...region, ...writer, ...relay].map((right) => finding('regional kafka', config.regional.kafka, right)),
   ];
 }
 
@@ -46,13 +59,13 @@ const principalOf = ({ sasl }: KafkaConfig): string => (sasl?.username === undef
 export const grantCommand = (kafka: KafkaConfig, { resource, name, operation }: MissingRight): string =>
   `kafka-acls.sh --bootstrap-server ${kafka.brokers[0]} --command-config ADMIN.properties --add --allow-principal '${principalOf(kafka)}' --${resource} '${name}' --operation ${operation}`;
 
-function finding(area: Finding['area'], kafka: KafkaConfig, right: MissingRight): Finding {
+function finding(area: Finding['area'], kafka: KafkaConfig, right: MissingRight, level: Finding['level'] = 'problem'): Finding {
   const { resource, name, operation } = right;
   const principal = principalOf(kafka);
   const who = kafka.sasl?.username === undefined ? 'the daemon’s principal (NAME as the brokers see it)' : principal;
   return {
     area,
-    level: 'problem',
+    level,
     what: `${who} lacks ${operation} on ${resource} ${name}`,
     place: `${resource} ${name}`,
     hint: grantCommand(kafka, right),

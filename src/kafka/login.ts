@@ -15,8 +15,6 @@ export type SaslOptions =
 
 const names = { plain: 'PLAIN', 'scram-sha-256': 'SCRAM-SHA-256', 'scram-sha-512': 'SCRAM-SHA-512', oauthbearer: 'OAUTHBEARER' } as const;
 
-export const mechanismName = (mechanism: SaslOptions['mechanism']): string => names[mechanism];
-
 /**
  * The login for the client. `onSession` hears how long the broker lets the session live (KIP-368), 0 for no limit.
  * The client would log in again on the same socket, and a broker refuses requests that come in between; so it is not

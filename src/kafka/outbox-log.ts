@@ -11,6 +11,9 @@ import { backOffMs, mayReadAgain } from './transactions-outcome.ts';
 /** How long the position may be unstable: the coordinator has to end a transaction it was told to abort. */
 const STABLE_WITHIN_MS = 60_000;
 
+/** Transactional id of a region's outbox relay, and the group its place is committed in. */
+export const outboxName = (region: string): string => `farshore.outbox.${region}`;
+
 /** `positionTopic` exists and has a partition 0; the name of the last batch is committed under it, in the relay's own group. */
 export function outboxLog(options: TransactionalWriterOptions, positionTopic: string): OutboxLog {
   const { cluster, group } = options;

@@ -1,6 +1,7 @@
-import { readdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { existsSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { repositoryRoot } from '../rig/paths.ts';
+import type { KeptSoak } from '../soak/results.ts';
 import type { KeptVerdict } from './verdicts.ts';
 
 /** What each trial does, and what it judges beside lost, duplicated and stale rows. */
@@ -25,7 +26,7 @@ export const trialTitles: Readonly<Record<string, string>> = {
 };
 
 /** `docs/reliability.md` from the verdicts of full trials. A trial without one is shown as not run. */
-export function reliabilityPage(verdicts: readonly KeptVerdict[]): string {
+export function reliabilityPage(verdicts: readonly KeptVerdict[], soak?: KeptSoak): string {
   const byTrial = new Map(verdicts.map((verdict) => [verdict.trial, verdict]));
   const rows = Object.entries(trialTitles).map(([trial, title]) => {
     const found = byTrial.get(trial);
@@ -47,7 +48,25 @@ A trial that passes has lost, doubled and overwritten nothing, and holds what it
 | --- | --- | --- | --- | --- | --- | --- |
 ${rows.join('\n')}
 
+${soakText(soak)}
 ${versions.length === 0 ? '' : `Versions: ${versions.join('; ')}.\n`}`;
+}
+
+function soakText(soak: KeptSoak | undefined): string {
+  const what = `## Soak
+
+\`npm run soak\`: one daemon in one process, under load and random faults (brokers killed and standing still, the database stopped, sessions ended, the daemon stopped for a moment, partitions paused). After a warm-up nothing may grow beyond its noise: memory, heap after a collection,
+file handles, connections at brokers and database, timers and handles. At the end every row is judged as in the trials.
+`;
+  if (soak === undefined) return `${what}\nNot run yet.\n`;
+  const { minutes, records, faults, lost, duplicated, stale, verdict, trends, commit, changed, seed, at } = soak;
+  const count = Object.values(faults).reduce((sum, one) => sum + one, 0);
+  const figures = Object.entries(trends).map(([name, trend]) =>
+    trend === undefined ? `${name} not known` : `${name} ${trend.median} (${trend.growth >= 0 ? '+' : ''}${trend.growth})`,
+  );
+  return `${what}
+${verdict}: ${minutes} minutes, ${records} records, ${count} faults, lost / duplicated / stale ${lost} / ${duplicated} / ${stale}. Median, and growth after the warm-up: ${figures.join(', ')}. Commit ${commit.slice(0, 7)}${changed ? ' and changes' : ''}, seed ${seed}, ${at.slice(0, 10)}.
+`;
 }
 
 /** The page as it follows from \`docs/results\`. */
@@ -56,7 +75,8 @@ export function currentReliabilityPage(): string {
   const results = readdirSync(folder)
     .filter((name) => /^F\d+\.json$/.test(name))
     .map((name) => JSON.parse(readFileSync(join(folder, name), 'utf8')) as KeptVerdict);
-  return reliabilityPage(results);
+  const soak = join(folder, 'soak.json');
+  return reliabilityPage(results, existsSync(soak) ? (JSON.parse(readFileSync(soak, 'utf8')) as KeptSoak) : undefined);
 }
 
 export const writeReliabilityPage = (): void => writeFileSync(join(repositoryRoot, 'docs/reliability.md'), currentReliabilityPage());

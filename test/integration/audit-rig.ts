@@ -1,4 +1,3 @@
-import { onTestFinished } from 'vitest';
 import { prepareComparison, type WantedComparison } from '../../src/audit/compared-table.ts';
 import type { ComparedTable, PassStep, Side, Suspect } from '../../src/audit/contracts.ts';
 import { passSteps } from '../../src/audit/pass.ts';
@@ -44,12 +43,6 @@ export async function auditRig(settings: Partial<Record<Side, Readonly<Record<st
     },
   };
 }
-
-export const auditRigOfTest = async (settings: Parameters<typeof auditRig>[0] = {}): Promise<AuditRig> => {
-  const rig = await auditRig(settings);
-  onTestFinished(rig.close);
-  return rig;
-};
 
 /** The same columns on both sides but for `changes`. */
 export async function wanted(rig: AuditRig, table: string, changes: Partial<WantedComparison> = {}): Promise<WantedComparison> {

@@ -50,7 +50,7 @@ export interface DaemonOptions {
   /** Further keys of `primary.kafka`, in YAML flow style: `tls: {…}, sasl: {…}`. */
   readonly primaryLogin?: string;
   readonly regionalLogin?: string;
-  /** Further keys of `regional.database`; a `database` that is no address names the file that holds it. */
+  /** Further keys of the databases; a `database` that is no address names the file that holds it. */
   readonly databaseTls?: string;
   /** Files to write into the daemon's folder, by name. */
   readonly files?: Readonly<Record<string, string>>;
@@ -58,7 +58,7 @@ export interface DaemonOptions {
   readonly schemas?: Readonly<Record<number, string>>;
   /** In YAML flow style; default the directory of schemas in the daemon's folder. */
   readonly registry?: string;
-  /** Address of the primary's database, which is only read. */
+  /** Address of the primary's database, which is only read, or the file that holds it; `databaseTls` counts for it too. */
   readonly primaryDatabase?: string;
   /** Default us-east. */
   readonly primaryName?: string;
@@ -66,6 +66,21 @@ export interface DaemonOptions {
   readonly heartbeatMs?: number;
   /** Whole lines of the configuration's top level. */
   readonly extra?: readonly string[];
+}
+
+/** Secrets of every daemon of the trials and scenarios, that nothing it says may hold. The rig's database asks for no password and takes any. */
+const canaries = { database: 'canary-of-the-database', token: 'scenario-token' } as const;
+
+function withCanary(address: string): string {
+  if (!address.startsWith('postgres')) return address;
+  const url = new URL(address);
+  if (url.password === '') url.password = canaries.database;
+  return url.href;
+}
+
+/** Throws when a text holds a secret, without showing it. */
+export function expectNoSecret(what: string, text: string): void {
+  for (const [name, canary] of Object.entries(canaries)) if (text.includes(canary)) throw new Error(`${what} holds the ${name} secret`);
 }
 
 const listed = (bootstrap: string): string => JSON.stringify(bootstrap.split(','));
@@ -101,10 +116,10 @@ primary:
   name: ${options.primaryName ?? 'us-east'}
   kafka: { brokers: ${listed(options.primary)}, requestTimeoutMs: 5000${more(options.primaryLogin)} }
   registry: ${options.registry ?? '{ directory: schemas }'}
-  heartbeat: { enabled: ${options.heartbeat ?? false}, intervalMs: ${options.heartbeatMs ?? 1000} }${options.primaryDatabase === undefined ? '' : `\n  database: { url: "${options.primaryDatabase}" }`}
+  heartbeat: { enabled: ${options.heartbeat ?? false}, intervalMs: ${options.heartbeatMs ?? 1000} }${options.primaryDatabase === undefined ? '' : `\n  database: { ${options.primaryDatabase.startsWith('postgres') ? `url: "${withCanary(options.primaryDatabase)}"` : `urlFile: ${options.primaryDatabase}`}${more(options.databaseTls)} }`}
 regional:
   kafka: { brokers: ${listed(options.regional)}, requestTimeoutMs: 5000${more(options.regionalLogin)} }
-  database: { ${options.database.startsWith('postgres') ? `url: "${options.database}"` : `urlFile: ${options.database}`}${more(options.databaseTls)} }
+  database: { ${options.database.startsWith('postgres') ? `url: "${withCanary(options.database)}"` : `urlFile: ${options.database}`}${more(options.databaseTls)} }
 mirror:
   topics: [${options.topics.map((topic) => JSON.stringify(topic)).join(', ')}]
   refreshSeconds: 1
@@ -208,6 +223,7 @@ log: { level: info }
       out += data.toString();
     });
     const [code] = (await once(child, 'close')) as [number | null];
+    expectNoSecret(`farshore ${args.join(' ')}`, out);
     if (code !== 0) throw new Error(`farshore ${args.join(' ')} ended with ${code}: ${out}`);
     return out;
   }
@@ -218,6 +234,9 @@ log: { level: info }
 
   async [Symbol.asyncDispose](): Promise<void> {
     await this.#server?.end('SIGKILL', 1_000);
+    // Whatever the trial was about: all that its daemons said, under every fault, is searched.
+    const said = await this.log().catch(() => '');
     await rm(this.folder, { recursive: true, force: true });
+    expectNoSecret("the daemon's log", said);
   }
 }

@@ -18,6 +18,7 @@ const topic = 'billing.rights';
 const kafkaPassword = 'canary-kafka-55';
 const databasePassword = 'canary-database-66';
 const SUPERUSER_DATABASE = 'region';
+const HOME_DATABASE = 'home';
 
 /** Every login restricted to what the scripts under deploy give, and those very scripts. */
 describe('least rights', () => {
@@ -27,6 +28,7 @@ describe('least rights', () => {
   let oracle: Oracle;
   let daemon: TestDaemon;
   let adminUrl: string;
+  let homeUrl: string;
 
   beforeAll(async () => {
     const plainUser = { username: 'nobody', password: 'unused' };
@@ -44,6 +46,8 @@ describe('least rights', () => {
       await printMigrations(),
       rowTable('rights'),
     ]);
+    homeUrl = await postgres.server.createDatabase(HOME_DATABASE);
+    await postgres.admin(homeUrl, [`create role farshore_reader login password '${databasePassword}'`, rowTable('rights')]);
     const client = await postgres.authority.issue('farshore');
     const login = (kafka: SecuredKafka): string =>
       `tls: { caFile: ${kafka.authority.caFile} }, sasl: { mechanism: scram-sha-512, username: farshore, passwordFile: kafka-password }`;
@@ -55,11 +59,14 @@ describe('least rights', () => {
       topics: ['billing.*'],
       tables: [`{ topic: ${topic}, table: public.rights, version: version }`],
       heartbeat: true,
+      primaryDatabase: 'primary-database-url',
+      extra: ['outbox: { enabled: true }'],
       primaryLogin: login(primary),
       regionalLogin: login(regional),
       databaseTls: `tls: { caFile: ${postgres.authority.caFile}, certFile: ${client.certFile}, keyFile: ${client.keyFile} }`,
       files: {
         'kafka-password': kafkaPassword,
+        'primary-database-url': `postgres://farshore_reader:${databasePassword}@127.0.0.1:${postgres.server.port}/${HOME_DATABASE}?sslmode=verify-full`,
         'database-url': `postgres://farshore:${databasePassword}@127.0.0.1:${postgres.server.port}/${SUPERUSER_DATABASE}?sslmode=verify-full`,
       },
     });
@@ -112,13 +119,27 @@ describe('least rights', () => {
       /User:farshore lacks Describe on topic farshore\.heartbeat .*--allow-principal 'User:farshore' --topic 'farshore\.heartbeat' --operation Describe/,
     );
     expect(said).toMatch(/farshore\.west\.us-east\.0.*/);
+    expect(said).toMatch(
+      /lacks Write on transactional-id farshore\.outbox\.west .*--transactional-id 'farshore\.outbox\.west' --operation Write/,
+    );
+    expect(said).toMatch(/lacks Describe on topic __farshore\.topics/);
+    expect(said).toContain(
+      'Role farshore_reader lacks select on table public.rights · grant select on "public"."rights" to "farshore_reader";',
+    );
     expect(said).toMatch(/grant usage on schema "?farshore"? to "?farshore"?/);
   });
 
   it('the scripts give what is needed: check has no problem left, and rows arrive', async () => {
-    await Promise.all([script(primary, 'primary'), script(regional, 'regional')]);
+    await Promise.all([script(primary, 'primary'), script(regional, 'regional', '--outbox')]);
     const roles = await readFile(join(repositoryRoot, 'deploy/postgres/roles.sql'), 'utf8');
     await postgres.admin(adminUrl, ["set farshore.role = 'farshore'", "set farshore.tables = 'public.rights'", roles]);
+    const reader = [
+      "set farshore.role = 'farshore_reader'",
+      "set farshore.side = 'primary'",
+      "set farshore.tables = 'public.rights'",
+      roles,
+    ];
+    await postgres.admin(homeUrl, reader);
     expect(problems(await check())).toEqual([]);
     await produce(0, 50);
     await daemon.start();
@@ -130,6 +151,7 @@ describe('least rights', () => {
           .length > 3,
       { everyMs: 500, what: 'heartbeats' },
     );
+    expect(await daemon.log()).not.toContain('"event":"outbox_failed"');
   });
 
   it('check names the one right that was taken away', async () => {

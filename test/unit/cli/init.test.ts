@@ -103,6 +103,19 @@ describe('init', () => {
     expect(io.err()).toContain('let more tables be applied:\n  alter table x;\n');
   });
 
+  it('keeps what strangers named in its place: no line break of theirs becomes a key', async () => {
+    const named = { ...found.tables[0]!, table: 'public.in\nregion: x', version: { field: 'at\n', type: 'timestamp-x\nregion: y' } };
+    const hostile = { ...named, obstacles: [{ why: 'no\nregion: z', next: 'a\r\nregion: w' }], unaudited: 'b\nregion: v' };
+    const { io } = asked({ ...found, tables: [named, hostile] });
+    expect(await runCli(['init', ...clusters, '--database', 'postgres://f@db/app', '--registry', '/schemas'], io)).toBe(0);
+    expect(
+      io
+        .out()
+        .split(/[\r\n]+/)
+        .filter((line) => /^\W*region: /.test(line)),
+    ).toEqual(['region: "eu"']);
+  });
+
   it('turns heartbeats off where the login may not write them, and says how it may', async () => {
     const { io } = asked({ ...found, heartbeatGrant: 'kafka-acls.sh --add' });
     expect(await runCli(['init', ...clusters, '--registry', '/schemas'], io)).toBe(0);

@@ -25,6 +25,11 @@ describe('links between pages', () => {
     expect(brokenLinks(path, text)).toEqual([]);
   });
 
+  it.each(pages.map(({ path, text }) => [path, text] as const))('%s names files of the repository that are there', (_path, text) => {
+    const named = [...text.matchAll(/`((?:test|deploy|scripts|src)\/[\w./@-]+)`/g)].map(([, file = '']) => file);
+    expect(named.filter((file) => !existsSync(join(repositoryRoot, file)))).toEqual([]);
+  });
+
   it('that lead nowhere are told', () => {
     expect(
       brokenLinks('docs/x.md', '[a](limits.md) [b](nowhere.md) [c](runbooks/lag-grows.md#lag-is-high) [d](runbooks/lag-grows.md#none)'),
