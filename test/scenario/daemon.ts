@@ -58,6 +58,8 @@ export interface DaemonOptions {
   readonly schemas?: Readonly<Record<number, string>>;
   /** In YAML flow style; default the directory of schemas in the daemon's folder. */
   readonly registry?: string;
+  /** In YAML flow style; left out: the region has none of its own. */
+  readonly regionalRegistry?: string;
   /** Address of the primary's database, which is only read. */
   readonly primaryDatabase?: string;
   /** Default us-east. */
@@ -104,7 +106,7 @@ primary:
   heartbeat: { enabled: ${options.heartbeat ?? false}, intervalMs: ${options.heartbeatMs ?? 1000} }${options.primaryDatabase === undefined ? '' : `\n  database: { url: "${options.primaryDatabase}" }`}
 regional:
   kafka: { brokers: ${listed(options.regional)}, requestTimeoutMs: 5000${more(options.regionalLogin)} }
-  database: { ${options.database.startsWith('postgres') ? `url: "${options.database}"` : `urlFile: ${options.database}`}${more(options.databaseTls)} }
+  database: { ${options.database.startsWith('postgres') ? `url: "${options.database}"` : `urlFile: ${options.database}`}${more(options.databaseTls)} }${options.regionalRegistry === undefined ? '' : `\n  registry: ${options.regionalRegistry}`}
 mirror:
   topics: [${options.topics.map((topic) => JSON.stringify(topic)).join(', ')}]
   refreshSeconds: 1
