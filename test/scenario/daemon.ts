@@ -22,6 +22,7 @@ export const rowSchema = {
   ],
 } as const;
 export const ROW_SCHEMA_ID = 7;
+const CLI_LIMIT_MS = 120_000;
 const rowType = avro.Type.forSchema(rowSchema as unknown as avro.Schema);
 
 /** A value in Confluent's wire format. */
@@ -200,7 +201,8 @@ log: { level: info }
     const child = spawn(
       process.execPath,
       [join(repositoryRoot, 'src/main.ts'), ...args, '--url', this.url, '--token-file', join(this.folder, 'token')],
-      { stdio: ['ignore', 'pipe', 'pipe'] },
+      // Each of its requests has a limit; a process that hangs all the same must not be waited for.
+      { stdio: ['ignore', 'pipe', 'pipe'], timeout: CLI_LIMIT_MS, killSignal: 'SIGKILL' },
     );
     let out = '';
     child.stdout.on('data', (data: Buffer) => {
