@@ -190,6 +190,7 @@ export function withRegistries(
 ): GateMeasurements['schema'] {
   if (registries === undefined || schema.kind === 'missing') return schema;
   if (registries.kind === 'missing') return missing(`the registries: ${registries.reason}`);
+  if (registries.value.role === 'rest') return missing('the registries were not looked at yet');
   const { tables, problems } = schema.value;
   return {
     kind: 'measured',

@@ -94,6 +94,7 @@ describe('C22: registries before a move', () => {
       atMs: 300,
       value: { tables: 1, problems: ['a', 'b'] },
     });
+    expect(withRegistries(schema, { kind: 'measured', atMs: 300, value: { ...view, role: 'rest' } }).kind).toBe('missing');
     expect(withRegistries(schema, { kind: 'missing', reason: 'away' })).toEqual({ kind: 'missing', reason: 'the registries: away' });
   });
 
