@@ -11,6 +11,41 @@ export type HttpGet = (
   request: { readonly headers: Readonly<Record<string, string>>; readonly timeoutMs: number; readonly signal: AbortSignal },
 ) => Promise<{ readonly status: number; readonly body: string }>;
 
+/** One exchange that changes a registry; otherwise as `HttpGet`. */
+export type HttpSend = (
+  url: string,
+  request: Parameters<HttpGet>[1] & { readonly method: 'POST' | 'PUT'; readonly body: string },
+) => ReturnType<HttpGet>;
+
+/** A version of a subject, as its registry holds it. */
+export interface SubjectVersion {
+  readonly subject: string;
+  readonly version: number;
+  readonly id: number;
+  readonly schema: string;
+  /** AVRO, JSON or PROTOBUF. */
+  readonly type: string;
+  readonly references: readonly { readonly name: string; readonly subject: string; readonly version: number }[];
+}
+
+/** The subjects of a registry, whoever issued their ids. */
+export interface SubjectVersions {
+  readonly name: string;
+  list(signal: AbortSignal): Promise<readonly { readonly subject: string; readonly version: number }[]>;
+  read(subject: string, version: number, signal: AbortSignal): Promise<SubjectVersion | 'missing'>;
+  /** The highest id it has given, deleted versions among them where it tells of those; 0: none. */
+  highestId(signal: AbortSignal): Promise<number>;
+}
+
+/** A registry that takes schemas with the ids of another (C22). */
+export interface ImportingRegistry extends SubjectVersions {
+  /** Of the subject, or else of the registry as a whole. */
+  mode(subject: string, signal: AbortSignal): Promise<string>;
+  setMode(subject: string, mode: 'IMPORT' | 'READWRITE', signal: AbortSignal): Promise<void>;
+  /** With its id and version; the subject is in IMPORT mode. Rejects with `schema_conflict` when either stands for something else there. */
+  register(version: SubjectVersion, signal: AbortSignal): Promise<void>;
+}
+
 /** Where schemas come from. Texts are self-contained: references are resolved into them (see schema-text.ts). */
 export interface SchemaRegistry {
   /** Names the issuer in the kept copies: ids of two registries are different ids. */

@@ -1,5 +1,6 @@
 /** What Confluent's registry API answers, checked by hand: an answer of another shape is no registry's. */
 export interface Reference {
+  readonly name: string;
   readonly subject: string;
   readonly version: number;
 }
@@ -33,7 +34,7 @@ export function schemaAnswer(json: unknown): SchemaAnswer | undefined {
   const references: Reference[] = [];
   for (const one of listed) {
     if (!isFields(one) || typeof one.subject !== 'string' || !isVersion(one.version)) return undefined;
-    references.push({ subject: one.subject, version: one.version });
+    references.push({ name: typeof one.name === 'string' ? one.name : '', subject: one.subject, version: one.version });
   }
   return { id, schema, type, references };
 }
@@ -46,6 +47,14 @@ export const versionsAnswer = (json: unknown): readonly number[] | undefined =>
 
 export const compatibilityAnswer = (json: unknown): string | undefined =>
   isFields(json) && typeof json.compatibilityLevel === 'string' ? json.compatibilityLevel : undefined;
+
+export const modeAnswer = (json: unknown): string | undefined => (isFields(json) && typeof json.mode === 'string' ? json.mode : undefined);
+
+export const registeredAnswer = (json: unknown): number | undefined => (isFields(json) && isVersion(json.id) ? json.id : undefined);
+
+/** Why a registry refused. */
+export const refusalText = (json: unknown): string =>
+  isFields(json) && typeof json.message === 'string' ? json.message : 'it does not say why';
 
 /** A registry says itself that it has no such thing; a 404 of a proxy or of another server says nothing. */
 export const saysMissing = (json: unknown): boolean => isFields(json) && typeof json.error_code === 'number';

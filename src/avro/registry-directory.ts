@@ -2,7 +2,7 @@ import type { Dirent } from 'node:fs';
 import { readdir, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { FarshoreError } from '../model/errors.ts';
-import type { SchemaRegistry } from './contracts.ts';
+import type { SchemaRegistry, SubjectVersions } from './contracts.ts';
 
 /**
  * A folder as a registry: `{subject}/{version}.avsc` with their ids in `ids.json`
@@ -31,6 +31,38 @@ export function directoryRegistry(folder: string): SchemaRegistry {
     newest: (subject) => newestIn(folder, subject),
     // A folder accepts whatever is put into it.
     compatibility: async () => undefined,
+  };
+}
+
+/** The subjects of such a folder, to be carried into a registry; plain `{id}.avsc` files belong to none. */
+export function directorySubjects(folder: string): SubjectVersions {
+  const idOf = async (subject: string, version: number): Promise<number | undefined> => {
+    const id = (await readIds(folder))[`${subject}/${version}`];
+    return isId(id) ? id : undefined;
+  };
+  const list = async () => {
+    const versions: { readonly subject: string; readonly version: number }[] = [];
+    for (const { name: subject } of (await entriesOf(folder)).filter((entry) => entry.isDirectory())) {
+      for (const { name } of await entriesOf(join(folder, subject))) {
+        const version = /^(\d+)\.avsc$/.exec(name)?.[1];
+        if (version !== undefined) versions.push({ subject, version: Number(version) });
+      }
+    }
+    return versions;
+  };
+  return {
+    name: `directory ${folder}`,
+    list,
+    async read(subject, version, signal) {
+      const id = await idOf(subject, version);
+      if (id === undefined) return 'missing';
+      const file = join(folder, subject, `${version}.avsc`);
+      const schema = await readable(file, () => readFile(file, { encoding: 'utf8', signal }), signal);
+      return { subject, version, id, schema, type: 'AVRO', references: [] };
+    },
+    async highestId() {
+      return Math.max(0, ...[...(await schemaFiles(folder)).keys()].map(Number));
+    },
   };
 }
 

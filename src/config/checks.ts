@@ -66,6 +66,13 @@ export function crossChecks(source: YamlSource): readonly Problem[] {
     tlsChecks(written, [side, 'kafka', 'tls']);
     tlsChecks(written, [side, 'database', 'tls']);
     registryChecks(written, [side, 'registry']);
+    if (side === 'regional' && written.source.has([side, 'registry', 'directory'])) {
+      written.reportKey(
+        [side, 'registry', 'directory'],
+        'schemas cannot be registered in a directory',
+        'give the url of the region’s registry, or leave it out',
+      );
+    }
     databaseChecks(written, [side, 'database']);
   }
   tlsChecks(written, ['cutover', 'primaryDatabase', 'tls']);

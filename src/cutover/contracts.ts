@@ -49,7 +49,11 @@ export interface GateMeasurements {
   readonly parked: Measurement<{ readonly records: number }>;
   readonly divergence: Measurement<DivergenceMeasured>;
   readonly shadow: Measurement<ShadowMeasured>;
-  readonly reversePath: Measurement<{ readonly roundTripAgeSeconds: number }>;
+  readonly reversePath: Measurement<{
+    readonly roundTripAgeSeconds: number;
+    /** Undefined where the region has no registry of its own. */
+    readonly schemas?: { readonly carried: number; readonly notBack: number } | undefined;
+  }>;
   readonly hold: Measurement<{ readonly by: string; readonly reason: string } | null>;
 }
 

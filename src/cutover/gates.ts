@@ -64,10 +64,7 @@ export function readGates(measured: GateMeasurements, limits: GateLimits, nowMs:
       : read('shadow', measured.shadow, (value) => judgeShadow(value, limits.shadow)),
     limits.reversePath.required === false
       ? notRequired('reverse_path')
-      : read('reverse_path', measured.reversePath, ({ roundTripAgeSeconds }) => ({
-          facts: { roundTripAgeSeconds: rounded(roundTripAgeSeconds), maxAgeSeconds: limits.reversePath.maxAgeSeconds },
-          reason: atMost(roundTripAgeSeconds, limits.reversePath.maxAgeSeconds, 'the last heartbeat that went round came back', 's ago'),
-        })),
+      : read('reverse_path', measured.reversePath, (value) => judgeReversePath(value, limits.reversePath.maxAgeSeconds)),
     read('hold', measured.hold, (hold) => ({
       facts: { by: hold?.by ?? null },
       reason: hold === null ? undefined : `held by ${hold.by}: ${hold.reason}`,
@@ -98,6 +95,21 @@ function judgeLag({ partitions, unknown, worstSeconds, worstPlace }: ValueOf<'la
   if (unknown.length > 0) return { facts, reason: `lag is not known: ${listed(unknown)}` };
   if (worstSeconds === null) return { facts, reason: 'lag is not known' };
   return { facts, reason: atMost(worstSeconds, maxSeconds, `${worstPlace ?? 'a partition'} is behind by`, 's') };
+}
+
+function judgeReversePath({ roundTripAgeSeconds, schemas }: ValueOf<'reversePath'>, maxAgeSeconds: number): Judged {
+  return {
+    facts: {
+      roundTripAgeSeconds: rounded(roundTripAgeSeconds),
+      maxAgeSeconds,
+      // Carried back before the records that use them (C22); null: the region has no registry of its own.
+      schemasCarried: schemas?.carried ?? null,
+      schemasNotBack: schemas?.notBack ?? null,
+    },
+    reason:
+      atMost(roundTripAgeSeconds, maxAgeSeconds, 'the last heartbeat that went round came back', 's ago') ??
+      ((schemas?.notBack ?? 0) > 0 ? `${schemas?.notBack} schemas of the region are not in the registry of the primary` : undefined),
+  };
 }
 
 function judgeDivergence({ tables }: ValueOf<'divergence'>, limits: GateLimits['divergence']): Judged {

@@ -20,6 +20,7 @@ import type { Metrics } from '../metrics/metrics.ts';
 import { measureNeededAudits } from '../metrics/status.ts';
 import type { MirrorStage } from '../mirror/mirror-stage.ts';
 import type { OffsetKeeper } from '../mirror/offset-keeper.ts';
+import { schemasFirst } from '../mirror/schemas-first.ts';
 import type { Clock } from '../model/clock.ts';
 import type { LossBound } from '../model/cutover.ts';
 import type { RejectedDetail } from '../model/rejected.ts';
@@ -57,6 +58,7 @@ import { MirrorGate } from './mirror-gate.ts';
 import type { Observer } from './observer.ts';
 import { patiently, reasonWithHint } from './patiently.ts';
 import { creator } from './regional-admin.ts';
+import { buildRegionalSchemas, type RegionalSchemas, roleBesidePrimary, roleOfRegion } from './regional-schemas.ts';
 import { type SchemaViewParts, schemaView } from './schema-view.ts';
 import { schemas } from './schemas.ts';
 import type { ShadowFront } from './shadow-front.ts';
@@ -71,6 +73,9 @@ const LATE_SCHEMAS = 'rejected.lateSchemas';
 /** Loops whose turns the liveness probe watches. */
 export const loopNames = ['mirror', 'apply', 'lag', 'heartbeats', 'cutover'] as const;
 export type LoopName = (typeof loopNames)[number];
+
+/** Before records are fetched again whose schemas could not be carried. */
+const SCHEMAS_AGAIN_MS = 1_000;
 
 export interface ActiveParts {
   /** What may change while it runs is asked for anew: credentials, and which topics to mirror. */
@@ -100,6 +105,7 @@ export class ActiveDaemon implements AsyncDisposable {
   readonly apply: ApplyStage;
   readonly lag: LagLoop;
   readonly heartbeats: Heartbeats | undefined;
+  readonly #registries: RegionalSchemas | undefined;
   readonly #audit: ActiveAudit | undefined;
   readonly #backfill: ActiveBackfill | undefined;
   readonly #shadow: ActiveShadow | undefined;
@@ -135,7 +141,19 @@ export class ActiveDaemon implements AsyncDisposable {
     // Apply is far slower than a fetch: a larger answer would only lie in memory, three times while it is read. One feeds every connection.
     const applyFetchBytes = Math.min(config.mirror.maxCycleBytes, config.apply.maxBatchBytes);
     // Kept is what is given back before it is taken again: one cycle, while the mirror holds the next, and one answer of apply's.
-    const home = homeLog(this.#primary, maxDecompressedBytes, config.mirror.maxCycleBytes);
+    const registries = buildRegionalSchemas(parts, async (signal) =>
+      config.mirror.standby ? await roleBesidePrimary(config, this.#primary, signal) : roleOfRegion(this.#cutover.home()),
+    );
+    this.#registries = registries;
+    const plainHome = homeLog(this.#primary, maxDecompressedBytes, config.mirror.maxCycleBytes);
+    const home =
+      registries === undefined || !config.mirror.standby
+        ? plainHome
+        : schemasFirst(plainHome, {
+            carry: registries.carry,
+            needsSchemas: (topic) => topic !== heartbeat.topic,
+            pause: (signal) => clock.sleep(SCHEMAS_AGAIN_MS, signal),
+          });
     const source = regionalSource(this.#reader, maxDecompressedBytes, applyFetchBytes);
     const stops = stopLedger(database);
     const { decoders, carrier, registry } = schemas(() => current().primary.registry, database, clock, observe);
@@ -246,6 +264,7 @@ export class ActiveDaemon implements AsyncDisposable {
       audit: this.#audit,
       rejected,
       outbox,
+      schemasNotBack: registries?.notBack,
     });
     const wayBack = buildWayBack(parts, clusters);
     this.#wayBack = wayBack;
@@ -263,6 +282,7 @@ export class ActiveDaemon implements AsyncDisposable {
       backfill: () => backfillMeasured(this.#backfill?.stage),
       shadow: () => shadowMeasured(this.#shadow?.stage, clock),
       ...(wayBack === undefined ? {} : { reversePath: () => wayBack.measured() }),
+      ...(registries === undefined || config.mirror.standby ? {} : { registries: () => registries.measured() }),
     });
   }
 
@@ -398,6 +418,10 @@ export class ActiveDaemon implements AsyncDisposable {
         await untilStopped(this.#wayBack?.run(stop), stop);
       },
       async ({ stop }) => await untilStopped(this.#carrySchemas(stop), stop),
+      async ({ stop }) => {
+        if (config.mirror.standby) await primary.promise;
+        await untilStopped(this.#registries?.run(stop), stop);
+      },
       async ({ stop }) => await untilStopped(tellCompatibility(this.#schema.registry, config, observer.observe, stop), stop),
       async ({ stop }) => await untilStopped(this.offsets.run(stop), stop),
       async ({ stop }) => {

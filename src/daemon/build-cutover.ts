@@ -1,5 +1,6 @@
 import { statSync } from 'node:fs';
 import type { ApplyStage } from '../apply/apply-stage.ts';
+import type { RegistriesView } from '../avro/registrar.ts';
 import type { FarshoreConfig } from '../config/config.ts';
 import type { Brake, GateMeasurements, Measurement } from '../cutover/contracts.ts';
 import { CutoverLoop } from '../cutover/cutover-loop.ts';
@@ -15,6 +16,7 @@ import type { LagLoop } from '../lag/lag-loop.ts';
 import type { NeededAudit } from '../lag/lost-deletes-loop.ts';
 import type { MirrorStage } from '../mirror/mirror-stage.ts';
 import type { Clock } from '../model/clock.ts';
+import type { Home } from '../model/cutover.ts';
 import { findFarshoreError } from '../model/errors.ts';
 import type { SchemaView } from '../model/schema-view.ts';
 import { cutoverStore } from '../postgres/cutover-store.ts';
@@ -44,6 +46,8 @@ export interface MeasuredSources {
   readonly backfill?: () => GateMeasurements['backfill'];
   readonly shadow?: () => GateMeasurements['shadow'];
   readonly reversePath?: () => GateMeasurements['reversePath'];
+  /** Left out where the region has no registry of its own. */
+  readonly registries?: () => Measurement<RegistriesView>;
 }
 
 export interface CutoverSources extends MeasuredSources {
@@ -56,6 +60,8 @@ export interface BuiltCutover {
   /** Everything beside the loop: the steps, schemas that are looked at, and hooks. */
   run(signal: AbortSignal): Promise<void>;
   lossBound: BuiltSteps['lossBound'];
+  /** As it is stored; undefined before it was read. */
+  home(): Home | undefined;
 }
 
 export function buildCutover(
@@ -93,7 +99,7 @@ export function buildCutover(
     },
     {
       store,
-      measure: () => ({ ...measure(sources, clock), schema }),
+      measure: () => ({ ...measure(sources, clock), schema: withRegistries(schema, sources.registries?.()) }),
       brake: () => brakeFile(config.cutover.holdFile),
       observe,
       clock,
@@ -103,6 +109,7 @@ export function buildCutover(
   return {
     loop,
     lossBound: sources.steps.lossBound,
+    home: () => stored?.home,
     async run(signal) {
       const poster = new HttpPoster();
       try {
@@ -174,8 +181,34 @@ export function measure(sources: MeasuredSources, clock: Pick<Clock, 'monotonicM
     divergence: sources.divergence?.() ?? missing('nothing audits the tables'),
     backfill: sources.backfill?.() ?? missing('nothing fills tables'),
     shadow: sources.shadow?.() ?? missing('no answers are compared'),
-    reversePath: sources.reversePath?.() ?? missing('nothing proves the path back to the primary'),
+    reversePath: withSchemas(sources.reversePath?.() ?? missing('nothing proves the path back to the primary'), sources.registries?.()),
   };
+}
+
+/** C22: with a registry of its own the region takes the home only where it would give ids that the primary never gave. */
+export function withRegistries(
+  schema: GateMeasurements['schema'],
+  registries: Measurement<RegistriesView> | undefined,
+): GateMeasurements['schema'] {
+  if (registries === undefined || schema.kind === 'missing') return schema;
+  if (registries.kind === 'missing') return missing(`the registries: ${registries.reason}`);
+  if (registries.value.role === 'rest') return missing('the registries were not looked at yet');
+  const { tables, problems } = schema.value;
+  return {
+    kind: 'measured',
+    atMs: Math.min(schema.atMs, registries.atMs),
+    value: { tables, problems: [...registries.value.problems, ...problems] },
+  };
+}
+
+/** What the path back needs beside heartbeats. */
+function withSchemas(
+  reversePath: GateMeasurements['reversePath'],
+  registries: Measurement<RegistriesView> | undefined,
+): GateMeasurements['reversePath'] {
+  if (reversePath.kind === 'missing' || registries?.kind !== 'measured') return reversePath;
+  const { carried, notThere } = registries.value;
+  return { ...reversePath, value: { ...reversePath.value, schemas: { carried, notBack: notThere.length } } };
 }
 
 function heartbeat(heartbeats: MeasuredSources['heartbeats'], now: <T>(value: T) => Measurement<T>): GateMeasurements['heartbeat'] {

@@ -47,6 +47,8 @@ export interface StepSources {
   readonly audit: ActiveAudit | undefined;
   readonly rejected: Pick<RejectedStore, 'counts'>;
   readonly outbox: Pick<OutboxStore, 'backlog'>;
+  /** Schemas that were registered here and are not at the primary; undefined where the region has no registry of its own. */
+  readonly schemasNotBack: ((signal: AbortSignal) => Promise<readonly string[]>) | undefined;
 }
 
 export interface BuiltSteps {
@@ -151,7 +153,7 @@ export function buildSteps(active: ActiveParts, sources: StepSources): BuiltStep
 
 function copies(
   { current, lease, clock }: ActiveParts,
-  { clusters, gate, mirror, apply, lagSources, rejected }: StepSources,
+  { clusters, gate, mirror, apply, lagSources, rejected, schemasNotBack }: StepSources,
   topics: (signal: AbortSignal) => Promise<ReturnType<typeof movingTopics>>,
 ): StepParts['copies'] {
   const config = current();
@@ -197,10 +199,12 @@ function copies(
         signal,
       );
       const nameAtHome = new Map(moving.map(({ regional, home }) => [regional, home]));
-      return behind(wanted, (topic, partition) => {
+      const schemas = (await schemasNotBack?.(signal)) ?? [];
+      const records = behind(wanted, (topic, partition) => {
         const position = positions.get(nameAtHome.get(topic) ?? topic)?.find((one) => one.partition === partition);
         return position === undefined ? undefined : offsetValue(position.next);
       });
+      return [...schemas, ...records];
     },
     async waiting(signal) {
       const parked = (await rejected.counts(signal)).reduce((sum, count) => sum + count.parked, 0);

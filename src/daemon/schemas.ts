@@ -3,11 +3,12 @@ import type { SchemaRegistry } from '../avro/contracts.ts';
 import { AvroDecoders } from '../avro/decoders.ts';
 import { directoryRegistry } from '../avro/registry-directory.ts';
 import { httpRegistry } from '../avro/registry-http.ts';
+import type { HttpRegistryOptions } from '../avro/registry-requests.ts';
 import type { RegistryConfig } from '../config/config.ts';
 import { HttpClient } from '../http/http-get.ts';
 import type { Clock } from '../model/clock.ts';
 import { FarshoreError } from '../model/errors.ts';
-import type { Observe } from '../model/events.ts';
+import type { Component, Observe } from '../model/events.ts';
 import type { Database } from '../postgres/database.ts';
 import { schemaKeeper } from '../postgres/schema-keeper.ts';
 
@@ -21,21 +22,31 @@ export function schemaRegistry(current: () => RegistryConfig | undefined, observ
   const config = current();
   if (config === undefined) return undefined;
   if (config.kind === 'directory') return directoryRegistry(config.directory);
-  const { url, username, password, ca } = config;
+  return httpRegistry(registryOptions(config, current, 'registry', observe));
+}
+
+/** A client of its own, with its breaker; the password is asked for at each request. */
+export function registryOptions(
+  { url, username, password, ca }: Extract<RegistryConfig, { kind: 'http' }>,
+  current: () => RegistryConfig | undefined,
+  component: Component,
+  observe: Observe,
+): HttpRegistryOptions {
   const client = new HttpClient({
     ca: ca?.reveal(),
     maxBodyBytes: MAX_ANSWER_BYTES,
     breakerResetMs: BREAKER_RESET_MS,
     observe: ({ state, origin }) =>
-      observe({ type: 'component', component: 'registry', up: state === 'closed', reason: `circuit breaker of ${origin} is ${state}` }),
+      observe({ type: 'component', component, up: state === 'closed', reason: `circuit breaker of ${origin} is ${state}` }),
   });
-  return httpRegistry({
+  return {
     url,
     username,
     password: password === undefined ? undefined : () => registryPassword(current()) ?? password.reveal(),
     timeoutMs: REGISTRY_TIMEOUT_MS,
     get: client.get,
-  });
+    send: client.get,
+  };
 }
 
 const registryPassword = (config: RegistryConfig | undefined): string | undefined =>

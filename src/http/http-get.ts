@@ -5,6 +5,9 @@ import { HttpFailure } from './http-failure.ts';
 import { type HttpAnswer, sendRequest } from './request.ts';
 
 export interface HttpGetRequest {
+  /** Default GET. */
+  readonly method?: 'GET' | 'POST' | 'PUT';
+  readonly body?: string;
   readonly headers: Readonly<Record<string, string>>;
   readonly timeoutMs: number;
   readonly signal: AbortSignal;
@@ -26,7 +29,7 @@ const VOLUME = 5;
 const FAILURE_PERCENT = 50;
 
 /**
- * GET with one circuit breaker a host: after several failures (no answer, or a 5xx or 429) nothing is sent
+ * Requests with one circuit breaker a host: after several failures (no answer, or a 5xx or 429) nothing is sent
  * to that host for a while, and one request tries first. What the caller gave up does not count.
  */
 export class HttpClient {
@@ -80,9 +83,11 @@ export class HttpClient {
     return breaker;
   }
 
-  async #send(url: string, { headers, timeoutMs, signal }: HttpGetRequest): Promise<HttpAnswer> {
+  async #send(url: string, { method = 'GET', body, headers, timeoutMs, signal }: HttpGetRequest): Promise<HttpAnswer> {
     const agent = url.startsWith('https:') ? this.#https : this.#http;
-    const answer = await sendRequest(url, { method: 'GET', headers, timeoutMs, signal, agent, maxBodyBytes: this.#options.maxBodyBytes });
+    const sent = body === undefined ? {} : { body };
+    const { maxBodyBytes } = this.#options;
+    const answer = await sendRequest(url, { method, ...sent, headers, timeoutMs, signal, agent, maxBodyBytes });
     if (answer.status >= 500 || answer.status === 429) throw new UnhealthyAnswer(answer);
     return answer;
   }

@@ -270,7 +270,7 @@ export type FarshoreEvent =
 export const jobs = ['expire_rejected', 'prune_tombstones', 'prune_shadow', 'audit', 'expire_audit'] as const;
 export type JobName = (typeof jobs)[number];
 
-export const components = ['primary_kafka', 'regional_kafka', 'regional_database', 'registry'] as const;
+export const components = ['primary_kafka', 'regional_kafka', 'regional_database', 'registry', 'regional_registry'] as const;
 export type Component = (typeof components)[number];
 
 export interface MirroredTopic {

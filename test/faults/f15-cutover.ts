@@ -1,7 +1,6 @@
 import { randomBytes } from 'node:crypto';
 import { mkdir, rename, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { setTimeout as delay } from 'node:timers/promises';
 import type { AuditStatus } from '../../src/model/audit.ts';
 import { backSteps, type CutoverPlan, forwardSteps, lostSteps } from '../../src/model/cutover.ts';
 import { eventually, kafkajsFor } from '../rig/context.ts';
@@ -13,12 +12,13 @@ import { TABLE, WrittenPrimary } from './written-primary.ts';
 const PARTITIONS = 3;
 const KEYS = 60;
 const DEADLINE_MS = 120_000;
+/** A move that stands this long neither moving nor killed has come to its end: between a command and its first step it stands for a moment. */
+const ENDED_FOR_MS = 5_000;
+const MOST_BEGINNINGS = 20;
 const SKEW_MS = 10_000;
 /** Of two moves each; with the losses 500 runs. */
 const FULL_ROUNDS = 245;
 const FULL_LANES = 3;
-/** A gate may shut between being ready and the start; not time and again. */
-const MOST_TRIES = 20;
 const places = (steps: readonly string[]): readonly string[] => steps.flatMap((step) => [`${step}_started`, `${step}_acted`]);
 
 /** The daemon's own clock, ahead or behind of everybody else's (C3): no moment of the daemon may decide which home's row is the newer. */
@@ -144,16 +144,28 @@ class CutoverSite implements AsyncDisposable {
     return await this.#get<CutoverPlan>('/api/cutover').then(moving, () => true);
   }
 
-  /** Waits for the kill at `place`. Rejects where it never comes, with how the cutover stands: the trial must end in a verdict. */
-  async killedAt(place: string): Promise<void> {
-    const stop = new AbortController();
-    const tooLate = delay(DEADLINE_MS, undefined, { signal: stop.signal }).then(async () => {
-      const { state, reason, steps } = await this.#get<CutoverPlan>('/api/cutover');
-      throw new Error(`no kill at ${place}: ${state}, ${reason}; ${steps.map(({ step, state: at }) => `${step} ${at}`).join(', ')}`);
+  /**
+   * Whether the daemon was killed at its failpoint; false: the move came to its end, or went back, by another way. Each ends the wait: a daemon
+   * that stands where it was not killed would be waited for for ever.
+   */
+  async wasKilled(place: string): Promise<boolean> {
+    let hasEnded = false;
+    void this.daemon.ended().then(() => {
+      hasEnded = true;
     });
-    // The daemon came first: nobody waits for the limit any more.
-    tooLate.catch(() => undefined);
-    await Promise.race([this.daemon.ended(), tooLate]).finally(() => stop.abort());
+    let standsSinceMs: number | undefined;
+    const outcome = await eventually(
+      async () => {
+        if (hasEnded) return 'killed';
+        const plan = await this.#get<CutoverPlan>('/api/cutover');
+        if (plan.open === 'nobody' || moving(plan)) standsSinceMs = undefined;
+        else standsSinceMs ??= performance.now();
+        if (standsSinceMs !== undefined && performance.now() - standsSinceMs > ENDED_FOR_MS) return 'stands';
+        throw new Error(`${plan.state}, open ${plan.open}: ${plan.reason}`);
+      },
+      { what: `the daemon being killed at ${place}, or the move ending`, deadlineMs: DEADLINE_MS, everyMs: 100 },
+    );
+    return outcome === 'killed';
   }
 
   async verb(name: string, by: string, more: readonly string[] = []): Promise<string> {
@@ -177,19 +189,23 @@ class CutoverSite implements AsyncDisposable {
 async function lateWriterIsRefused({ primary }: CutoverSite, { open, epoch }: CutoverPlan): Promise<boolean> {
   if (open === 'region') {
     const client = primary.asApplication();
-    const refused = await client.connect().then(
-      () => false,
-      () => true,
-    );
+    const refused = await refusedBySqlState(client.connect());
     await client.end().catch(() => undefined);
     return refused;
   }
   const asserted = primary.copy.query('select farshore.assert_writer($1)', [BigInt(epoch) - 1n]);
-  return await asserted.then(
-    () => false,
-    () => true,
-  );
+  return await refusedBySqlState(asserted);
 }
+
+/** A server that did not answer has refused nobody. */
+const refusedBySqlState = async (work: Promise<unknown>): Promise<boolean> =>
+  await work.then(
+    () => false,
+    (error: { readonly code?: unknown }) => {
+      if (typeof error.code === 'string' && /^[0-9A-Z]{5}$/.test(error.code)) return true;
+      throw error;
+    },
+  );
 
 /**
  * F15: the home moves and comes back, with the daemon killed before and after what each step does, two operators at once, writers that never
@@ -281,18 +297,28 @@ async function move(
   });
   await daemon.kill();
   await site.run(env(inOrder[0]));
-  for (let begun = false, tries = 1; !begun; tries++) {
-    if (tries > MOST_TRIES) throw new Error(`${verb} was refused ${MOST_TRIES} times`);
+  let refused = '';
+  for (let [begun, times] = [false, 0]; !begun; times++) {
+    if (times === MOST_BEGINNINGS) throw new Error(`${verb} was refused ${times} times: ${refused}`);
     if (verb === 'start') await site.ready();
     const [one, other] = await Promise.allSettled([site.verb(verb, 'ada'), site.verb(verb, 'bo')]);
     // Both may be told nothing: the daemon is killed under them. Both may not be told yes.
     if (one.status === 'fulfilled' && other.status === 'fulfilled') found.operators = false;
+    refused = [one, other].map((said) => (said.status === 'rejected' ? String(said.reason) : 'taken')).join('; ');
     begun = one.status === 'fulfilled' || other.status === 'fulfilled' || (await site.hasBegun());
   }
-  for (const [index, place] of inOrder.entries()) {
-    await site.killedAt(place);
+  for (const [index, kill] of inOrder.entries()) {
+    const wasKilled = await site.wasKilled(kill);
     if (await site.openInBoth()) found.dualWriters++;
-    await daemon.launch(env(inOrder[index + 1]));
+    if (wasKilled) {
+      await daemon.launch(env(inOrder[index + 1]));
+      continue;
+    }
+    say(`${verb}: it did not come to ${kill}`);
+    // Its failpoint would be met by the next move.
+    await daemon.kill();
+    await daemon.launch(env(undefined));
+    break;
   }
   const now = await site.until(
     `${verb}, killed at ${inOrder.join(' and ')}, having ended`,
@@ -353,8 +379,8 @@ async function lose(rig: Rig, place: string, found: Found, { say }: TrialRun): P
   await site.until('measuring', ({ measured }) => measured != null);
   await rig.primary.kill('SIGKILL');
   primary.stopRelay();
-  await site.verb('start', 'ada', ['--primary-lost', '--accept-loss']).catch(() => undefined);
-  await site.killedAt(place);
+  const answer = await site.verb('start', 'ada', ['--primary-lost', '--accept-loss']).catch(String);
+  if (!(await site.wasKilled(place))) throw new Error(`the move from a lost primary did not come to ${place}: ${answer}`);
   await daemon.launch({});
   const now = await site.until('the region being open', (plan) => plan.open === 'region' && !moving(plan));
   if (now.home !== 'region') found.bounded = false;

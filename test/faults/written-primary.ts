@@ -6,6 +6,9 @@ import { rowTable, rowValue } from '../scenario/daemon.ts';
 
 export const TABLE = 'public.orders';
 const SEND_DEADLINE_MS = 120_000;
+/** A server that answers nothing must end in an error: a trial that waits for ever has no verdict. */
+const LIMITS = { connectionTimeoutMillis: 15_000, query_timeout: 30_000 };
+const GOODBYE_MS = 5_000;
 const UPSERT = `insert into ${TABLE} values ($1, $2, $3) on conflict (id) do update set note = excluded.note, version = excluded.version`;
 
 /** Who was told that a write is committed, in the order of the telling. */
@@ -71,13 +74,16 @@ export class WrittenPrimary implements AsyncDisposable {
 
   /** Writes everywhere it is let, and publishes, until this is disposed of. */
   begin(): void {
-    this.#loops.push(this.#writeAtHome(), this.#writeInRegion(), this.#relay());
+    const loops = [this.#writeAtHome(), this.#writeInRegion(), this.#relay()];
+    // What one ended with is told when this is disposed of.
+    for (const loop of loops) loop.catch(() => undefined);
+    this.#loops.push(...loops);
   }
 
   asApplication(): pg.Client {
     const address = new URL(this.#place.homeUrl);
     address.username = this.#place.role;
-    const client = new pg.Client({ connectionString: address.href });
+    const client = new pg.Client({ connectionString: address.href, ...LIMITS });
     client.on('error', () => undefined);
     return client;
   }
@@ -110,7 +116,7 @@ export class WrittenPrimary implements AsyncDisposable {
   async #writeInRegion(): Promise<void> {
     const { topic, partitions, keys } = this.#place;
     await this.#again(
-      () => new pg.Client({ connectionString: this.#place.regionUrl }),
+      () => new pg.Client({ connectionString: this.#place.regionUrl, ...LIMITS }),
       async (client) => {
         const { rows } = await client.query<{ epoch: string; open: boolean }>('select epoch, open from farshore.writer_epoch');
         if (rows[0]?.open !== true) {
@@ -174,7 +180,7 @@ export class WrittenPrimary implements AsyncDisposable {
       } catch {
         await delay(15);
       } finally {
-        await client.end().catch(() => undefined);
+        await goodbye(client);
       }
     }
   }
@@ -224,14 +230,23 @@ export class WrittenPrimary implements AsyncDisposable {
 
   async [Symbol.asyncDispose](): Promise<void> {
     this.#ended.abort();
-    await Promise.all(this.#loops);
+    const ends = await Promise.allSettled(this.#loops);
     await this.home.query(`drop owned by ${this.#place.role}; drop role ${this.#place.role}`).catch(() => undefined);
     await Promise.all([this.home.end(), this.copy.end(), this.#producer.disconnect()]);
+    const failed = ends.find((end) => end.status === 'rejected');
+    if (failed !== undefined) throw failed.reason;
   }
 }
 
+/** A session whose server is gone may never say that it ended. */
+async function goodbye(client: pg.Client): Promise<void> {
+  const late = new AbortController();
+  await Promise.race([client.end().catch(() => undefined), delay(GOODBYE_MS, undefined, { signal: late.signal }).catch(() => undefined)]);
+  late.abort();
+}
+
 function quietPool(url: string, max: number): pg.Pool {
-  const pool = new pg.Pool({ connectionString: url, max });
+  const pool = new pg.Pool({ connectionString: url, max, ...LIMITS });
   pool.on('error', () => undefined);
   return pool;
 }

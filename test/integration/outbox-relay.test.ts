@@ -3,10 +3,12 @@ import { KafkaCluster } from '../../src/kafka/cluster.ts';
 import { outboxLog } from '../../src/kafka/outbox-log.ts';
 import type { TransactionStep } from '../../src/kafka/transactions.ts';
 import { systemClock } from '../../src/model/clock.ts';
+import { OutboxLoop } from '../../src/outbox/outbox-loop.ts';
 import { OutboxRelay } from '../../src/outbox/relay.ts';
 import type { Database } from '../../src/postgres/database.ts';
 import { outboxStore } from '../../src/postgres/outbox-store.ts';
-import { createTopic, freshDatabase, kafkajsFor, sharedRig, uniqueTopic } from '../rig/context.ts';
+import { OutboxListener } from '../../src/postgres/outbox-wakeups.ts';
+import { createTopic, eventually, freshDatabase, kafkajsFor, sharedRig, uniqueTopic } from '../rig/context.ts';
 import { homeAt, migratedDatabase, never, rowsOf } from './postgres-fixtures.ts';
 
 const steps: readonly TransactionStep[] = [
@@ -117,5 +119,35 @@ describe('the outbox relay', () => {
       { attempts: '1', last_error: expect.stringMatching(/^batch_refused: /) },
       { attempts: '0', last_error: null },
     ]);
+  });
+
+  it('is woken by an insert: no row waits for its timer', async () => {
+    const topic = uniqueTopic('billing');
+    await createTopic(bootstrap, { topic });
+    const stop = new AbortController();
+    const listener = new OutboxListener(database, systemClock);
+    const store = outboxStore(database, 4n, 'eu-west', 1 << 22);
+    // By the timer alone each row would wait for minutes, and the test with it.
+    const settings = { pollMs: 600_000, keepMs: 3_600_000 };
+    const parts = {
+      relay: await relay(topic, topic),
+      store,
+      wakeups: listener,
+      prepare: async () => undefined,
+      observe: () => undefined,
+      clock: systemClock,
+    };
+    const running = new OutboxLoop(parts, settings).run(stop.signal).catch((error: unknown) => error);
+    await eventually(() => Promise.resolve(listener.listening), { what: 'the relay listening' });
+    const waits = `select extract(epoch from published_at - created_at) * 1000 as ms from farshore.outbox where topic = $1`;
+    for (let n = 1; n <= 20; n++) {
+      await add(topic, 'a', String(n));
+      await eventually(async () => (await rowsOf(database, `${waits} and published_at is not null`, [topic])).length === n, {
+        what: `row ${n}`,
+      });
+    }
+    stop.abort(new Error('stopped'));
+    await running;
+    expect(await seen(topic, '20')).toEqual(Array.from({ length: 20 }, (_, n) => `a=${n + 1}`));
   });
 });

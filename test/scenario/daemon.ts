@@ -22,6 +22,7 @@ export const rowSchema = {
   ],
 } as const;
 export const ROW_SCHEMA_ID = 7;
+const CLI_LIMIT_MS = 120_000;
 const rowType = avro.Type.forSchema(rowSchema as unknown as avro.Schema);
 
 /** A value in Confluent's wire format. */
@@ -58,6 +59,8 @@ export interface DaemonOptions {
   readonly schemas?: Readonly<Record<number, string>>;
   /** In YAML flow style; default the directory of schemas in the daemon's folder. */
   readonly registry?: string;
+  /** In YAML flow style; left out: the region has none of its own. */
+  readonly regionalRegistry?: string;
   /** Address of the primary's database, which is only read, or the file that holds it; `databaseTls` counts for it too. */
   readonly primaryDatabase?: string;
   /** Default us-east. */
@@ -119,7 +122,7 @@ primary:
   heartbeat: { enabled: ${options.heartbeat ?? false}, intervalMs: ${options.heartbeatMs ?? 1000} }${options.primaryDatabase === undefined ? '' : `\n  database: { ${options.primaryDatabase.startsWith('postgres') ? `url: "${withCanary(options.primaryDatabase)}"` : `urlFile: ${options.primaryDatabase}`}${more(options.databaseTls)} }`}
 regional:
   kafka: { brokers: ${listed(options.regional)}, requestTimeoutMs: 5000${more(options.regionalLogin)} }
-  database: { ${options.database.startsWith('postgres') ? `url: "${withCanary(options.database)}"` : `urlFile: ${options.database}`}${more(options.databaseTls)} }
+  database: { ${options.database.startsWith('postgres') ? `url: "${withCanary(options.database)}"` : `urlFile: ${options.database}`}${more(options.databaseTls)} }${options.regionalRegistry === undefined ? '' : `\n  registry: ${options.regionalRegistry}`}
 mirror:
   topics: [${options.topics.map((topic) => JSON.stringify(topic)).join(', ')}]
   refreshSeconds: 1
@@ -213,7 +216,8 @@ log: { level: info }
     const child = spawn(
       process.execPath,
       [join(repositoryRoot, 'src/main.ts'), ...args, '--url', this.url, '--token-file', join(this.folder, 'token')],
-      { stdio: ['ignore', 'pipe', 'pipe'] },
+      // Each of its requests has a limit; a process that hangs all the same must not be waited for.
+      { stdio: ['ignore', 'pipe', 'pipe'], timeout: CLI_LIMIT_MS, killSignal: 'SIGKILL' },
     );
     let out = '';
     child.stdout.on('data', (data: Buffer) => {

@@ -1,13 +1,12 @@
 import { randomBytes } from 'node:crypto';
-import { mkdir, rename, writeFile } from 'node:fs/promises';
-import { join } from 'node:path';
 import pg from 'pg';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { AuditStatus } from '../../src/model/audit.ts';
 import type { CutoverPlan } from '../../src/model/cutover.ts';
+import { ConfluentRegistry } from '../rig/confluent-registry.ts';
 import { createTopic, eventually, freshDatabase, kafkajsFor, sharedRig, uniqueTopic } from '../rig/context.ts';
 import { undeclaredAnswers } from './api-answers.ts';
-import { type DaemonOptions, ROW_SCHEMA_ID, rowTable, rowValue, TestDaemon } from './daemon.ts';
+import { ROW_SCHEMA_ID, rowSchema, rowTable, rowValue, TestDaemon } from './daemon.ts';
 
 const PARTITIONS = 3;
 const KEYS = 12;
@@ -23,20 +22,14 @@ describe('the way back of a cutover', () => {
   const producer = kafkajsFor(primary).producer({ idempotent: true });
   let home: pg.Pool;
   let copy: pg.Pool;
+  let atHome: ConfluentRegistry;
+  let inRegion: ConfluentRegistry;
   let forward: TestDaemon;
   let back: TestDaemon;
   let version = 0;
   /** Notes in the order in which they were committed, on whichever side. */
   const written: string[] = [];
 
-  const withSchema = async (options: DaemonOptions): Promise<TestDaemon> => {
-    const daemon = await TestDaemon.create(options);
-    const schemas = join(daemon.folder, 'schemas');
-    await mkdir(join(schemas, `${topic}-value`));
-    await rename(join(schemas, `${ROW_SCHEMA_ID}.avsc`), join(schemas, `${topic}-value`, '1.avsc'));
-    await writeFile(join(schemas, 'ids.json'), JSON.stringify({ [`${topic}-value/1`]: ROW_SCHEMA_ID }));
-    return daemon;
-  };
   const upsert = `insert into ${table} values ($1, $2, $3) on conflict (id) do update set note = excluded.note, version = excluded.version`;
   const next = (where: string) => {
     version++;
@@ -53,7 +46,7 @@ describe('the way back of a cutover', () => {
     }
   };
   /** As an application in the region does: row and outbox in one transaction that names its epoch. */
-  const writeInRegion = async (times: number, epoch: string): Promise<void> => {
+  const writeInRegion = async (times: number, epoch: string, schemaId = ROW_SCHEMA_ID): Promise<void> => {
     const client = await copy.connect();
     try {
       for (let n = 0; n < times; n++) {
@@ -65,7 +58,7 @@ describe('the way back of a cutover', () => {
           topic,
           id % PARTITIONS,
           Buffer.from(String(id)),
-          rowValue(id, note, v),
+          rowValue(id, note, v, schemaId),
         ]);
         await client.query('commit');
       }
@@ -124,6 +117,10 @@ describe('the way back of a cutover', () => {
   };
 
   beforeAll(async () => {
+    [atHome, inRegion] = [await ConfluentRegistry.start(), await ConfluentRegistry.start()];
+    // Ids as a registry has them that served others before.
+    for (let n = 1; n < ROW_SCHEMA_ID; n++) atHome.register(`earlier-${n}`, `{"type": "fixed", "name": "F", "size": ${n}}`);
+    expect(atHome.register(`${topic}-value`, rowSchema)).toBe(ROW_SCHEMA_ID);
     const [homeUrl, regionUrl] = [await freshDatabase(), await freshDatabase()];
     home = new pg.Pool({ connectionString: homeUrl, max: 2 });
     copy = new pg.Pool({ connectionString: regionUrl, max: 2 });
@@ -131,8 +128,10 @@ describe('the way back of a cutover', () => {
     await home.query(`create role ${role} login; grant select, insert, update on ${table} to ${role}`);
     await Promise.all([producer.connect(), createTopic(primary, { topic, partitions: PARTITIONS })]);
     const tables = [`{ topic: ${topic}, table: ${table}, version: version }`];
-    forward = await withSchema({
+    forward = await TestDaemon.create({
       ...{ primary, regional, database: regionUrl, primaryDatabase: homeUrl, primaryName: former, region, topics: [topic], tables },
+      registry: `{ url: "${atHome.url}" }`,
+      regionalRegistry: `{ url: "${inRegion.url}" }`,
       heartbeat: true,
       extra: [
         'audit: { publishAllowanceSeconds: 1, againSeconds: 0.5, tries: 5 }',
@@ -147,8 +146,10 @@ describe('the way back of a cutover', () => {
         '  firstHop: { unpublishedQuery: "select 0", quietSeconds: 1 }',
       ],
     });
-    back = await withSchema({
+    back = await TestDaemon.create({
       ...{ primary: regional, regional: primary, database: homeUrl, primaryName: region, region: former, topics: [topic], tables },
+      registry: `{ url: "${inRegion.url}" }`,
+      regionalRegistry: `{ url: "${atHome.url}" }`,
       heartbeat: true,
       mirror: ['standby: true'],
       extra: ['audit: { enabled: false }'],
@@ -163,6 +164,7 @@ describe('the way back of a cutover', () => {
     await Promise.all([forward?.[Symbol.asyncDispose](), back?.[Symbol.asyncDispose]()]);
     await home?.query(`drop owned by ${role}; drop role ${role}`);
     await Promise.all([home?.end(), copy?.end(), producer.disconnect()]);
+    await Promise.all([atHome?.[Symbol.asyncDispose](), inRegion?.[Symbol.asyncDispose]()]);
   });
 
   it('carries heartbeats only before the switch', async () => {
@@ -207,5 +209,43 @@ describe('the way back of a cutover', () => {
       const notes = await notesIn(bootstrap, written.length);
       expect(notes.toSorted()).toEqual(written.toSorted());
     }
+  });
+
+  it('C22: takes new schemas in the region only while it is home, and they are at the primary before a record that names them', async () => {
+    const subject = `${topic}-value`;
+    const seconds = (what: string, holds: () => boolean) => eventually(() => Promise.resolve(holds()), { what, deadlineMs: 30_000 });
+    const newer = { ...rowSchema, doc: 'as the region writes it' };
+    await seconds(
+      'subjects of the region being imported',
+      () => inRegion.mode(subject) === 'IMPORT' && atHome.mode(subject) === 'READWRITE',
+    );
+    expect(inRegion.held).toEqual(atHome.held);
+    expect(() => inRegion.register(subject, newer)).toThrow('not in read-write mode');
+    const { epoch } = await move('start');
+    await seconds(
+      'the region taking schemas, and the primary none',
+      () => inRegion.mode(subject) === 'READWRITE' && atHome.mode(subject) === 'IMPORT',
+    );
+    atHome.failing = true;
+    const id = inRegion.register(subject, newer);
+    expect(id).toBe(ROW_SCHEMA_ID + 1);
+    const held = written.length;
+    await writeInRegion(3, epoch, id);
+    const down = async () => (await back.status()).components.some(({ component, up }) => component === 'regional_registry' && !up);
+    await eventually(down, { what: 'the registry of the primary being told as down', deadlineMs: 60_000 });
+    // The mirror beside it goes on, and these records are not in the primary's log.
+    await until(
+      'heartbeats going round',
+      ({ measured }) =>
+        measured?.gates.some(({ gate, facts }) => gate === 'reverse_path' && Number(facts.roundTripAgeSeconds) < 10) === true,
+    );
+    expect((await notesIn(primary, held)).filter((note) => written.indexOf(note) >= held)).toEqual([]);
+    expect(atHome.held).not.toContain(`${subject}/2 ${id}`);
+    atHome.failing = false;
+    await notesIn(primary, written.length);
+    expect(atHome.held).toContain(`${subject}/2 ${id}`);
+    await move('revert');
+    expect(await rowsOf(home)).toBe(await rowsOf(copy));
+    await seconds('the primary taking schemas again', () => atHome.mode(subject) === 'READWRITE' && inRegion.mode(subject) === 'IMPORT');
   });
 });

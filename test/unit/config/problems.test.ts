@@ -160,6 +160,11 @@ const cases: readonly (readonly [name: string, yaml: string, expected: readonly 
     ['5:15: url and directory are both given (keep one of them)'],
   ],
   [
+    'a directory where schemas are to be registered',
+    changed('regional:\n', 'regional:\n  registry: { directory: ./own }\n'),
+    ['7:15: schemas cannot be registered in a directory (give the url of the region’s registry, or leave it out)'],
+  ],
+  [
     'a registry address with credentials',
     changed('directory: ./schemas', 'url: "http://u:canary@r"'),
     ['5:20: primary.registry.url: the address holds credentials (write them under username and password or passwordFile)'],

@@ -103,10 +103,24 @@ describe('gates', () => {
       { reversePath: measured({ roundTripAgeSeconds: 61 }) },
       'the last heartbeat that went round came back 61 s ago; at most 60 s is allowed',
     ],
+    [
+      'reverse_path',
+      { reversePath: measured({ roundTripAgeSeconds: 2, schemas: { carried: 4, notBack: 1 } }) },
+      '1 schemas of the region are not in the registry of the primary',
+    ],
     ['hold', { hold: measured({ by: 'ada', reason: 'billing run' }) }, 'held by ada: billing run'],
   ])('%s is shut: %j', (name, changes, reason) => {
     expect(gate(name, changes)).toMatchObject({ open: false, reason });
     expect(readGates({ ...good(), ...changes }, limits, 1_000).filter(({ open }) => !open)).toHaveLength(1);
+  });
+
+  it('C22: the evidence of the way back says whether schemas travel it', () => {
+    expect(gate('reverse_path', { reversePath: measured({ roundTripAgeSeconds: 2 }) })?.facts).toMatchObject({
+      schemasCarried: null,
+      schemasNotBack: null,
+    });
+    const carried = { reversePath: measured({ roundTripAgeSeconds: 2, schemas: { carried: 4, notBack: 0 } }) };
+    expect(gate('reverse_path', carried)).toMatchObject({ open: true, facts: { schemasCarried: 4, schemasNotBack: 0 } });
   });
 
   it('C20: what did not settle counts against the sample, never as a match', () => {

@@ -1,6 +1,6 @@
 import { fileURLToPath } from 'node:url';
 import { describe, expect, it } from 'vitest';
-import { brakeFile, type MeasuredSources, measure, schemaProblems } from '../../../src/daemon/build-cutover.ts';
+import { brakeFile, type MeasuredSources, measure, schemaProblems, withRegistries } from '../../../src/daemon/build-cutover.ts';
 import { homeOffset } from '../../../src/model/offsets.ts';
 
 const clock = { monotonicMs: () => 500 };
@@ -82,5 +82,34 @@ describe('what the gates look at', () => {
     expect(schemaProblems({ ...view, stops: true, problems: [{ code: 'table_mismatch', message: 'no column note', hint: null }] })).toEqual(
       ['t into public.t: no column note'],
     );
+  });
+});
+
+describe('C22: registries before a move', () => {
+  const schema = { kind: 'measured', atMs: 400, value: { tables: 1, problems: ['b'] } } as const;
+  const view = { role: 'import', carried: 2, notThere: [], problems: ['a'] } as const;
+
+  it('shut the schema gate with what the region’s ids would run into, and while nobody knows', () => {
+    expect(withRegistries(schema, { kind: 'measured', atMs: 300, value: view })).toEqual({
+      kind: 'measured',
+      atMs: 300,
+      value: { tables: 1, problems: ['a', 'b'] },
+    });
+    expect(withRegistries(schema, { kind: 'measured', atMs: 300, value: { ...view, role: 'rest' } }).kind).toBe('missing');
+    expect(withRegistries(schema, { kind: 'missing', reason: 'away' })).toEqual({ kind: 'missing', reason: 'the registries: away' });
+  });
+
+  it('do not count where the region has none', () => {
+    expect(withRegistries(schema, undefined)).toBe(schema);
+  });
+
+  it('are evidence of the way back', () => {
+    const reversePath = () => ({ kind: 'measured', atMs: 500, value: { roundTripAgeSeconds: 1 } }) as const;
+    const registries = () => ({ kind: 'measured', atMs: 500, value: { ...view, notThere: ['a/1'] } }) as const;
+    expect(measure(sources({ reversePath, registries }), clock).reversePath).toEqual({
+      kind: 'measured',
+      atMs: 500,
+      value: { roundTripAgeSeconds: 1, schemas: { carried: 2, notBack: 1 } },
+    });
   });
 });

@@ -1,0 +1,138 @@
+import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { beforeEach, describe, expect, it, onTestFinished } from 'vitest';
+import { SchemaRegistrar } from '../../src/avro/registrar.ts';
+import { directorySubjects } from '../../src/avro/registry-directory.ts';
+import { subjectVersions } from '../../src/avro/registry-versions.ts';
+import { HttpClient } from '../../src/http/http-get.ts';
+import { ConfluentRegistry } from '../rig/confluent-registry.ts';
+
+const never = new AbortController().signal;
+const record = (name: string, ...fields: readonly string[]) => ({
+  type: 'record',
+  name,
+  fields: fields.map((field) => ({ name: field, type: 'int' })),
+});
+
+let home: ConfluentRegistry;
+let region: ConfluentRegistry;
+let registrar: SchemaRegistrar;
+
+const client = (registry: ConfluentRegistry) => {
+  const http = new HttpClient({ ca: undefined, maxBodyBytes: 1 << 20, breakerResetMs: 1_000, observe: () => undefined });
+  onTestFinished(() => http.close());
+  return subjectVersions({ url: registry.url, timeoutMs: 2_000, get: http.get, send: http.get });
+};
+
+beforeEach(async () => {
+  [home, region] = [await ConfluentRegistry.start(), await ConfluentRegistry.start()];
+  onTestFinished(async () => {
+    await home[Symbol.asyncDispose]();
+    await region[Symbol.asyncDispose]();
+  });
+  registrar = new SchemaRegistrar(client(home), client(region));
+});
+
+describe('the registry of a region', () => {
+  it('C22: gets every subject, version and id of the home’s, and nobody else writes there', async () => {
+    // What is gone at home leaves holes that a registry of its own would fill.
+    home.register('gone', record('Gone'));
+    home.delete('gone', 1);
+    home.register('a-value', record('A', 'x'));
+    home.register('b-value', record('B', 'x'));
+    home.register('a-value', record('A', 'x', 'y'));
+    const view = await registrar.look('import', never);
+    expect(region.held).toEqual(['a-value/1 2', 'a-value/2 4', 'b-value/1 3']);
+    expect(view).toEqual({ role: 'import', carried: 3, notThere: [], problems: [] });
+    expect(() => region.register('a-value', record('A'))).toThrow('not in read-write mode');
+  });
+
+  it('asks for nothing twice, and sends what is new', async () => {
+    home.register('a-value', record('A'));
+    await registrar.look('import', never);
+    region.changes.length = 0;
+    await registrar.look('import', never);
+    expect(region.changes).toEqual([]);
+    home.register('a-value', record('A', 'x'));
+    await registrar.carry(never);
+    expect(region.changes).toEqual(['POST /subjects/a-value/versions 200']);
+    // A daemon that starts anew finds what is there.
+    region.changes.length = 0;
+    await new SchemaRegistrar(client(home), client(region)).look('import', never);
+    expect(region.changes).toEqual([]);
+  });
+
+  it('sends what a schema refers to before it, whatever the order of the subjects', async () => {
+    home.register('z-types', record('Z', 'x'));
+    home.register('a-value', { type: 'record', name: 'A', fields: [{ name: 'z', type: 'Z' }] }, [
+      { name: 'Z', subject: 'z-types', version: 1 },
+    ]);
+    await registrar.carry(never);
+    expect(region.changes.filter((change) => change.startsWith('POST'))).toEqual([
+      'POST /subjects/z-types/versions 200',
+      'POST /subjects/a-value/versions 200',
+    ]);
+  });
+
+  it('C22: one id with two texts is a conflict that says which, and holds up no other schema', async () => {
+    region.register('own', record('Own'));
+    home.register('a-value', record('A'));
+    home.register('b-value', record('B'));
+    await expect(registrar.carry(never)).rejects.toMatchObject({ code: 'schema_conflict', place: 'schema 1' });
+    expect(region.held).toEqual(['b-value/1 2', 'own/1 1']);
+    await expect(registrar.look('import', never)).rejects.toMatchObject({ code: 'schema_conflict' });
+  });
+
+  it('C22: tells that the region would give ids that the primary has given', async () => {
+    home.register('a-value', record('A'));
+    home.register('b-value', record('B'));
+    home.delete('b-value', 1);
+    const { problems } = await registrar.look('import', never);
+    expect(problems).toEqual([`ids that ${region.url} would give begin at 2, and ${home.url} has given them up to 2`]);
+  });
+
+  it('takes new schemas once the region is home, with ids above all that came, and imports again after a revert', async () => {
+    home.register('a-value', record('A'));
+    home.register('a-value', record('A', 'x'));
+    await registrar.look('import', never);
+    await registrar.look('write', never);
+    expect(region.register('a-value', record('A', 'x', 'y'))).toBe(3);
+    expect((await registrar.look('write', never)).notThere).toEqual(['a-value/3']);
+    // The other direction: the former primary takes it, though its subject holds versions.
+    const back = new SchemaRegistrar(client(region), client(home));
+    await back.look('import', never);
+    expect(home.held).toEqual(['a-value/1 1', 'a-value/2 2', 'a-value/3 3']);
+    expect((await registrar.look('write', never)).notThere).toEqual([]);
+    await back.look('write', never);
+    expect([home.mode('a-value'), region.mode('a-value')]).toEqual(['READWRITE', 'READWRITE']);
+    await registrar.look('import', never);
+    expect([home.mode('a-value'), region.mode('a-value')]).toEqual(['READWRITE', 'IMPORT']);
+  });
+
+  it('touches nothing where nothing says who is home', async () => {
+    home.register('a-value', record('A'));
+    await registrar.look('rest', never);
+    expect([...home.changes, ...region.changes]).toEqual([]);
+  });
+
+  it('goes on where it was when the registry fails in between', async () => {
+    home.register('a-value', record('A'));
+    home.register('b-value', record('B'));
+    region.failing = true;
+    await expect(registrar.carry(never)).rejects.toMatchObject({ code: 'registry_unreachable' });
+    region.failing = false;
+    await registrar.carry(never);
+    expect(region.held).toEqual(['a-value/1 1', 'b-value/1 2']);
+  });
+
+  it('is filled from a directory too, where that is the primary’s registry', async () => {
+    const folder = await mkdtemp(join(tmpdir(), 'farshore-subjects-'));
+    onTestFinished(async () => await rm(folder, { recursive: true }));
+    await mkdir(join(folder, 'a-value'));
+    await writeFile(join(folder, 'a-value', '1.avsc'), JSON.stringify(record('A')));
+    await writeFile(join(folder, 'ids.json'), '{"a-value/1": 41}');
+    const { problems } = await new SchemaRegistrar(directorySubjects(folder), client(region)).look('import', never);
+    expect([region.held, problems]).toEqual([['a-value/1 41'], []]);
+  });
+});
