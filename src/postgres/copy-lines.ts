@@ -8,6 +8,8 @@ const COPY_DATA = 0x64;
 const MESSAGE_HEAD_BYTES = 5;
 /** A message is read by the server as a whole. */
 const MESSAGE_BYTES = 262_144;
+/** From this length on the driver's own copying is faster than a loop. */
+const LONG_BYTES = 32;
 
 /** The message that ends a copy. */
 export const COPY_DONE = Buffer.from([0x63, 0, 0, 0, 4]);
@@ -19,6 +21,19 @@ export class CopyText {
 
   constructor(length: number) {
     this.bytes = Buffer.allocUnsafeSlow(length);
+  }
+
+  /** There must be room. */
+  take(source: Buffer, from: number, to: number): void {
+    if (to - from >= LONG_BYTES) {
+      source.copy(this.bytes, this.at, from, to);
+      this.at += to - from;
+      return;
+    }
+    const { bytes } = this;
+    let { at } = this;
+    for (let i = from; i < to; i++) bytes[at++] = source[i]!;
+    this.at = at;
   }
 
   reserve(more: number): void {
@@ -37,6 +52,7 @@ export class CopyText {
  */
 export function copyLines({ columns, hex }: CopyRows): readonly Buffer[] {
   const texts = columns.map(textColumn);
+  const plain = texts.map((column) => column.isPlain);
   const versions = textColumn(hex);
   const { count } = versions;
   if (texts.some((column) => column.count !== count)) throw new FarshoreError('internal', 'The columns of rows to copy differ in length.');
@@ -54,7 +70,7 @@ export function copyLines({ columns, hex }: CopyRows): readonly Buffer[] {
   };
   for (let row = 0; row < count; row++) {
     for (let c = 0; c < texts.length; c++) {
-      texts[c]!.copyElement(row, text);
+      texts[c]!.copyElement(row, text, plain[c]!);
       text.bytes[text.at++] = TAB;
     }
     versions.copyHex(row, text);

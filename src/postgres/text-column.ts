@@ -105,26 +105,35 @@ export class TextColumn implements ArrayText {
     return this.#at - 1;
   }
 
-  /** Writes an element as COPY reads it in a line of text, and leaves room for what separates it. */
-  copyElement(row: number, text: CopyText): void {
+  /** Whether every text is the same in a line of COPY: nothing in it is escaped. */
+  get isPlain(): boolean {
+    const own = this.#bytes.subarray(0, this.#at);
+    return !own.includes(BACKSLASH) && !own.includes(NEWLINE) && !own.includes(TAB) && !own.includes(RETURN);
+  }
+
+  /** Writes an element as COPY reads it in a line of text, and leaves room for what separates it. `plain`: see `isPlain`. */
+  copyElement(row: number, text: CopyText, plain: boolean): void {
     const own = this.#bytes;
     let from = this.#startOf(row);
     let to = this.#ends[row]!;
     text.reserve(2 * (to - from) + 1);
-    const { bytes } = text;
-    let { at } = text;
     if (own[from] !== QUOTE) {
       if (own[from] === CAPITAL_N && this.#isNull(from, to)) {
-        bytes[at++] = BACKSLASH;
-        bytes[at++] = CAPITAL_N;
+        text.bytes[text.at++] = BACKSLASH;
+        text.bytes[text.at++] = CAPITAL_N;
       } else {
-        while (from < to) bytes[at++] = own[from++]!;
+        text.take(own, from, to);
       }
-      text.at = at;
       return;
     }
     from++;
     to--;
+    if (plain) {
+      text.take(own, from, to);
+      return;
+    }
+    const { bytes } = text;
+    let { at } = text;
     while (from < to) {
       let byte = own[from++]!;
       if (byte === BACKSLASH) {
@@ -149,13 +158,10 @@ export class TextColumn implements ArrayText {
     const from = this.#startOf(row) + 1;
     const to = this.#ends[row]! - 1;
     text.reserve(to - from + 4);
-    const { bytes } = text;
-    let { at } = text;
-    bytes[at++] = BACKSLASH;
-    bytes[at++] = BACKSLASH;
-    bytes[at++] = SMALL_X;
-    for (let i = from; i < to; i++) bytes[at++] = own[i]!;
-    text.at = at;
+    text.bytes[text.at++] = BACKSLASH;
+    text.bytes[text.at++] = BACKSLASH;
+    text.bytes[text.at++] = SMALL_X;
+    text.take(own, from, to);
   }
 
   /** Unquoted, it is no text; `NaN` begins alike. */
