@@ -6,7 +6,7 @@ import { BenchDaemon } from './daemon.ts';
 import { type BenchLine, line } from './line.ts';
 import type { BenchRun } from './options.ts';
 import { fetchPeers, mirrorMaker, type PeerFigures } from './peer.ts';
-import { type Figures, steady, watch } from './samples.ts';
+import { cpuSeconds, type Figures, steady, watch } from './samples.ts';
 import { benchServers } from './servers.ts';
 import { createTopic, deleteTopic, loadPlain, outside, topicEnd } from './topics.ts';
 
@@ -21,19 +21,29 @@ const cases = [
 ] as const;
 const codecs = ['zstd', 'lz4', 'snappy', 'gzip'] as const;
 
+/** What the process takes that copies, and what the brokers take for it. */
+export interface CopyFigures extends Figures {
+  readonly regionalBrokerMicros: number;
+  readonly primaryBrokerMicros: number;
+}
+
 /** Follows the topic's end at the target while `pid` copies. */
-async function copied(rig: Rig, topic: string, pid: number, records: number): Promise<Figures> {
+async function copied(rig: Rig, topic: string, pid: number, records: number): Promise<CopyFigures> {
   const admin = outside(rig.regional.bootstrap).admin();
   await admin.connect();
   try {
-    return steady(await watch(pid, () => topicEnd(admin, topic), records, WITHIN_SECONDS), records);
+    const brokers = () => [rig.regional, rig.primary].map((broker) => cpuSeconds(broker.pid));
+    const before = { cpu: brokers(), records: await topicEnd(admin, topic) };
+    const figures = steady(await watch(pid, () => topicEnd(admin, topic), records, WITHIN_SECONDS), records);
+    const [regional, primary] = brokers().map((cpu, i) => ((cpu - before.cpu[i]!) * 1e6) / (records - before.records));
+    return { ...figures, regionalBrokerMicros: regional!, primaryBrokerMicros: primary! };
   } finally {
     await admin.disconnect();
   }
 }
 
 /** The daemon mirrors the topic from its start, exactly once; nothing is applied. */
-export async function mirrorAlone(rig: Rig, topic: string, records: number): Promise<Figures> {
+export async function mirrorAlone(rig: Rig, topic: string, records: number): Promise<CopyFigures> {
   await deleteTopic(rig.regional.bootstrap, topic);
   const region = `bench${Date.now().toString(36)}`;
   const database = await rig.database.createDatabase(region);
@@ -42,7 +52,7 @@ export async function mirrorAlone(rig: Rig, topic: string, records: number): Pro
   return await copied(rig, topic, daemon.pid, records);
 }
 
-async function withoutTransactions(rig: Rig, topic: string, records: number): Promise<Figures> {
+export async function withoutTransactions(rig: Rig, topic: string, records: number): Promise<CopyFigures> {
   await deleteTopic(rig.regional.bootstrap, topic);
   await createTopic(rig.regional.bootstrap, topic);
   const args = ['--from', rig.primary.bootstrap, '--to', rig.regional.bootstrap, '--topic', topic, '--records', String(records)];
@@ -69,9 +79,9 @@ export async function benchMirror({ records, runs, only, say, emit }: BenchRun):
       const topic = `plain.${name}`;
       say(`loading ${records} records in batches of about ${batchBytes} bytes`);
       await loadPlain({ bootstrap: rig.primary.bootstrap, topic, records, batchBytes, codec: 'none' });
-      const mine: Figures[] = [];
+      const mine: CopyFigures[] = [];
       const theirs: PeerFigures[] = [];
-      const bare: Figures[] = [];
+      const bare: CopyFigures[] = [];
       // One unmeasured run of each side's brokers: a cold broker is half as fast, and whoever came first would pay for it.
       await mirrorAlone(rig, topic, records);
       for (let n = 1; n <= runs; n++) {
@@ -107,6 +117,7 @@ export async function benchMirror({ records, runs, only, say, emit }: BenchRun):
           bare.map((one) => one.recordsPerSecond),
           { target: 'P4', kind: 'at_least', ratio: 0.7 },
         ),
+        brokerLine(name, mine, bare),
       ];
     });
   }
@@ -115,11 +126,14 @@ export async function benchMirror({ records, runs, only, say, emit }: BenchRun):
       const topic = `plain.${codec}`;
       await loadPlain({ bootstrap: rig.primary.bootstrap, topic, records, batchBytes: LARGE_BYTES, codec });
       const [packed, unpacked, bare]: [number[], number[], number[]] = [[], [], []];
+      const [mine, copies]: [CopyFigures[], CopyFigures[]] = [[], []];
       for (let n = 1; n <= runs; n++) {
-        packed.push((await mirrorAlone(rig, topic, records)).recordsPerSecond);
+        mine.push(await mirrorAlone(rig, topic, records));
+        packed.push(mine.at(-1)!.recordsPerSecond);
         if (plain !== undefined) unpacked.push((await mirrorAlone(rig, 'plain.large', records)).recordsPerSecond);
         // What the region's broker takes of this codec at most: it opens every compressed batch to validate it.
-        bare.push((await withoutTransactions(rig, topic, records)).recordsPerSecond);
+        copies.push(await withoutTransactions(rig, topic, records));
+        bare.push(copies.at(-1)!.recordsPerSecond);
       }
       say(
         `${codec}: ${packed.map(Math.round).join(', ')} records/s, uncompressed beside it ${unpacked.map(Math.round).join(', ')}, raw copy of the same ${bare.map(Math.round).join(', ')}`,
@@ -128,9 +142,20 @@ export async function benchMirror({ records, runs, only, say, emit }: BenchRun):
       return [
         ...(unpacked.length === 0 ? [] : [line('mirror', what, packed, unpacked, { target: 'P3', kind: 'at_least', ratio: 1 })]),
         line('mirror', what, packed, bare, { target: 'P4', kind: 'at_least', ratio: 0.7 }),
+        brokerLine(codec, mine, copies),
       ];
     });
   }
+}
+
+/** No target: what the region's broker spends a record, which neither side can save. */
+function brokerLine(name: string, mine: readonly CopyFigures[], bare: readonly CopyFigures[]): BenchLine {
+  const [ours, peer] = [mine, bare].map((side) => side.map(({ regionalBrokerMicros }) => regionalBrokerMicros));
+  return line('mirror', { case: `${name}, broker`, unit: 'cpu_us/record' }, ours!, peer, {
+    target: 'cost',
+    kind: 'at_most',
+    ratio: 1 / 0.7,
+  });
 }
 
 const text = ({ recordsPerSecond, cpuMicrosPerRecord }: Pick<Figures, 'recordsPerSecond' | 'cpuMicrosPerRecord'>): string =>

@@ -11,6 +11,7 @@ import type { KafkaCluster } from '../kafka/cluster.ts';
 import { fenceShards } from '../kafka/fence-shards.ts';
 import { heartbeatWriter } from '../kafka/heartbeat-writer.ts';
 import { homeLog } from '../kafka/home-log.ts';
+import { KeptStarts } from '../kafka/kept-starts.ts';
 import { regionalSource } from '../kafka/regional-source.ts';
 import { rejectedWriter } from '../kafka/rejected-writer.ts';
 import { Heartbeats } from '../lag/heartbeats.ts';
@@ -204,7 +205,8 @@ export class ActiveDaemon implements AsyncDisposable {
     this.#applyBudget = budget;
     this.#readBack = readBack;
     const sources = lagSources({ home, source, mirror, apply, primaryConnected });
-    this.lag = buildLag(parts, sources);
+    const eachSecond = { home: KeptStarts.of(clusters.primary, clock), source: KeptStarts.of(this.#reader, clock) };
+    this.lag = buildLag(parts, lagSources({ ...eachSecond, mirror, apply, primaryConnected }));
     if (parts.shadow !== undefined && config.shadow?.enabled === true) {
       const shadowed = { front: parts.shadow, shadow: config.shadow, lagSources: sources, lag: this.lag, decoders, visitRecords };
       this.#shadow = buildShadow(parts, shadowed);

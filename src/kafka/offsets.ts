@@ -44,6 +44,13 @@ export async function partitionEnds(
   return both;
 }
 
+/** Last stable offsets, by `topic:partition`. A partition that did not answer is left out. */
+export const stableEnds = (
+  cluster: KafkaCluster,
+  partitions: readonly TopicPartition[],
+  signal: AbortSignal,
+): Promise<ReadonlyMap<string, bigint>> => listOffsets(cluster, partitions, 'last_stable_offset', signal);
+
 /** Ends that also count open transactions, by `topic:partition`. A partition that did not answer is left out. */
 export const highWatermarks = (
   cluster: KafkaCluster,

@@ -1,20 +1,11 @@
 import type { ArrayElement, ArrayText } from '../apply/dependencies.ts';
 import { elementText } from './array-literal.ts';
-import type { CopyText } from './copy-lines.ts';
 
 const OPEN = 0x7b;
 const CLOSE = 0x7d;
 const COMMA = 0x2c;
 const QUOTE = 0x22;
 const BACKSLASH = 0x5c;
-const SMALL_N = 0x6e;
-const SMALL_R = 0x72;
-const SMALL_T = 0x74;
-const SMALL_X = 0x78;
-const CAPITAL_N = 0x4e;
-const TAB = 0x09;
-const NEWLINE = 0x0a;
-const RETURN = 0x0d;
 const FIRST_BYTES = 16_384;
 /** From this length on the driver's own conversion is faster than a loop. */
 const LONG_TEXT = 256;
@@ -100,67 +91,9 @@ export class TextColumn implements ArrayText {
     return this.#bytes.subarray(0, this.#at + 1);
   }
 
-  /** Of the whole array, without its braces. */
-  get byteLength(): number {
-    return this.#at - 1;
-  }
-
-  /** Writes an element as COPY reads it in a line of text, and leaves room for what separates it. */
-  copyElement(row: number, text: CopyText): void {
-    const own = this.#bytes;
-    let from = this.#startOf(row);
-    let to = this.#ends[row]!;
-    text.reserve(2 * (to - from) + 1);
-    const { bytes } = text;
-    let { at } = text;
-    if (own[from] !== QUOTE) {
-      if (own[from] === CAPITAL_N && this.#isNull(from, to)) {
-        bytes[at++] = BACKSLASH;
-        bytes[at++] = CAPITAL_N;
-      } else {
-        while (from < to) bytes[at++] = own[from++]!;
-      }
-      text.at = at;
-      return;
-    }
-    from++;
-    to--;
-    while (from < to) {
-      let byte = own[from++]!;
-      if (byte === BACKSLASH) {
-        // In the array it stands before a quote, which a line takes as it is, or before another of itself, which it takes the same way.
-        byte = own[from++]!;
-        if (byte === BACKSLASH) bytes[at++] = BACKSLASH;
-      } else if (byte <= RETURN) {
-        const letter = byte === NEWLINE ? SMALL_N : byte === TAB ? SMALL_T : byte === RETURN ? SMALL_R : 0;
-        if (letter !== 0) {
-          bytes[at++] = BACKSLASH;
-          byte = letter;
-        }
-      }
-      bytes[at++] = byte;
-    }
-    text.at = at;
-  }
-
-  /** Writes an element of hex digits as the bytes they stand for. */
-  copyHex(row: number, text: CopyText): void {
-    const own = this.#bytes;
-    const from = this.#startOf(row) + 1;
-    const to = this.#ends[row]! - 1;
-    text.reserve(to - from + 4);
-    const { bytes } = text;
-    let { at } = text;
-    bytes[at++] = BACKSLASH;
-    bytes[at++] = BACKSLASH;
-    bytes[at++] = SMALL_X;
-    for (let i = from; i < to; i++) bytes[at++] = own[i]!;
-    text.at = at;
-  }
-
-  /** Unquoted, it is no text; `NaN` begins alike. */
-  #isNull(from: number, to: number): boolean {
-    return to - from === 4 && this.#bytes[from + 1] === 0x55;
+  /** The bytes of all elements, and where each ends; it begins behind the comma after the one before. Valid until the next change. */
+  get written(): { readonly bytes: Buffer; readonly length: number; readonly ends: readonly number[] } {
+    return { bytes: this.#bytes, length: this.#at, ends: this.#ends };
   }
 
   #startOf(row: number): number {

@@ -72,6 +72,43 @@ describe('statements', () => {
     expect(one.upsert!(rows)[0]!.name!.length).toBeLessThan(64);
   });
 
+  it('C4: rows that are taken for new are copied after the look for remembered deletes, behind the fence', () => {
+    const mapping = mappingOf();
+    const folded = { table: mapping, mapping, before: undefined, deletes: undefined, after: rows, records: 1, folded: 0, ties: 0 };
+    const one: Folded = { ...folded, notAllowed: new Map() };
+    const folds = [{ folded: one, statements: tableStatements(mapping, mapping) }];
+    const { statements, rounds } = transactionStatements(transition, folds, undefined, new Set([one]));
+    const words = statements.map(
+      ({ text }) => /check_fence|from farshore.tombstones|copy .*|set constraints|move_position/.exec(text)?.[0],
+    );
+    expect(words).toEqual([
+      'check_fence',
+      'from farshore.tombstones',
+      'copy "public"."Bills" ("id", "lines", "at", "farshore_version") from stdin',
+      'set constraints',
+      'move_position',
+    ]);
+    expect(statements[0]!.text).toContain('pg_advisory_xact_lock_shared');
+    expect(statements[1]!.values).toEqual(['public.Bills', '"public"."Bills"']);
+    expect(statements[2]).toMatchObject({ values: [], copy: { columns: rows.columns, hex: rows.versions } });
+    expect(rounds).toEqual([{ before: [], deletes: [], after: [2] }]);
+    expect(transactionStatements(transition, folds).statements.map(({ copy }) => copy)).toEqual([
+      undefined,
+      undefined,
+      undefined,
+      undefined,
+    ]);
+  });
+
+  it('copies no table whose rows are deleted or set in part by a column', () => {
+    const mapping = mappingOf();
+    const softDelete = { column: 'gone', type: 'boolean', sets: 'true' } as const;
+    expect(tableStatements(mapping, mapping).newRows).toBeDefined();
+    expect(tableStatements(mapping, undefined).newRows).toBeUndefined();
+    expect(tableStatements(mapping, { ...mapping, softDelete }).newRows).toBeUndefined();
+    expect(tableStatements(mapping, { ...mapping, units: { list: [], unknownRow: 'insert' } as never }).newRows).toBeUndefined();
+  });
+
   it('C16: fence first, rows, constraints, then the position', () => {
     const { statements, rounds } = transactionOf({ before: rows, deletes: keys, after: rows });
     const words = statements.map(

@@ -1,0 +1,74 @@
+import { describe, expect, it } from 'vitest';
+import { KeptStarts } from '../../../src/kafka/kept-starts.ts';
+import { partitionKey, type TopicPartition } from '../../../src/kafka/offsets.ts';
+
+const signal = new AbortController().signal;
+const [a, b] = [0, 1].map((partition): TopicPartition => ({ topic: 't', partition })) as [TopicPartition, TopicPartition];
+
+/** A log whose start and end rise by one with each read. */
+function log() {
+  const asked: string[] = [];
+  let [nowMs, at] = [0, 0n];
+  const silent = new Set<string>();
+  const answers = (partitions: readonly TopicPartition[]) =>
+    partitions.filter((one) => !silent.has(partitionKey(one.topic, one.partition)));
+  const kept = new KeptStarts(
+    {
+      both: async (partitions) => {
+        asked.push('both');
+        at++;
+        return answers(partitions).map((one) => ({ ...one, start: at, end: at + 100n }));
+      },
+      stable: async (partitions) => {
+        asked.push('stable');
+        at++;
+        return new Map(answers(partitions).map(({ topic, partition }) => [partitionKey(topic, partition), at + 100n]));
+      },
+    },
+    { monotonicMs: () => nowMs },
+  );
+  return {
+    asked,
+    silent,
+    wait: (ms: number) => {
+      nowMs += ms;
+    },
+    ends: (...partitions: readonly TopicPartition[]) => kept.ends(partitions, signal),
+  };
+}
+
+describe('ends for who asks each second', () => {
+  it('reads every end anew, and starts every ten seconds', async () => {
+    const { asked, ends, wait } = log();
+    expect(await ends(a)).toEqual([{ ...a, start: 1n, end: 101n }]);
+    for (let second = 1; second < 10; second++) {
+      wait(1_000);
+      expect(await ends(a)).toEqual([{ ...a, start: 1n, end: 101n + BigInt(second) }]);
+    }
+    wait(1_000);
+    expect(await ends(a)).toEqual([{ ...a, start: 11n, end: 111n }]);
+    expect(asked).toEqual(['both', ...Array.from({ length: 9 }, () => 'stable'), 'both']);
+  });
+
+  it('reads both where a partition is new', async () => {
+    const { asked, ends } = log();
+    await ends(a);
+    expect((await ends(a, b)).map(({ start }) => start)).toEqual([2n, 2n]);
+    expect(asked).toEqual(['both', 'both']);
+  });
+
+  it('leaves out what did not answer, and asks for its start again', async () => {
+    const { asked, ends, silent } = log();
+    await ends(a, b);
+    silent.add('t:1');
+    expect((await ends(a, b)).map(({ partition }) => partition)).toEqual([0]);
+    const other = log();
+    other.silent.add('t:1');
+    await other.ends(a, b);
+    await other.ends(a, b);
+    expect([asked, other.asked]).toEqual([
+      ['both', 'stable'],
+      ['both', 'both'],
+    ]);
+  });
+});
