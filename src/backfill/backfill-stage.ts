@@ -83,9 +83,9 @@ export class BackfillStage {
   /** Rejects with `request_invalid` for an unknown table or one that has an open backfill, and with what is against backfilling it. */
   async start({ table: name, source, by }: StartRequest, signal: AbortSignal): Promise<string> {
     const table = this.#table(name);
-    await table.prepare(source, signal);
+    const { remembered } = await table.prepare(source, undefined, signal);
     const [rowsExpected, positions] = [await table.rowsExpected(source, signal), await table.positions(source, signal)];
-    const id = await this.#alone(() => this.#parts.store.start({ table: name, by, source, rowsExpected, positions }, signal));
+    const id = await this.#alone(() => this.#parts.store.start({ table: name, by, source, remembered, rowsExpected, positions }, signal));
     if (id === undefined) {
       throw new FarshoreError('request_invalid', `A backfill of ${name} is open already`, {
         place: `table ${name}`,
@@ -161,7 +161,7 @@ export class BackfillStage {
       running.waits = whyWait(loadNow(), this.#settings, one.source.from) ?? null;
       if (running.waits !== null) return 1_000;
       if (nowMs < running.dueMs) return running.dueMs - nowMs;
-      running.prepared ??= await table.prepare(one.source, signal);
+      running.prepared ??= await table.prepare(one.source, one.remembered, signal);
       const chunk = await running.prepared.read(one, nextChunkRows(this.#chunkMost(), running.last), signal);
       const written = await running.prepared.write(one, chunk, signal);
       running.last = chunk;

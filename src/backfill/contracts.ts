@@ -8,6 +8,8 @@ export interface OpenBackfill {
   readonly source: BackfillSource;
   readonly state: 'running' | 'paused' | 'settling' | 'failed';
   readonly cursor: string | undefined;
+  /** What it was prepared with when it began. */
+  readonly remembered: string | undefined;
 }
 
 /** What one transaction writes; the rest of it is known to who read it. */
@@ -23,6 +25,8 @@ export interface Chunk {
 
 /** A source and a table that were looked at: rows may be read from the one and written to the other. All rejections are FarshoreErrors. */
 export interface PreparedTable {
+  /** Kept with the backfill and given back to `prepare`: after a restart it may not be learned again. */
+  readonly remembered?: string | undefined;
   read(backfill: Pick<OpenBackfill, 'id' | 'cursor'>, limit: number, signal: AbortSignal): Promise<Chunk>;
   /** A chunk that it has read: rows and cursor in one transaction behind the lease's fence; answers how many rows were written. */
   write(backfill: OpenBackfill, chunk: Chunk, signal: AbortSignal): Promise<number>;
@@ -32,7 +36,7 @@ export interface PreparedTable {
 export interface BackfilledTable {
   readonly name: string;
   /** Rejects with every reason against it in one error, and when a side cannot be asked. */
-  prepare(source: BackfillSource, signal: AbortSignal): Promise<PreparedTable>;
+  prepare(source: BackfillSource, remembered: string | undefined, signal: AbortSignal): Promise<PreparedTable>;
   rowsExpected(source: BackfillSource, signal: AbortSignal): Promise<number>;
   /** Where its topics stand; rejects when the primary does not tell, and has to. */
   positions(source: BackfillSource, signal: AbortSignal): Promise<readonly BackfillPosition[]>;
@@ -47,6 +51,7 @@ export interface NewBackfill {
   readonly table: string;
   readonly by: string;
   readonly source: BackfillSource;
+  readonly remembered?: string | undefined;
   readonly rowsExpected: number;
   readonly positions: readonly BackfillPosition[];
 }

@@ -178,7 +178,14 @@ export class FileBackfill implements PreparedTable {
     const moved: FileCursor = isWhole
       ? { phase: at.phase, sync, block: block.next, first: at.first + BigInt(block.records), next: at.first + BigInt(block.records) }
       : { ...at, next };
-    return { rows: plan.records, bytes: bytes.length, cursor: writeRecordCursor(moved), done: false, taken: { plan, phase: at.phase } };
+    const share = plan.records / Math.max(1, block.records);
+    return {
+      rows: plan.records,
+      bytes: Math.ceil(bytes.length * share),
+      cursor: writeRecordCursor(moved),
+      done: false,
+      taken: { plan, phase: at.phase },
+    };
   }
 
   async write(backfill: OpenBackfill, chunk: FileChunk, signal: AbortSignal): Promise<number> {

@@ -23,6 +23,8 @@ export interface BackfillInput {
   readonly compared: ComparedTable;
   /** Schemas of each entry's records, as met and as the registry has them. */
   readonly schemas: readonly (readonly RecordDecoder[])[];
+  /** How records wrote the version fields when the backfill began; empty: it begins now. */
+  readonly kinds?: readonly SourceKind[];
 }
 
 export interface BackfillMapping {
@@ -35,7 +37,7 @@ export const refusal = (table: string, message: string, hint: string): FarshoreE
   new FarshoreError('backfill_refused', message, { place: `table ${table}`, hint });
 
 /** How rows of the primary are written as if the stream had brought them. Throws `backfill_refused` where the primary's table cannot say what it would. */
-export function backfillMapping({ entries, region, primary, resolved, compared, schemas }: BackfillInput): BackfillMapping {
+export function backfillMapping({ entries, region, primary, resolved, compared, schemas, kinds = [] }: BackfillInput): BackfillMapping {
   const entry = entries[0]!;
   const name = tableText(region);
   refuseForms(name, entries, resolved, region);
@@ -66,7 +68,7 @@ export function backfillMapping({ entries, region, primary, resolved, compared, 
       notAllowed: [],
       ...(units === undefined ? {} : { units }),
     },
-    source: sourceFields(name, entries, schemas, resolved, primary),
+    source: sourceFields(name, entries, { schemas, kinds }, resolved, primary),
     restored: softDelete?.sets === 'true' ? 'false' : null,
   };
 }
@@ -100,14 +102,14 @@ function refuseForms(name: string, entries: readonly TableEntry[], { omitted }: 
 function sourceFields(
   name: string,
   entries: readonly TableEntry[],
-  schemas: BackfillInput['schemas'],
+  { schemas, kinds: begun }: { readonly schemas: BackfillInput['schemas']; readonly kinds: readonly SourceKind[] },
   { source }: ResolvedSource,
   primary: BackfillInput['primary'],
 ): readonly SourceField[] {
   const entry = presetEntry(entries[0]!);
   const names = entry.version ?? [];
   if (names.length === 0) return [];
-  const kinds: (SourceKind | undefined)[] = names.map(() => undefined);
+  const kinds: (SourceKind | undefined)[] = names.map((_name, index) => begun[index]);
   for (const [place, one] of entries.entries()) {
     for (const decoder of schemas[place] ?? []) {
       if (!takesSchema(one, decoder)) continue;

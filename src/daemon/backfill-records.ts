@@ -1,12 +1,13 @@
 import type { RecordDecoders, RegionalSource } from '../apply/contracts.ts';
 import { takesSchema } from '../apply/entry-view.ts';
 import { Replay, type ReplayParts } from '../apply/replay.ts';
-import type { TableEntry } from '../apply/table-entry.ts';
+import { type TableEntry, tableNameOf } from '../apply/table-entry.ts';
 import { toExactJson } from '../avro/json.ts';
 import type { PreparedTable } from '../backfill/contracts.ts';
 import type { FarshoreConfig } from '../config/config.ts';
 import type { BackfillSource } from '../model/backfill.ts';
 import type { VisitRecords } from '../model/batch.ts';
+import { FarshoreError } from '../model/errors.ts';
 import { arrayLiteral } from '../postgres/array-literal.ts';
 import type { Database } from '../postgres/database.ts';
 import { describeTables, executeDdl } from '../postgres/tables.ts';
@@ -66,6 +67,14 @@ export function recordBackfill(
     });
   return {
     prepare: async (asked, signal) => {
+      const [first] = entries;
+      const [table] = await describeTables(database, [tableNameOf(first!)], signal);
+      if (table === undefined && config.apply.schema !== 'create') {
+        throw new FarshoreError('table_missing', `Table ${name} does not exist in the region`, {
+          place: `table ${name}`,
+          hint: 'Create it there.',
+        });
+      }
       const orders = await homeOrders(name, topics, config.primary.name, database, signal);
       if (asked.from === 'topic') {
         const own = orders.find(({ order }) => order.homeEpochs.some(({ home }) => home === config.region));

@@ -80,7 +80,7 @@ export class TopicBackfill implements PreparedTable {
     const moved = movedTo(at, one, plan.next);
     return {
       rows: plan.records,
-      bytes: plan.bytes,
+      bytes: bytesOfTaken(pieces, one.next, plan),
       cursor: writeRecordCursor(moved),
       done: moved.phase === 'all' && isThrough(moved),
       taken: { at: one, plan, phase: at.phase },
@@ -190,6 +190,18 @@ export class TopicBackfill implements PreparedTable {
 const againHint = (name: string): string => `farshore backfill stop --table ${name}, and start again.`;
 
 const counts = ({ records, rejects }: ApplyPlan) => ({ records, rejects: rejects.length });
+
+/** The part of the touched batches that was taken: a chunk of a few records of a large batch is no large chunk. */
+function bytesOfTaken(pieces: readonly LogPiece[], from: bigint, { next, records }: ApplyPlan): number {
+  let bytes = 0;
+  let held = 0;
+  for (const piece of pieces) {
+    if (piece.batch === undefined || piece.end <= from || piece.batch.baseOffset >= next) continue;
+    bytes += piece.bytes;
+    held += piece.batch.recordCount;
+  }
+  return Math.ceil((bytes * records) / Math.max(1, held));
+}
 
 const behind = (pieces: readonly LogPiece[], next: bigint): readonly LogPiece[] => pieces.filter(({ end }) => end > next);
 

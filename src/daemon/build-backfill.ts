@@ -4,6 +4,7 @@ import { prepareComparison } from '../audit/compared-table.ts';
 import type { Sides } from '../audit/contracts.ts';
 import { BackfillStage } from '../backfill/backfill-stage.ts';
 import type { BackfilledTable, PreparedTable } from '../backfill/contracts.ts';
+import type { SourceKind } from '../backfill/row-version.ts';
 import type { FarshoreConfig } from '../config/config.ts';
 import type { LagSources } from '../lag/contracts.ts';
 import { EndsPassed } from '../lag/ends-passed.ts';
@@ -99,9 +100,9 @@ function backfilledTable(name: string, entries: readonly Entry[], config: Farsho
   };
   return {
     name,
-    prepare: async (source, signal) =>
+    prepare: async (source, remembered, signal) =>
       source.from === 'database'
-        ? await prepareRows(name, entries, source.where, { ...parts, config, primary: needPrimary() }, signal)
+        ? await prepareRows(name, entries, { where: source.where, remembered }, { ...parts, config, primary: needPrimary() }, signal)
         : await records.prepare(source, signal),
     rowsExpected: async (source, signal) =>
       source.from === 'database' ? await rowsAtPrimary(entries[0]!, needPrimary(), signal) : await records.rowsExpected(source, signal),
@@ -114,7 +115,7 @@ function backfilledTable(name: string, entries: readonly Entry[], config: Farsho
 async function prepareRows(
   name: string,
   entries: readonly Entry[],
-  where: string | undefined,
+  { where, remembered }: { readonly where: string | undefined; readonly remembered: string | undefined },
   { active, primary, schema, config }: TableParts & { readonly config: FarshoreConfig; readonly primary: Database },
   signal: AbortSignal,
 ): Promise<PreparedTable> {
@@ -148,7 +149,15 @@ async function prepareRows(
     const { met, newest } = known.get(topic) ?? { met: [], newest: undefined };
     return newest === undefined ? met : [...met, newest];
   });
-  const mapped = backfillMapping({ entries, region, primary: described!, resolved, compared, schemas });
+  const mapped = backfillMapping({
+    entries,
+    region,
+    primary: described!,
+    resolved,
+    compared,
+    schemas,
+    kinds: remembered === undefined ? [] : (JSON.parse(remembered) as readonly SourceKind[]),
+  });
   const orders = await homeOrders(name, topics, config.primary.name, database, signal);
   const homeEpoch = Math.min(...orders.map(({ epoch }) => epoch));
   return backfillTable({ primary, region: database, epoch: lease.epoch, compared, homeEpoch, ...mapped });

@@ -28,15 +28,16 @@ export function backfillStore(database: Database, epoch: bigint): BackfillStore 
   const write = async (statement: { readonly text: string; readonly values: readonly unknown[] }, signal: AbortSignal) =>
     (await database.transaction([fence, statement], signal))[1]!;
   return {
-    async start({ table, by, source, rowsExpected, positions }, signal) {
+    async start({ table, by, source, remembered, rowsExpected, positions }, signal) {
       const { rows } = await write(
         {
-          text: `insert into farshore.backfills (table_name, by, source, condition, file, rows_expected, positions) values ($1, $2, $3, $4, $5, $6, $7::jsonb)
+          text: `insert into farshore.backfills (table_name, by, source, condition, file, remembered, rows_expected, positions) values ($1, $2, $3, $4, $5, $6, $7, $8::jsonb)
 on conflict (table_name) where ended_at is null do nothing returning id`,
           values: [
             ...[table, by, source.from],
             source.from === 'database' ? (source.where ?? null) : null,
             source.from === 'file' ? source.file : null,
+            remembered ?? null,
             BigInt(Math.round(rowsExpected)),
             JSON.stringify(positions),
           ],
@@ -48,7 +49,7 @@ on conflict (table_name) where ended_at is null do nothing returning id`,
     async open(signal) {
       const { rows } = await database.query(
         {
-          text: 'select id, table_name, source, condition, file, state, cursor from farshore.backfills where ended_at is null order by id',
+          text: 'select id, table_name, source, condition, file, remembered, state, cursor from farshore.backfills where ended_at is null order by id',
           values: [],
         },
         signal,
@@ -60,6 +61,7 @@ on conflict (table_name) where ended_at is null do nothing returning id`,
           source: sourceOf(row),
           state: text(row, 'state') as OpenBackfill['state'],
           cursor: optionalText(row, 'cursor'),
+          remembered: optionalText(row, 'remembered'),
         }),
       );
     },

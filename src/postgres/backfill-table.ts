@@ -47,6 +47,7 @@ export function backfillTable(parts: BackfillTableParts): PreparedTable {
   const kinds = source.map(({ kind }) => kind);
   const sources = source.map(({ column, kind }) => sourceText(`t.${quoteName(column)}`, kind));
   return {
+    remembered: JSON.stringify(kinds),
     async read({ id, cursor }, limit, signal): Promise<RowsChunk> {
       const offset = backfillOffset('database', id, 0n);
       const place = readCursor(compared, cursor);

@@ -56,7 +56,12 @@ export class BackfillRig {
   }
 
   /** `schemas` are those of each entry's records. */
-  async prepared(entries: readonly TableEntry[], schemas: readonly Fields[] = [], epoch = EPOCH): Promise<PreparedTable> {
+  async prepared(
+    entries: readonly TableEntry[],
+    schemas: readonly Fields[] = [],
+    epoch = EPOCH,
+    remembered?: string,
+  ): Promise<PreparedTable> {
     const { region, primary } = this.rig.databases;
     const entry = entries[0]!;
     const [name, table] = (entry.table ?? '').split('.') as [string, string];
@@ -69,6 +74,7 @@ export class BackfillRig {
     const mapped = backfillMapping({
       entries,
       ...{ region: described!, primary: atPrimary, resolved, compared: outcome.table },
+      ...(remembered === undefined ? {} : { kinds: JSON.parse(remembered) as ('integer' | 'timestamp' | 'text')[] }),
       schemas: entries.map((_entry, index) => (schemas[index] === undefined ? [] : [decoderOf(schemas[index])])),
     });
     return backfillTable({ primary, region, epoch, compared: outcome.table, homeEpoch: 1, ...mapped });

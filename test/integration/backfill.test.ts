@@ -101,6 +101,21 @@ describe('a backfill', () => {
     await rig.store.change('public.moved', 'stop', never);
   });
 
+  it('goes on after a restart by what it was told of the version, though no record has come since', async () => {
+    await rig.tables('idle', 'id integer primary key, note text, version integer');
+    await rig.at('primary', `insert into idle values (1, 'x', 7)`);
+    const entry = plain('idle', { version: ['version'] });
+    expect(await rejectionOf(rig.prepared([entry]))).toMatchObject({ code: 'backfill_refused' });
+    const { remembered } = await rig.prepared([entry], [versioned]);
+    await rig.store.start({ table: 'public.idle', by: 'ada', source: fromDatabase, remembered, rowsExpected: 1, positions: [] }, never);
+    const one = (await rig.store.open(never)).find(({ table }) => table === 'public.idle')!;
+    const again = await rig.prepared([entry], [], EPOCH, one.remembered);
+    await again.write(one, await again.read(one, 10, never), never);
+    const [row] = await rig.at('region', `select encode(farshore_version, 'hex') as v from idle`);
+    expect(row?.v).toBe(versionHex(1, 7n, 0, backfillOffset('database', one.id, 0n)));
+    await rig.store.change('public.idle', 'stop', never);
+  });
+
   it('writes nothing for a daemon whose lease is another’s', async () => {
     await rig.tables('fenced', 'id integer primary key, note text');
     await rig.at('primary', `insert into fenced values (1, 'x')`);

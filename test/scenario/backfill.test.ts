@@ -132,6 +132,11 @@ describe('a backfill beside the stream', () => {
     expect((await some(region)).rows).toEqual((await some(home)).rows);
     expect((await region.query(`select 1 from ${table} where id >= 250`)).rows).toEqual([]);
     await daemon.cli(['backfill', 'start', '--table', table]);
+    // Nothing comes by the stream any more: after the kill no record tells how they write the version.
+    await daemon.kill();
+    await daemon.start();
+    const left = (await view()).rowsRead;
+    await eventually(async () => (await view()).rowsRead > left, { deadlineMs: 60_000, everyMs: 250, what: 'the backfill going on' });
     await daemon.cli(['backfill', 'stop', '--table', table]);
     expect((await view()).state).toBe('stopped');
     await expect(daemon.cli(['backfill', 'resume', '--table', table])).rejects.toThrow('no backfill that could be resumed');

@@ -10,9 +10,24 @@ const chunk = (rows: number, done: boolean): Chunk => ({ rows, bytes: rows, curs
 /** One table of `total` rows; time passes only while the stage sleeps, and `turns` sleeps end it. */
 function bench(total: number, turns: number, changes: { read?: () => Promise<Chunk>; load?: () => LoadNow; passedAfter?: number } = {}) {
   const ending = new AbortController();
-  const state = { atMs: 0, state: 'running' as OpenBackfill['state'] | 'done', read: 0, failed: '', prepared: 0, asked: 0 };
+  const state = {
+    atMs: 0,
+    state: 'running' as OpenBackfill['state'] | 'done',
+    read: 0,
+    failed: '',
+    prepared: 0,
+    asked: 0,
+    remembered: undefined as string | undefined,
+  };
   const events: string[] = [];
-  const one = (): OpenBackfill => ({ id: '1', table: 'public.t', source: database, state: state.state as 'running', cursor: undefined });
+  const one = (): OpenBackfill => ({
+    id: '1',
+    table: 'public.t',
+    source: database,
+    state: state.state as 'running',
+    cursor: undefined,
+    remembered: 'kinds',
+  });
   const store: BackfillStore = {
     start: async () => '1',
     open: async () => (state.state === 'done' ? [] : [one()]),
@@ -31,8 +46,9 @@ function bench(total: number, turns: number, changes: { read?: () => Promise<Chu
       tables: [
         {
           name: 'public.t',
-          prepare: async () => {
+          prepare: async (_source, remembered) => {
             state.prepared++;
+            state.remembered = remembered;
             return {
               read: changes.read ?? (async (_cursor, limit) => chunk(Math.min(limit, total - state.read), state.read + limit > total)),
               write: async (_one, { rows, done }) => {
@@ -91,7 +107,7 @@ describe('the loop of backfills', () => {
     };
     const { state, events, run } = bench(3, 20, { read });
     await run();
-    expect(state).toMatchObject({ state: 'done', read: 3, prepared: 3, failed: '' });
+    expect(state).toMatchObject({ state: 'done', read: 3, prepared: 3, failed: '', remembered: 'kinds' });
     expect(events.filter((type) => type === 'backfill_failed')).toHaveLength(2);
   });
 
