@@ -3,7 +3,7 @@ import type { KafkaCluster } from '../../src/kafka/cluster.ts';
 import { sharedRig, uniqueTopic } from '../rig/context.ts';
 import { Oracle } from '../rig/oracle.ts';
 import { connected } from './kafka-reading-fixtures.ts';
-import { compareWithJava, writeHistories } from './transaction-histories.ts';
+import { compareWithJava, javaReads, writeHistories } from './transaction-histories.ts';
 
 /** The Java consumer in read_committed is the judge (C15); trial F9 does the same with many more. */
 describe('seeded transaction histories', () => {
@@ -27,7 +27,7 @@ describe('seeded transaction histories', () => {
     ['large fetches', 8 << 20],
     ['every fetch beginning inside transactions', 1],
   ])('C15: are read as the Java consumer reads them: %s', { timeout: 240_000 }, async (_how, bytesAtOnce) => {
-    const { differences, droppedAborted } = await compareWithJava(oracle, cluster, histories, bytesAtOnce);
+    const { differences, droppedAborted } = await compareWithJava(await javaReads(oracle, histories), cluster, histories, bytesAtOnce);
     expect(differences, `seed ${histories.seed}`).toEqual([]);
     expect(droppedAborted).toBeGreaterThan(histories.partitions);
   });

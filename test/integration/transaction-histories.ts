@@ -1,10 +1,13 @@
 import type { KafkaCluster } from '../../src/kafka/cluster.ts';
-import type { Oracle } from '../rig/oracle.ts';
+import { concurrently } from '../../src/model/concurrently.ts';
+import type { Consumed, Oracle } from '../rig/oracle.ts';
 import { never, newFetcher, readAll, recordsOf } from './kafka-reading-fixtures.ts';
 
 const PRODUCERS = 6;
-/** Records one step writes, each to a partition of its own choice. */
+/** Records one step writes in so many partitions, each to one of its own choice. */
 const SPREAD = 12;
+/** Partitions that are read at a time: one alone leaves the broker waiting for us, and us for it. */
+const READ_AT_ONCE = 8;
 /** So few that compaction finds older records of the same key. */
 const COMPACTED_KEYS = 4;
 
@@ -15,18 +18,20 @@ export interface Histories {
   readonly partitions: number;
   readonly steps: number;
   readonly seed: number;
+  /** Records of one step: with twice the partitions and twice the records a step each history is as long, in half the steps. */
+  readonly spread?: number;
   /** Few keys, for a topic that is compacted afterwards. */
   readonly repeatKeys?: boolean;
 }
 
 /** Transactions of six producers, committed, aborted, overlapping, of several batches, beside records without one. Answers the records written. */
 export async function writeHistories(oracle: Oracle, histories: Histories): Promise<number> {
-  const { bootstrap, topic, partitions, steps, seed, repeatKeys = false } = histories;
+  const { bootstrap, topic, partitions, steps, seed, repeatKeys = false, spread = SPREAD } = histories;
   const random = lehmer(seed);
   const below = (limit: number): number => Math.floor(random() * limit);
   const open = new Set<string>();
   for (let step = 0; step < steps; step++) {
-    const records = Array.from({ length: SPREAD }, (_, i) => ({
+    const records = Array.from({ length: spread }, (_, i) => ({
       partition: below(partitions),
       // Four zero bytes as a key look like an abort marker to a filter that does not test for control batches.
       key: random() < 0.1 ? '\0\0\0\0' : `key ${repeatKeys ? step % COMPACTED_KEYS : step}`,
@@ -49,7 +54,7 @@ export async function writeHistories(oracle: Oracle, histories: Histories): Prom
     }
   }
   for (const producer of open) await oracle.abort(producer);
-  return steps * SPREAD;
+  return steps * spread;
 }
 
 export interface Difference {
@@ -64,25 +69,27 @@ export interface Comparison {
   readonly gaps: bigint;
 }
 
-/** Partitions in which we and the Java consumer in read_committed differ, with what differs first. */
+/** What the Java consumer in read_committed reads: the judge of each way in which we read. */
+export const javaReads = async (oracle: Oracle, { bootstrap, topic }: Pick<Histories, 'bootstrap' | 'topic'>): Promise<Consumed> =>
+  await oracle.consume({ bootstrap, topic, isolation: 'read_committed' });
+
+/** Partitions in which we and the Java consumer differ, with what differs first. */
 export async function compareWithJava(
-  oracle: Oracle,
+  { records, ends }: Consumed,
   cluster: KafkaCluster,
-  { bootstrap, topic, partitions }: Pick<Histories, 'bootstrap' | 'topic' | 'partitions'>,
+  { topic, partitions }: Pick<Histories, 'topic' | 'partitions'>,
   bytesAtOnce: number,
 ): Promise<Comparison> {
-  const { records, ends } = await oracle.consume({ bootstrap, topic, isolation: 'read_committed' });
   const [described] = await cluster.topics([topic], never);
   if (described === undefined) throw new Error(`${topic} does not exist`);
   const wanted = Map.groupBy(records, (record) => record.partition);
-  const fetcher = newFetcher(cluster);
   const differences: Difference[] = [];
   let droppedAborted = 0;
   let gaps = 0n;
-  for (let partition = 0; partition < partitions; partition++) {
+  await concurrently([...Array(partitions).keys()], READ_AT_ONCE, async (partition) => {
     const target = { topic, topicId: described.topicId, partition, offset: 0n, lastFetchedEpoch: -1, maxBytes: bytesAtOnce };
     const end = ends.get(partition) ?? -1n;
-    const read = await readAll(fetcher, target, bytesAtOnce, end);
+    const read = await readAll(newFetcher(cluster), target, bytesAtOnce, end);
     droppedAborted += read.droppedAborted;
     const [ours, theirs] = [recordsOf(read.batches).map(textOf), (wanted.get(partition) ?? []).map(textOf)];
     const at = theirs.findIndex((record, i) => record !== ours[i]);
@@ -90,7 +97,7 @@ export async function compareWithJava(
       differences.push({ partition, what: `${ours.length} records, Java has ${theirs.length}; first at ${at}` });
     if (read.nextOffset !== end) differences.push({ partition, what: `ends at ${read.nextOffset}, Java at ${end}` });
     gaps += end - BigInt(theirs.length);
-  }
+  });
   return { differences, droppedAborted, gaps };
 }
 
