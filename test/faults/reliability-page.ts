@@ -59,13 +59,13 @@ function soakText(soak: KeptSoak | undefined): string {
 file handles, connections at brokers and database, timers and handles. At the end every row is judged as in the trials.
 `;
   if (soak === undefined) return `${what}\nNot run yet.\n`;
-  const { minutes, records, faults, lost, duplicated, stale, verdict, trends, commit, changed, seed, at } = soak;
+  const { minutes, records, faults, lost, duplicated, stale, verdict, memoryJudged, trends, commit, changed, seed, at } = soak;
   const count = Object.values(faults).reduce((sum, one) => sum + one, 0);
   const figures = Object.entries(trends).map(([name, trend]) =>
     trend === undefined ? `${name} not known` : `${name} ${trend.median} (${trend.growth >= 0 ? '+' : ''}${trend.growth})`,
   );
   return `${what}
-${verdict}: ${minutes} minutes, ${records} records, ${count} faults, lost / duplicated / stale ${lost} / ${duplicated} / ${stale}. Median, and growth after the warm-up: ${figures.join(', ')}. Commit ${commit.slice(0, 7)}${changed ? ' and changes' : ''}, seed ${seed}, ${at.slice(0, 10)}.
+${verdict}: ${minutes} minutes, ${records} records, ${count} faults, lost / duplicated / stale ${lost} / ${duplicated} / ${stale}. Median, and growth after the warm-up: ${figures.join(', ')}. ${memoryJudged ? '' : 'Too short to judge memory. '}Commit ${commit.slice(0, 7)}${changed ? ' and changes' : ''}, seed ${seed}, ${at.slice(0, 10)}.
 `;
 }
 

@@ -11,6 +11,8 @@ export interface SoakVerdict {
   readonly seed: number;
   readonly minutes: number;
   readonly warmUpSeconds: number;
+  /** False where the run was too short for it. */
+  readonly memoryJudged: boolean;
   readonly samples: number;
   readonly records: number;
   /** How often each came. */
