@@ -157,7 +157,7 @@ export const partitions = {
             { name: 'Apply lag', isFigure: true },
             { name: 'End to end', isFigure: true },
             { name: 'Next at home', isFigure: true },
-            { name: '' },
+            { name: 'Actions' },
           ],
           rows: found.slice(0, SHOWN).map((one) => ({
             key: nameOf(one),
