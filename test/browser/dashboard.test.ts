@@ -225,7 +225,7 @@ describe.skipIf(chromiumPath === undefined)(`the dashboard ${needsChromium}`, ()
     await confirm('Stop it');
     await said('is stopped');
     await press('Start a backfill…');
-    await page.getByLabel('Table').selectOption('public.orders_lines');
+    await page.getByRole('dialog').getByLabel('Table').selectOption('public.orders_lines');
     await page.getByLabel(/Only rows where/).fill('id > 5');
     await confirm('Start it');
     await said('Backfill 8 of public.orders_lines is started.');

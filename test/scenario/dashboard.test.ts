@@ -132,7 +132,7 @@ describe.skipIf(chromiumPath === undefined)(`the dashboard of a daemon ${needsCh
   it('starts a backfill', async () => {
     await goTo(page, 'backfills');
     await press('Start a backfill…');
-    await page.getByLabel('Table').selectOption(table);
+    await page.getByRole('dialog').getByLabel('Table').selectOption(table);
     await page.getByRole('dialog').getByRole('button', { name: 'Start it' }).click();
     await said(`of ${table} is started.`);
     await page.getByRole('row', { name: /public\.dash done/ }).waitFor();
