@@ -67,7 +67,7 @@ describe.skipIf(chromiumPath === undefined)(`the dashboard ${needsChromium}`, ()
     });
     await verdict('unknown');
     const tiles = page.locator('.tile');
-    expect(await tiles.filter({ hasText: 'Behind, end to end' }).locator('.tile-value').textContent()).toBe('unknown');
+    expect(await tiles.filter({ hasText: 'Lag, end to end' }).locator('.tile-value').textContent()).toBe('unknown');
     expect(await tiles.filter({ hasText: 'Rejected records' }).locator('.tile-value').textContent()).toBe('unknown');
     show.status = statusOf({ role: 'standby', partitions: [], rejected: null });
     await page.getByText('This daemon stands by').first().waitFor();

@@ -103,7 +103,7 @@ function standing(one, nowMs, reload) {
       if (status === null || status.state === 'running') return null;
       return h(
         'div.why',
-        h('p', badge(status.state, `${stage} ${status.state}`), ' ', status.since === null ? null : ['since ', when(status.since, nowMs)]),
+        h('p', badge(status.state, `${stage} ${status.state}`), ' ', status.since === null ? null : when(status.since, nowMs)),
         status.message === null ? null : h('p', status.code === null ? null : h('strong', `${words(status.code)}: `), status.message),
         status.hint === null ? null : command(status.hint),
         status.lost === undefined ? null : h('p.quiet', `Offsets ${status.lost.from} to ${status.lost.to} are concerned.`),
