@@ -20,16 +20,18 @@ interface DashboardFile {
   readonly type: string;
 }
 
-let kept: Promise<readonly DashboardFile[]> | undefined;
+let kept: Promise<ReadonlyMap<string, DashboardFile>> | undefined;
 
 /** The page's own modules, its chart library, and the runbooks, which must be readable while nothing else is: all from memory, read once. */
 export async function addDashboard(app: FastifyInstance): Promise<void> {
-  kept ??= readAll();
-  for (const { path, content, type } of await kept) {
-    app.get(path, { schema: { hide: true } }, (_request, reply) =>
-      reply.header('content-security-policy', contentSecurityPolicy).type(type).send(content),
-    );
-  }
+  kept ??= readAll().then((all) => new Map(all.map((file) => [file.path, file])));
+  const files = await kept;
+  // One route behind all others; what is no file is not found as everywhere else.
+  app.get('/*', { schema: { hide: true } }, (request, reply) => {
+    const file = files.get(request.url.split('?', 1)[0] ?? '');
+    if (file === undefined) return reply.callNotFound();
+    return reply.header('content-security-policy', contentSecurityPolicy).type(file.type).send(file.content);
+  });
 }
 
 async function readAll(): Promise<readonly DashboardFile[]> {

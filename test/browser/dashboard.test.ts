@@ -51,11 +51,11 @@ describe.skipIf(chromiumPath === undefined)(`the dashboard ${needsChromium}`, ()
     await verdict('fine');
     expect(await page.title()).toBe('eu-west is fine · Overview');
     const rate = page.locator('.hop', { hasText: 'apply' }).locator('.rate');
-    await eventually(async () => /^[34],\d{3} records\/s$/.test((await rate.innerText()).trim()), { what: 'a rate being shown' });
+    await eventually(async () => /^[34],\d{3} records\/s$/.test((await rate.textContent()) ?? ''), { what: 'a rate being shown' });
     show.status = { ...show.status, partitions: [...show.status.partitions, stoppedPartition] };
     await verdict('broken');
     const reason = page.locator('.reasons li').first();
-    expect(await reason.innerText()).toContain('1 partition stopped: catalog.products:1');
+    expect(await reason.textContent()).toContain('1 partition stopped: catalog.products:1');
     await reason.getByRole('link', { name: 'Runbook' }).click();
     await page.getByRole('heading', { name: 'A partition stopped' }).waitFor();
     await goTo(page, '');
@@ -67,8 +67,8 @@ describe.skipIf(chromiumPath === undefined)(`the dashboard ${needsChromium}`, ()
     });
     await verdict('unknown');
     const tiles = page.locator('.tile');
-    expect(await tiles.filter({ hasText: 'Behind, end to end' }).locator('.tile-value').innerText()).toBe('unknown');
-    expect(await tiles.filter({ hasText: 'Rejected records' }).locator('.tile-value').innerText()).toBe('unknown');
+    expect(await tiles.filter({ hasText: 'Lag, end to end' }).locator('.tile-value').textContent()).toBe('unknown');
+    expect(await tiles.filter({ hasText: 'Rejected records' }).locator('.tile-value').textContent()).toBe('unknown');
     show.status = statusOf({ role: 'standby', partitions: [], rejected: null });
     await page.getByText('This daemon stands by').first().waitFor();
     await verdict('unknown');
@@ -81,12 +81,12 @@ describe.skipIf(chromiumPath === undefined)(`the dashboard ${needsChromium}`, ()
     const { port = 0 } = admin ?? {};
     await admin?.close();
     await verdict('unknown');
-    expect(await page.locator('#freshness').innerText()).toMatch(/does not answer\. What is shown is from \d\d:\d\d:\d\d/);
+    expect(await page.locator('#freshness').textContent()).toMatch(/does not answer\. What is shown is from \d\d:\d\d:\d\d/);
     expect(await page.locator('body').getAttribute('class')).toBe('stale');
     expect(await page.title()).toBe('eu-west is unknown · Overview');
     admin = await startAdmin(show.source(), testSettings({ port }).settings);
     await verdict('fine');
-    expect(await page.locator('#freshness').innerText()).toBe('Live');
+    expect(await page.locator('#freshness').textContent()).toBe('Live');
   });
 
   it('calls figures old when the stream stands open and nothing comes', async () => {
@@ -95,7 +95,7 @@ describe.skipIf(chromiumPath === undefined)(`the dashboard ${needsChromium}`, ()
     await verdict('fine');
     show.status = { ...show.status, counters: { mirroredRecords: 'broken', appliedRecords: '0' } };
     await verdict('unknown');
-    expect(await page.locator('#freshness').innerText()).toContain('says nothing');
+    expect(await page.locator('#freshness').textContent()).toContain('says nothing');
   });
 
   it('draws lag and rate over time', async () => {
@@ -108,7 +108,7 @@ describe.skipIf(chromiumPath === undefined)(`the dashboard ${needsChromium}`, ()
 
   it.each<readonly [View, readonly (string | RegExp)[]]>([
     ['partitions', ['catalog.products:1', 'source truncated', 'farshore partition resume catalog.products:1', '1204118 to 1209233']],
-    ['tables', ['public.billing_invoices', '3 rows', '62 %', 'orders.lines']],
+    ['tables', ['public.billing_invoices', '8,211,450', '3 rows', '62 %', 'orders.lines']],
     ['rejected', ['catalog.products:2 @ 1217097', 'value too long', 'waits for public.billing_invoices']],
     ['audit', ['3 rows differ', '1 / 0 / 2', 'comparing public.orders_lines']],
     ['backfills', ['public.catalog_products', '412,000 of about 1,250,000', '5,210']],
@@ -225,7 +225,7 @@ describe.skipIf(chromiumPath === undefined)(`the dashboard ${needsChromium}`, ()
     await confirm('Stop it');
     await said('is stopped');
     await press('Start a backfill…');
-    await page.getByLabel('Table').selectOption('public.orders_lines');
+    await page.getByRole('dialog').getByLabel('Table').selectOption('public.orders_lines');
     await page.getByLabel(/Only rows where/).fill('id > 5');
     await confirm('Start it');
     await said('Backfill 8 of public.orders_lines is started.');
@@ -283,7 +283,7 @@ describe.skipIf(chromiumPath === undefined)(`the dashboard ${needsChromium}`, ()
     await page.getByText('orders.lines found with 3 partitions').waitFor();
     const happened = event('gate_changed', 'info', 'gate lag opened', 0);
     show.happen(happened);
-    await eventually(async () => (await page.locator('.log li').first().innerText()).includes('gate lag opened'));
+    await eventually(async () => (await page.locator('.log li').first().textContent())?.includes('gate lag opened'));
     show.happen({ ...happened, times: 3 });
     await page.getByText('3 times since').waitFor();
     expect(await page.getByText('gate lag opened').count()).toBe(1);
@@ -333,12 +333,8 @@ describe.skipIf(chromiumPath === undefined)(`the dashboard ${needsChromium}`, ()
     // Drawn anew each second, and the focus stays where it was put.
     const pause = page.getByRole('button', { name: 'Pause apply of billing.accounts:0' });
     await pause.focus();
-    const at = await page.locator('#freshness').innerText();
-    await eventually(async () => (await page.evaluate<number>('performance.now()')) > 4_000, { what: 'some seconds' });
-    expect([at, await page.evaluate('document.activeElement.getAttribute("aria-label")')]).toEqual([
-      'Live',
-      'Pause apply of billing.accounts:0',
-    ]);
+    for (let read = 0; read < 2; read++) await page.waitForResponse(/api\/status/);
+    expect(await page.evaluate('document.activeElement.getAttribute("aria-label")')).toBe('Pause apply of billing.accounts:0');
     await page.keyboard.press('Enter');
     await page.getByRole('dialog').waitFor();
     await page.keyboard.press('Escape');

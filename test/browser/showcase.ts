@@ -380,6 +380,15 @@ export class Showcase {
           appliedRecords: String(BigInt(this.status.counters.appliedRecords) + BigInt(flowed())),
         },
       }),
+      metrics: async () => ({
+        contentType: 'text/plain; version=0.0.4; charset=utf-8',
+        body: this.status.tables
+          .map(
+            ({ table }, index) =>
+              `farshore_records_applied_total{region="eu-west",table="${table}",op="upsert"} ${8_211_450 + index * 31_007}\n`,
+          )
+          .join(''),
+      }),
       events: {
         recent: () => this.events,
         subscribe: (listener) => {

@@ -149,4 +149,35 @@ describe('the admin server on a socket', () => {
     const { port } = await start();
     await expect(start({ port })).rejects.toMatchObject({ code: 'config_invalid', place: 'admin.listen' });
   });
+
+  it('streams what is true now to so many pages, and ends every stream when the daemon stops', async () => {
+    const server = await start();
+    const url = `http://127.0.0.1:${server.port}/api/live`;
+    const streams = await Promise.all(Array.from({ length: 32 }, () => fetch(url)));
+    expect(
+      new Set(streams.map(({ status, headers }) => `${status} ${headers.get('content-type')} ${headers.get('x-frame-options')}`)),
+    ).toEqual(new Set(['200 text/event-stream; charset=utf-8 DENY']));
+    const refused = await fetch(url);
+    expect([refused.status, await refused.json()]).toMatchObject([503, { message: '32 pages look at this daemon already' }]);
+    // One that leaves makes room for another.
+    await streams[0]?.body?.cancel();
+    const [, second] = streams;
+    const heard = second!.body!.pipeThrough(new TextDecoderStream())[Symbol.asyncIterator]();
+    let text = '';
+    while (!/event: status\ndata: \{.*"verdict"/.test(text)) text += (await heard.next()).value ?? '';
+    expect(text).toMatch(/^retry: 2000\n\nevent: history\ndata: \{/);
+    expect(await ask(url)).toBe(200);
+    await server.close();
+    while (!(await heard.next()).done);
+  });
 });
+
+/** The status of an answer whose body is not waited for. */
+async function ask(url: string): Promise<number> {
+  for (let tries = 0; ; tries++) {
+    const answer = await fetch(url);
+    await answer.body?.cancel();
+    // The server hears of a page that left a moment after it did.
+    if (answer.status === 200 || tries === 100) return answer.status;
+  }
+}

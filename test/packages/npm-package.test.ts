@@ -2,6 +2,7 @@ import { execFile } from 'node:child_process';
 import { mkdir, mkdtemp, readdir, readFile, rm, symlink } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { pathToFileURL } from 'node:url';
 import { promisify } from 'node:util';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { repositoryRoot } from '../rig/paths.ts';
@@ -46,6 +47,15 @@ describe('the npm package', () => {
     expect(stdout.trim()).toBe(own.version);
     const installed = await readdir(join(folder, 'node_modules'));
     for (const name of Object.keys(own.devDependencies).filter((key) => !key.startsWith('@'))) expect(installed).not.toContain(name);
+  });
+
+  it('serves the dashboard with its chart library and the runbooks from where it was installed', async () => {
+    const files = pathToFileURL(join(clean, 'unpacked', 'dist', 'admin', 'dashboard-files.js')).href;
+    const script = `import { addDashboard } from ${JSON.stringify(files)};
+      const reply = { header: () => reply, type: () => reply, send: (content) => content.length, callNotFound: () => 0 };
+      await addDashboard({ get: (_path, serve) => console.log(JSON.stringify(['/', '/main.js', '/uplot.js', '/uplot.css', '/runbooks/lag-grows.md', '/none'].map((url) => serve({ url }, reply) > 0))) });`;
+    const { stdout } = await run(process.execPath, ['--input-type=module', '-e', script], { cwd: clean });
+    expect(JSON.parse(stdout)).toEqual([true, true, true, true, true, false]);
   });
 
   it('holds what is run and read, and no tests', async () => {

@@ -80,6 +80,7 @@ function options(place, series, axis) {
       {
         ...line,
         space: 70,
+        size: 30,
         values: (_plot, ticks) =>
           ticks.map((at) =>
             new Date(at * 1_000).toLocaleTimeString('en-GB', {

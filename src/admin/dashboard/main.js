@@ -20,6 +20,11 @@ let here;
 const live = openLive(draw);
 addEventListener('hashchange', () => go(true));
 go(false);
+// Its target is no address of a page.
+document.querySelector('.skip').onclick = (event) => {
+  event.preventDefault();
+  content.focus();
+};
 
 /** `#/runbooks/lag-grows.md#lag-is-high` → page `runbooks`, rest `lag-grows.md#lag-is-high`. */
 function go(isMove) {

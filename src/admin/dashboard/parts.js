@@ -69,7 +69,7 @@ export function table({ caption, columns, rows, empty }) {
   );
   return h(
     'div.scroll',
-    { tabindex: '0', role: 'region', 'aria-label': caption },
+    { tabindex: '0', role: 'region', 'aria-label': `Table: ${caption}` },
     h('table', h('caption.hidden', caption), h('thead', head), h('tbody', body)),
   );
 }

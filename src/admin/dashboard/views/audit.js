@@ -231,7 +231,7 @@ export const audit = {
             { name: 'Coverage' },
             { name: 'Compared', isFigure: true },
             { name: 'Pass' },
-            { name: '' },
+            { name: 'Actions' },
           ],
           rows: status.tables.map((one) => tableRow(one, nowMs, reload)),
           empty: 'No table is compared.',

@@ -133,7 +133,7 @@ export const backfills = {
             { name: 'Rows/s', isFigure: true },
             { name: 'Started' },
             { name: 'Ended' },
-            { name: '' },
+            { name: 'Actions' },
           ],
           rows: status.backfills.map((one) => row(one, nowMs, reload)),
           empty: 'No table was backfilled.',

@@ -10,7 +10,7 @@ const lagChart = {
   key: 'lag',
   title: 'Lag, worst partition',
   format: seconds,
-  axis: { least: 1, format: (value) => (value >= 60 ? `${Math.round(value / 6) / 10} min` : `${Math.round(value * 10) / 10} s`) },
+  axis: { least: 1, format: (value) => (value >= 60 ? `${Math.round(value / 6) / 10} min` : `${Math.round(value * 100) / 100} s`) },
   series: [
     { label: 'end to end', look: 'total', fill: true, value: ({ lagSeconds }) => lagSeconds.total },
     { label: 'mirror', look: 'mirror', value: ({ lagSeconds }) => lagSeconds.mirror },
@@ -82,7 +82,7 @@ function tiles(status) {
   return h(
     'div.tiles',
     tile(
-      'Behind, end to end',
+      'Lag, end to end',
       '#/partitions',
       figure(total, seconds),
       total === null ? `${lag.total.unknown} of ${lag.total.partitions} partitions unknown` : `${count(lag.total.records)} records`,
@@ -119,7 +119,7 @@ function tiles(status) {
     tile(
       'Cutover',
       '#/cutover',
-      cutover?.state == null ? h('span.unknown', 'unknown') : words(cutover.state),
+      cutover?.state == null ? h('span.unknown', 'unknown') : h('span.word', words(cutover.state)),
       cutover === null ? 'not read yet' : cutover.active ? 'this region may serve' : 'the primary is home',
       cutover?.state == null ? 'unknown' : 'quiet',
     ),

@@ -103,7 +103,7 @@ function standing(one, nowMs, reload) {
       if (status === null || status.state === 'running') return null;
       return h(
         'div.why',
-        h('p', badge(status.state, `${stage} ${status.state}`), ' ', status.since === null ? null : ['since ', when(status.since, nowMs)]),
+        h('p', badge(status.state, `${stage} ${status.state}`), ' ', status.since === null ? null : when(status.since, nowMs)),
         status.message === null ? null : h('p', status.code === null ? null : h('strong', `${words(status.code)}: `), status.message),
         status.hint === null ? null : command(status.hint),
         status.lost === undefined ? null : h('p.quiet', `Offsets ${status.lost.from} to ${status.lost.to} are concerned.`),
@@ -157,7 +157,7 @@ export const partitions = {
             { name: 'Apply lag', isFigure: true },
             { name: 'End to end', isFigure: true },
             { name: 'Next at home', isFigure: true },
-            { name: '' },
+            { name: 'Actions' },
           ],
           rows: found.slice(0, SHOWN).map((one) => ({
             key: nameOf(one),

@@ -69,7 +69,7 @@ function list(title, records, { local, nowMs, redraw, reload }, empty) {
     { name: 'Why' },
     { name: 'Tries', isFigure: true },
     { name: 'Last seen' },
-    { name: '' },
+    { name: 'Actions' },
   ];
   const mine = records.filter(({ id }) => chosen.has(id));
   const tick = (id, isOn) => {

@@ -21,16 +21,32 @@ function divergence(audited) {
     : h('a.badge.broken', { href: '#/audit' }, plural(rows, 'row'));
 }
 
+/** Rows written or deleted since the daemon started, as its metrics count them: a table without a sample is not called 0. */
+function appliedByTable(metrics) {
+  const applied = new Map();
+  for (const [, labels, value] of metrics.matchAll(/^farshore_records_applied_total\{(.*)\} (\S+)$/gm)) {
+    const [, table] = /(?:^|,)table="((?:[^"\\]|\\.)*)"/.exec(labels) ?? [];
+    if (table === undefined) continue;
+    const name = table.replaceAll(/\\(.)/g, '$1');
+    applied.set(name, (applied.get(name) ?? 0) + Number(value));
+  }
+  return applied;
+}
+
 export const tables = {
   title: 'Tables',
   everyMs: 3_000,
   load: async () => {
-    const [status, audit] = await Promise.all([read('/api/status'), read('/api/audit')]);
-    return { status, audit };
+    const [status, audit, metrics] = await Promise.all([
+      read('/api/status'),
+      read('/api/audit'),
+      fetch('/metrics').then((answer) => (answer.ok ? answer.text() : '')),
+    ]);
+    return { status, audit, applied: appliedByTable(metrics) };
   },
   render({ data, error }) {
     if (data === undefined) return [heading('Tables'), error === undefined ? h('p.empty', 'Asking the daemon…') : problem(error)];
-    const { status, audit } = data;
+    const { status, audit, applied } = data;
     const names = [...new Set(status.tables.map((one) => one.table))].sort();
     const rows = names.map((name) => {
       const entries = status.tables.filter((one) => one.table === name);
@@ -50,6 +66,7 @@ export const tables = {
               : null,
           ],
           figure(lagOf(status.partitions, new Set(entries.map(({ topic }) => topic))), seconds),
+          figure(applied.get(name), count),
           figure(kept?.records, count),
           figure(kept?.parked, count),
           audited === undefined || (audited.passAgeSeconds === null && audited.openPass === null)
@@ -80,6 +97,7 @@ export const tables = {
             { name: 'Topic' },
             { name: 'State' },
             { name: 'Lag', isFigure: true },
+            { name: 'Rows written', isFigure: true },
             { name: 'Rejected', isFigure: true },
             { name: 'Parked', isFigure: true },
             { name: 'Coverage', isFigure: true },

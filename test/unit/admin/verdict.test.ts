@@ -1,0 +1,138 @@
+import { readdirSync, readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { describe, expect, it } from 'vitest';
+import { type Judged, judge } from '../../../src/admin/verdict.ts';
+import { noShadowView } from '../../../src/model/shadow-view.ts';
+import type { DaemonStatus, LagValue, PartitionStatus, StageStatus } from '../../../src/model/status.ts';
+import { repositoryRoot } from '../../rig/paths.ts';
+import { status as base } from './fixture.ts';
+
+const running: StageStatus = { state: 'running', next: '1', end: '1', code: null, message: null, hint: null, since: null };
+const known = (seconds: number): LagValue => ({ known: true, seconds, records: '0' });
+const unknown: LagValue = { known: false, seconds: null, records: null };
+const partition = (changes: Partial<PartitionStatus> = {}): PartitionStatus => ({
+  topic: 'a',
+  partition: 0,
+  mirror: running,
+  apply: running,
+  lag: { mirror: known(1), apply: known(1), total: known(2) },
+  ...changes,
+});
+const lag = (value: LagValue) => partition({ lag: { mirror: value, apply: value, total: value } });
+const judged = (status: Partial<DaemonStatus>, others: Partial<Judged> = {}): Judged => ({
+  status: { ...base, components: [], partitions: [partition()], tables: [], rejected: [], ...status },
+  audit: { enabled: false, known: true, activity: '', tables: [] },
+  backfills: { enabled: false, backfills: [] },
+  shadow: noShadowView,
+  outbox: null,
+  ...others,
+});
+const table = {
+  table: 'public.t',
+  refused: [],
+  lastPass: null,
+  openPass: null,
+  passAgeSeconds: 10,
+  coverage: 1,
+  divergent: { missing: 0, extra: 0, changed: 0 },
+  suspects: 0,
+  unsettled: 0,
+  parked: 0,
+  ignored: 0,
+  needsFullAudit: false,
+};
+const audited = (changes: Partial<typeof table>, known = true): Partial<Judged> => ({
+  audit: { enabled: true, known, activity: '', tables: [{ ...table, ...changes }] },
+});
+
+/** One for each reason there is. */
+const cases: readonly (readonly [name: string, what: Judged, state: string, text: string])[] = [
+  ['a partition that stopped', judged({ partitions: [partition({ apply: { ...running, state: 'stopped' } })] }), 'broken', 'a:0'],
+  ['a paused partition', judged({ partitions: [partition({ mirror: { ...running, state: 'paused' } })] }), 'attention', 'paused'],
+  ['a stopped table', judged({ tables: [{ table: 'public.t', topic: 'a', state: 'stopped', reason: null }] }), 'broken', 'public.t'],
+  [
+    'missed deletes',
+    judged({ tables: [{ table: 'public.t', topic: 'a', state: 'applying', reason: null, needsFullAudit: true }] }),
+    'broken',
+    'Deletes may have been missed',
+  ],
+  ['a little lag', judged({ partitions: [lag(known(61))] }), 'attention', 'more than 60 s behind'],
+  ['much lag', judged({ partitions: [lag(known(301))] }), 'broken', 'more than 300 s behind'],
+  ['lag that is not known', judged({ partitions: [lag(unknown)] }), 'unknown', 'not known: a:0'],
+  ['lag that is known no more', judged({ partitions: [lag({ known: false, seconds: 0, records: '0' })] }), 'unknown', 'not known'],
+  ['no partition', judged({ partitions: [] }), 'unknown', 'No partition'],
+  ['rejected records', judged({ rejected: [{ table: 'public.t', records: 2, parked: 0 }] }), 'attention', '2 rejected records'],
+  ['rejected records that were not counted', judged({ rejected: null }), 'unknown', 'not known'],
+  ['an old heartbeat', judged({ heartbeat: { latencySeconds: 1, ageSeconds: 61 } }), 'attention', 'heartbeat'],
+  [
+    'a regional component',
+    judged({ components: [{ component: 'regional_kafka', up: false, reason: 'x' }] }),
+    'broken',
+    'regional kafka is down: x',
+  ],
+  ['the primary', judged({ components: [{ component: 'primary_kafka', up: false, reason: null }] }), 'attention', 'primary kafka'],
+  ['the registry', judged({ components: [{ component: 'registry', up: false, reason: null }] }), 'attention', 'registry'],
+  ['rows that differ', judged({}, audited({ divergent: { missing: 1, extra: 1, changed: 0 } })), 'broken', '2 rows differ'],
+  ['an audit that cannot be asked', judged({}, audited({}, false)), 'unknown', 'audit'],
+  ['an old audit', judged({}, audited({ passAgeSeconds: 200_000 })), 'attention', 'two days'],
+  [
+    'a wrong answer',
+    judged({}, { shadow: { ...noShadowView, total: { ...noShadowView.total, counts: { ...noShadowView.total.counts, mismatch: 1 } } } }),
+    'attention',
+    '1 request wrongly',
+  ],
+  ['an old outbox', judged({}, { outbox: { unpublished: 1, held: 0, oldestSeconds: 61 } }), 'broken', 'outbox'],
+  ['a standby', judged({ role: 'standby', partitions: [] }), 'unknown', 'stands by'],
+  ['a start', judged({ role: 'starting', partitions: [] }), 'unknown', 'starting'],
+  ['a stop', judged({ role: 'stopping', partitions: [] }), 'unknown', 'stopping'],
+];
+
+describe('the verdict', () => {
+  it('is fine when everything runs and is known, and says what it does not speak of', () => {
+    const verdict = judge(judged({}));
+    expect([verdict.state, verdict.reasons]).toEqual(['fine', []]);
+    expect(verdict.unmeasured).toEqual([
+      'Rows are not compared with the primary',
+      'Answers are not compared with the primary',
+      'No heartbeat came back yet, or none is written',
+    ]);
+    expect(
+      judge(judged({ heartbeat: { latencySeconds: 1, ageSeconds: 1 } }, audited({ passAgeSeconds: null as unknown as number }))).unmeasured,
+    ).toContain('Not compared to the end yet: public.t');
+  });
+
+  it.each(cases)('tells of %s', (_name, what, state, text) => {
+    const verdict = judge(what);
+    expect(verdict.state).toBe(state);
+    expect(verdict.reasons.map((one) => one.what).join()).toContain(text);
+  });
+
+  it('is the worst of its reasons, which stand in that order; unknown is worse than attention', () => {
+    const verdict = judge(
+      judged({
+        partitions: [lag(unknown), partition({ mirror: { ...running, state: 'stopped' } })],
+        rejected: [{ table: 't', records: 1, parked: 0 }],
+      }),
+    );
+    expect(verdict.reasons.map(({ state }) => state)).toEqual(['broken', 'unknown', 'attention']);
+    expect(judge(judged({ partitions: [lag(unknown)], rejected: [{ table: 't', records: 1, parked: 0 }] })).state).toBe('unknown');
+  });
+
+  it('sends to pages that exist', () => {
+    const pages = new Map(
+      readdirSync(join(repositoryRoot, 'docs', 'runbooks')).map((name) => [
+        name,
+        readFileSync(join(repositoryRoot, 'docs', 'runbooks', name), 'utf8'),
+      ]),
+    );
+    const runbooks = cases.flatMap(([, what]) => judge(what).reasons.flatMap(({ runbook }) => runbook ?? []));
+    expect(runbooks.length).toBeGreaterThan(15);
+    for (const runbook of runbooks) {
+      const [page = '', anchor = ''] = runbook.split('#');
+      const anchors = [...(pages.get(page) ?? '').matchAll(/^#+ (.*)$/gm)].map(([, title = '']) =>
+        title.toLowerCase().replaceAll(' ', '-'),
+      );
+      expect(anchors, runbook).toContain(anchor);
+    }
+  });
+});
