@@ -1,6 +1,7 @@
 import type { RawBatch, VisitRecords } from '../model/batch.ts';
 import type { FetchedPartition, FetchTarget } from '../model/fetch.ts';
 import type { Generation } from '../model/generation.ts';
+import type { RegionalOffset } from '../model/offsets.ts';
 import type { ApplyPosition } from '../model/position.ts';
 
 export type { RawBatch, VisitRecords };
@@ -159,4 +160,9 @@ export interface ApplyPositions {
     signal: AbortSignal,
   ): Promise<readonly ApplyPosition[]>;
   read(topic: string, partition: number, signal: AbortSignal): Promise<ApplyPosition | undefined>;
+  /** Where the topics' partitions stand, whoever holds them. */
+  ofTopics(
+    topics: readonly string[],
+    signal: AbortSignal,
+  ): Promise<readonly { readonly topic: string; readonly partition: number; readonly next: RegionalOffset }[]>;
 }

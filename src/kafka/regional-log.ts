@@ -6,7 +6,7 @@ import type { KafkaCluster } from './cluster.ts';
 import { partitionEnds } from './offsets.ts';
 import type { WrittenRange } from './produce.ts';
 import { committedOffset } from './regional-log-metadata.ts';
-import { readPositions } from './regional-log-positions.ts';
+import { type ReadPositionsOptions, readPositions } from './regional-log-positions.ts';
 import { TransactionalWriter, type TransactionStep } from './transactions.ts';
 
 export interface RegionalLogOptions {
@@ -15,6 +15,8 @@ export interface RegionalLogOptions {
   readonly primary: string;
   readonly shard: number;
   readonly transactionTimeoutMs: number;
+  /** Which partitions the shard has; left out: all. */
+  readonly owns?: ReadPositionsOptions['owns'];
   readonly onStep?: ((step: TransactionStep) => void | Promise<void>) | undefined;
 }
 
@@ -66,7 +68,7 @@ export function regionalLog(
     alterTopicConfigs: (topic, set, remove, signal) => admin.alterTopicConfigs(topic, set, remove, signal),
     ends: (partitions, signal) => admin.ends(partitions, signal),
     open: (signal) => writer.open(signal),
-    positions: (topics, signal) => readPositions(cluster, group, topics, signal),
+    positions: (topics, signal) => readPositions(cluster, group, topics, signal, { owns: options.owns }),
     async commit({ writes, positions }, signal) {
       refuseTwice(writes);
       const ranges = await writer.commit(

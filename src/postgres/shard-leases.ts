@@ -76,6 +76,13 @@ export async function shardHolders(database: Pick<Database, 'query'>, signal: Ab
   );
 }
 
+/** The highest epoch that a shard was ever taken with; 0 where none was. */
+export async function newestShardEpoch(database: Pick<Database, 'query'>, signal: AbortSignal): Promise<bigint> {
+  const text = "select coalesce(max(epoch), 0) as epoch from farshore.lease where name like 'shard-%'";
+  const { rows } = await database.query({ name: 'farshore_shards_newest', text, values: [] }, signal);
+  return bigInteger(rows[0]!, 'epoch');
+}
+
 /** The lease of one shard. `lost` resolves, and never rejects, when it is over without having been released. */
 export class HeldShard {
   readonly shard: number;
