@@ -67,5 +67,6 @@ else
   acls --topic "$homes" Read Write Create Describe DescribeConfigs AlterConfigs
   acls --topic 'farshore.heartbeat*' Read Write Create Alter Describe DescribeConfigs AlterConfigs
   acls --group "farshore.$region.$primary_name" Read Describe
+  acls --group "farshore.$region.$primary_name.shards" Read Describe
   acls --transactional-id "farshore.$region.$primary_name.*" Write Describe
 fi

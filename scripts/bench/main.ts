@@ -13,6 +13,7 @@ import { type BenchName, type BenchOptions, type BenchRun, benchOptions, usage }
 import { benchPath } from './path.ts';
 import { type Plot, svgOf } from './plot.ts';
 import { benchIdle, benchMemory, benchRestart } from './resources.ts';
+import { benchScaling } from './scaling.ts';
 import { benchShadow } from './shadow.ts';
 
 const runners: Readonly<Record<BenchName, (run: BenchRun) => Promise<void>>> = {
@@ -26,6 +27,7 @@ const runners: Readonly<Record<BenchName, (run: BenchRun) => Promise<void>>> = {
   audit: benchAudit,
   compare: benchCompare,
   shadow: benchShadow,
+  scaling: benchScaling,
 };
 
 /** What figures depend on besides the code. */

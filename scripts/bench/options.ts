@@ -2,12 +2,12 @@ import { parseArgs } from 'node:util';
 import type { BenchLine } from './line.ts';
 import type { Plot } from './plot.ts';
 
-export const benches = ['mirror', 'apply', 'path', 'latency', 'memory', 'idle', 'restart', 'audit', 'compare', 'shadow'] as const;
+export const benches = ['mirror', 'apply', 'path', 'latency', 'memory', 'idle', 'restart', 'audit', 'compare', 'shadow', 'scaling'] as const;
 export type BenchName = (typeof benches)[number];
 
 export const usage = `usage: npm run bench -- ${benches.join('|')} [--records N] [--runs N] [--case NAME] [--keep]
   --records  records a run; default: what the targets name
-  --runs     alternated runs of which the median counts; default 3; path, latency, memory and idle measure once
+  --runs     alternated runs of which the median counts; default 3; path, latency, memory, idle and scaling measure once
   --case     one case only, such as large, 16k, zstd, row-wise
   --keep     write docs/results/BENCH.json, from which docs/benchmarks.md is made`;
 
@@ -42,10 +42,11 @@ const defaultRecords: Readonly<Record<BenchName, number>> = {
   audit: 2_000_000,
   compare: 20_000,
   shadow: 10_000,
+  scaling: 600_000,
 };
 
 /** These do not repeat themselves yet: their results must not claim more runs than there were. */
-const measuredOnce: ReadonlySet<BenchName> = new Set(['path', 'latency', 'memory', 'idle']);
+const measuredOnce: ReadonlySet<BenchName> = new Set(['path', 'latency', 'memory', 'idle', 'scaling']);
 
 const wholeNumber = (text: string, option: string): number => {
   const value = Number(text.replaceAll('_', ''));

@@ -211,7 +211,7 @@ export class ShardHolder implements AsyncDisposable {
   }
 
   async #work(stop: AbortSignal): Promise<void> {
-    const running: Promise<void>[] = [];
+    const running = new Set<Promise<void>>();
     const stopped = new Promise<void>((resolve) => stop.addEventListener('abort', () => resolve(), { once: true }));
     try {
       while (!stop.aborted) {
@@ -222,8 +222,17 @@ export class ShardHolder implements AsyncDisposable {
         for (const shard of wanted) {
           if (this.#working.has(shard)) continue;
           const held = await this.#take(shard, stop);
-          if (held === undefined) missing = true;
-          else running.push(this.#start(held));
+          if (held === undefined) {
+            missing = true;
+            continue;
+          }
+          const started: Promise<void> = this.#start(held)
+            .catch((error: unknown) => {
+              this.#failure ??= error;
+              this.#ring();
+            })
+            .finally(() => running.delete(started));
+          running.add(started);
         }
         if (this.#failure !== undefined) throw this.#failure;
         const over = new AbortController();

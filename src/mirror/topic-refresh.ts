@@ -252,12 +252,12 @@ export class TopicRefresh {
   async #ready(route: Route, home: TopicDescription, look: Look, signal: AbortSignal): Promise<void> {
     const regionalConfigs =
       (await this.#deps.regional.topicConfigs([route.regional], signal)).get(route.regional) ?? new Map<string, string>();
-    this.#awaited.delete(route.regional);
+    const wasAwaited = this.#awaited.delete(route.regional);
     if (this.#keepsTopics) await this.#configs.sync(route, look.homeConfigs.get(route.home) ?? new Map(), regionalConfigs, signal);
     const compacted = isCompacted(look.homeConfigs.get(route.home) ?? new Map());
     const recorded = look.records.get(route.regional)?.homeTopicId ?? home.topicId;
     const limit = maxBatchBytes(regionalConfigs);
-    const found = this.#table.ofTopic(route.regional).length === 0;
+    const found = wasAwaited || this.#table.ofTopic(route.regional).length === 0;
     for (const { partition } of home.partitions) {
       if (!this.#owns(route, partition)) continue;
       const known = this.#table.get(route.regional, partition);
