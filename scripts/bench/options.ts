@@ -2,7 +2,19 @@ import { parseArgs } from 'node:util';
 import type { BenchLine } from './line.ts';
 import type { Plot } from './plot.ts';
 
-export const benches = ['mirror', 'apply', 'path', 'latency', 'memory', 'idle', 'restart', 'audit', 'compare', 'shadow', 'scaling'] as const;
+export const benches = [
+  'mirror',
+  'apply',
+  'path',
+  'latency',
+  'memory',
+  'idle',
+  'restart',
+  'audit',
+  'compare',
+  'shadow',
+  'scaling',
+] as const;
 export type BenchName = (typeof benches)[number];
 
 export const usage = `usage: npm run bench -- ${benches.join('|')} [--records N] [--runs N] [--case NAME] [--keep]

@@ -107,7 +107,19 @@ export async function benchScaling({ records, say, emit }: BenchRun): Promise<vo
     );
     emit(line('scaling', { case: name, unit: 'records/s' }, [recordsPerSecond], [alone], { target: '-', kind: 'at_least', ratio: 0 }));
     const sum = daemonMicros.reduce((a, b) => a + b, 0);
-    emit(line('scaling', { case: `${name}, all daemons`, unit: 'cpu_us/record' }, [sum], undefined, { target: '-', kind: 'at_most', ratio: 1_000 }));
-    emit(line('scaling', { case: `${name}, the machine`, unit: '% busy' }, [machine * 100], undefined, { target: '-', kind: 'at_most', ratio: 100 }));
+    emit(
+      line('scaling', { case: `${name}, all daemons`, unit: 'cpu_us/record' }, [sum], undefined, {
+        target: '-',
+        kind: 'at_most',
+        ratio: 1_000,
+      }),
+    );
+    emit(
+      line('scaling', { case: `${name}, the machine`, unit: '% busy' }, [machine * 100], undefined, {
+        target: '-',
+        kind: 'at_most',
+        ratio: 100,
+      }),
+    );
   }
 }

@@ -1,7 +1,7 @@
 import type { FarshoreConfig, KafkaConfig } from '../config/config.ts';
 import type { KafkaCluster } from '../kafka/cluster.ts';
 import { HOMES_TOPIC } from '../kafka/published-homes.ts';
-import { positionGroup } from '../kafka/regional-log.ts';
+import { positionGroup, shardGroup } from '../kafka/regional-log.ts';
 import { rejectedTopic } from '../kafka/rejected-writer.ts';
 import { type MissingRight, missingTopicRights, missingWriterRights, type Operation } from '../kafka/rights.ts';
 import { heartbeatRoute } from '../mirror/routes.ts';
@@ -29,14 +29,17 @@ export async function checkRights(
   }
   if (heartbeat.enabled) inRegion.set(heartbeatRoute(heartbeat.topic, config.primary.name).regional, mirrorRights);
   const group = positionGroup(config.region, config.primary.name);
-  const [home, region, writer] = await Promise.all([
+  const { shards } = config.mirror;
+  const [home, region, writer, sharing] = await Promise.all([
     missingTopicRights(primary, atHome, signal),
     missingTopicRights(regional, inRegion, signal),
     missingWriterRights(regional, `${group}.0`, group, signal),
+    // Who may use the last shard's id and the group that divides them may use them all: they are given by their beginning.
+    shards > 1 ? missingWriterRights(regional, `${group}.${shards - 1}`, shardGroup(config.region, config.primary.name), signal) : [],
   ]);
   return [
     ...home.map((right) => finding('primary kafka', config.primary.kafka, right)),
-    ...[...region, ...writer].map((right) => finding('regional kafka', config.regional.kafka, right)),
+    ...[...region, ...writer, ...sharing].map((right) => finding('regional kafka', config.regional.kafka, right)),
   ];
 }
 

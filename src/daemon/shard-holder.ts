@@ -2,7 +2,7 @@ import type { RecordDecoder } from '../apply/contracts.ts';
 import { Slots } from '../apply/slots.ts';
 import type { KafkaCluster } from '../kafka/cluster.ts';
 import { GroupMember } from '../kafka/group-member.ts';
-import { positionGroup } from '../kafka/regional-log.ts';
+import { shardGroup } from '../kafka/regional-log.ts';
 import { assignedShards, divide, introduction } from '../mirror/shard-messages.ts';
 import { type ErrorCode, FarshoreError, findFarshoreError } from '../model/errors.ts';
 import type { StageStatus } from '../model/status.ts';
@@ -27,9 +27,6 @@ const RELEASE_LIMIT_MS = 2_000;
 
 /** Ends of a shard after which it may be tried again: another daemon was faster, or a decision was stored. */
 const TRIED_AGAIN: ReadonlySet<ErrorCode> = new Set(['fenced', 'lease_lost', 'position_moved']);
-
-/** The group whose members divide the shards of a region among themselves; the positions are in another. */
-export const shardGroup = (region: string, primary: string): string => `${positionGroup(region, primary)}.shards`;
 
 export interface ShardHolderParts extends Omit<StageParts, 'lease'> {
   /** Its connections renew the leases: they must not wait behind rows. */

@@ -6,7 +6,6 @@ import { recordVisitor } from '../kafka/batch/records.ts';
 import type { KafkaCluster } from '../kafka/cluster.ts';
 import { homeLog } from '../kafka/home-log.ts';
 import { regionalSource } from '../kafka/regional-source.ts';
-import type { RegionalLog } from '../mirror/contracts.ts';
 import type { MirrorStage } from '../mirror/mirror-stage.ts';
 import type { OffsetKeeper } from '../mirror/offset-keeper.ts';
 import { shardOf } from '../mirror/shards.ts';
@@ -16,6 +15,7 @@ import { buildApply } from './build-apply.ts';
 import { buildMirror } from './build-mirror.ts';
 import { primaryCluster, regionalCluster } from './clusters.ts';
 import { connectCluster } from './connect-cluster.ts';
+import { guardedLog } from './guarded-log.ts';
 import { MirrorGate } from './mirror-gate.ts';
 import { schemas } from './schemas.ts';
 import type { StageParts } from './stage-parts.ts';
@@ -53,7 +53,7 @@ export class ShardWorker implements AsyncDisposable {
   readonly #began = new Set<'mirror' | 'apply'>();
 
   constructor(parts: ShardWorkerParts) {
-    const { current, database, clock, observer, lease, budget, slots } = parts;
+    const { current, database, clock, observer, lease, decisions, budget, slots } = parts;
     const config = current();
     const { observe } = observer;
     const { maxDecompressedBytes } = config.limits;
@@ -79,7 +79,7 @@ export class ShardWorker implements AsyncDisposable {
         visitRecords,
         isApplied: (topic) => applied.has(topic),
       },
-      { shard: lease.shard, share: { owns, keepsTopics: false }, maxCycleBytes, guarded: (log) => this.#guarded(log) },
+      { shard: lease.shard, share: { owns, keepsTopics: false }, maxCycleBytes, guarded: (log) => guardedLog(log, lease, decisions) },
     );
     const { decoders } = schemas(() => current().primary.registry, database, clock, observe);
     const { apply, readBack } = buildApply(
@@ -159,23 +159,6 @@ export class ShardWorker implements AsyncDisposable {
 
   async [Symbol.asyncDispose](): Promise<void> {
     await Promise.all([this.#primary.close(), this.#reader.close(), this.#writer.close()]);
-  }
-
-  /**
-   * No lease, no InitProducerId (C10). And asked again once it is open: by then another daemon may have taken the shard, or a decision
-   * may have been stored, and whichever came first, either this daemon reads it here or its producer is fenced.
-   */
-  #guarded(log: RegionalLog): RegionalLog {
-    const { lease, decisions } = this.#parts;
-    return {
-      ...log,
-      open: async (signal) => {
-        await lease.check(signal);
-        await log.open(signal);
-        await lease.check(signal);
-        await decisions.confirm(signal);
-      },
-    };
   }
 }
 

@@ -40,6 +40,9 @@ const regionalAdmin = (cluster: KafkaCluster): RegionalAdmin => ({
 /** The group all shards of one mirror commit their positions under (C13). */
 export const positionGroup = (region: string, primary: string): string => `farshore.${region}.${primary}`;
 
+/** The group whose members divide the shards of a region among themselves; no position is committed in it. */
+export const shardGroup = (region: string, primary: string): string => `${positionGroup(region, primary)}.shards`;
+
 /** What fences a shard's zombies. */
 export const shardTransactionalId = (region: string, primary: string, shard: number): string =>
   `${positionGroup(region, primary)}.${shard}`;

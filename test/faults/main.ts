@@ -16,8 +16,8 @@ import { f14 } from './f14-audit.ts';
 import { f15 } from './f15-cutover.ts';
 import { f16 } from './f16-admin.ts';
 import { f17 } from './f17-shadow.ts';
-import { passes, type Trial, TrialSkipped } from './trial.ts';
 import { sharedKills, sharedZombies } from './shared-region.ts';
+import { passes, type Trial, TrialSkipped } from './trial.ts';
 import { keptVerdicts, type Verdict } from './verdicts.ts';
 
 const trials: Readonly<Record<string, Trial>> = {

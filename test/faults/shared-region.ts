@@ -16,7 +16,10 @@ const DEADLINE_MS = 60_000;
 const STOPPED_MS = 7_500;
 
 /** Three daemons that share a region by shards, and records that flow all the time. */
-async function withShared(topic: string, work: (region: TrialRegion, daemons: readonly TestDaemon[]) => Promise<number>): Promise<TrialResult> {
+async function withShared(
+  topic: string,
+  work: (region: TrialRegion, daemons: readonly TestDaemon[]) => Promise<number>,
+): Promise<TrialResult> {
   await using region = await TrialRegion.start({
     topic,
     partitions: 12,
