@@ -72,5 +72,6 @@ else
     acls --transactional-id "farshore.outbox.$region" Write Describe
   fi
   acls --group "farshore.$region.$primary_name" Read Describe
+  acls --group "farshore.$region.$primary_name.shards" Read Describe
   acls --transactional-id "farshore.$region.$primary_name.*" Write Describe
 fi

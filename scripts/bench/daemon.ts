@@ -23,6 +23,8 @@ export interface BenchDaemonOptions {
   readonly hasty?: boolean;
   /** Further sections of the configuration. */
   readonly more?: string;
+  /** Above 1 several daemons of the region share the work. */
+  readonly shards?: number;
 }
 
 /** The daemon as it ships, in a process of its own, so that its CPU and memory are its own. */
@@ -53,7 +55,7 @@ export class BenchDaemon implements AsyncDisposable {
     return this.#server.pid;
   }
 
-  /** Resolves once it is active. */
+  /** Resolves once it is active, or works on shards. */
   async start(tables: Readonly<Record<string, string>> = this.#options.tables ?? {}): Promise<void> {
     const configFile = join(this.#folder, 'farshore.yaml');
     await writeFile(configFile, this.#config(tables));
@@ -67,7 +69,10 @@ export class BenchDaemon implements AsyncDisposable {
       orphanSignal: 'SIGKILL',
       orphanGraceMs: 0,
     });
-    await this.until(async () => (await this.status()).role === 'active');
+    await this.until(async () => {
+      const { role, shards } = await this.status();
+      return role === 'active' || (shards?.held.length ?? 0) > 0;
+    });
   }
 
   async stop(): Promise<void> {
@@ -105,7 +110,7 @@ export class BenchDaemon implements AsyncDisposable {
   }
 
   #config(tables: Readonly<Record<string, string>>): string {
-    const { rig, database, region, topics, heartbeat = false, hasty = true, more = '' } = this.#options;
+    const { rig, database, region, topics, heartbeat = false, hasty = true, more = '', shards = 1 } = this.#options;
     const entries = Object.entries(tables).map(
       ([topic, table]) => `    - { topic: ${topic}, table: ${table}, key: [id], version: updated_at }\n`,
     );
@@ -120,7 +125,7 @@ regional:
   database: { url: "${database}" }
 mirror:
   topics: [${topics.map((topic) => JSON.stringify(topic)).join(', ')}]
-${hasty ? '  refreshSeconds: 1\n' : ''}apply:
+${hasty ? '  refreshSeconds: 1\n' : ''}${shards === 1 ? '' : `  shards: ${shards}\n`}apply:
   schema: validate
   tables:${entries.length === 0 ? ' []\n' : `\n${entries.join('')}`}${hasty ? 'lease: { ttlMs: 3000 }\n' : ''}admin: { listen: "127.0.0.1:${this.#port}", tokenFile: token }
 log: { level: info }

@@ -15,6 +15,7 @@ import { type AllOptions, allOptions, type BenchName, type BenchOptions, type Be
 import { benchPath } from './path.ts';
 import { type Plot, svgOf } from './plot.ts';
 import { benchIdle, benchMemory, benchRestart } from './resources.ts';
+import { benchScaling } from './scaling.ts';
 import { benchShadow } from './shadow.ts';
 
 const runners: Readonly<Record<BenchName, (run: BenchRun) => Promise<void>>> = {
@@ -29,6 +30,7 @@ const runners: Readonly<Record<BenchName, (run: BenchRun) => Promise<void>>> = {
   compare: benchCompare,
   shadow: benchShadow,
   beside: benchBeside,
+  scaling: benchScaling,
 };
 
 /** What figures depend on besides the code. */

@@ -2,13 +2,26 @@ import { parseArgs } from 'node:util';
 import type { BenchLine } from './line.ts';
 import type { Plot } from './plot.ts';
 
-export const benches = ['mirror', 'apply', 'path', 'latency', 'memory', 'idle', 'restart', 'audit', 'compare', 'shadow', 'beside'] as const;
+export const benches = [
+  'mirror',
+  'apply',
+  'path',
+  'latency',
+  'memory',
+  'idle',
+  'restart',
+  'audit',
+  'compare',
+  'shadow',
+  'beside',
+  'scaling',
+] as const;
 export type BenchName = (typeof benches)[number];
 
 export const usage = `usage: npm run bench -- ${benches.join('|')} [--records N] [--runs N] [--case NAME] [--keep]
        npm run bench -- all [--only BENCH,BENCH] [--quick] [--runs N] [--keep] [--again]
   --records  records a run; default: what the targets name
-  --runs     alternated runs of which the median counts; default 3; path, latency, memory, idle and beside measure once
+  --runs     alternated runs of which the median counts; default 3; path, latency, memory, idle, scaling and beside measure once
   --case     one case only, such as large, 16k, zstd, row-wise
   --keep     write docs/results/BENCH.json, from which docs/benchmarks.md is made; all writes that page too
   --only     of all benches these
@@ -56,10 +69,11 @@ export const defaultRecords: Readonly<Record<BenchName, number>> = {
   compare: 20_000,
   shadow: 10_000,
   beside: 240_000,
+  scaling: 600_000,
 };
 
 /** These do not repeat themselves yet: their results must not claim more runs than there were. */
-const measuredOnce: ReadonlySet<BenchName> = new Set(['path', 'latency', 'memory', 'idle', 'beside']);
+const measuredOnce: ReadonlySet<BenchName> = new Set(['path', 'latency', 'memory', 'idle', 'beside', 'scaling']);
 
 export const runsOf = (bench: BenchName, runs: number | undefined): number => (measuredOnce.has(bench) ? 1 : (runs ?? 3));
 

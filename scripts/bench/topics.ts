@@ -91,8 +91,9 @@ export async function loadRows(
   records: number,
   keys = Number.POSITIVE_INFINITY,
   inBatch = 1,
+  partitions = PARTITIONS,
 ): Promise<void> {
-  await createTopic(bootstrap, topic);
+  await createTopic(bootstrap, topic, partitions);
   const producer = outside(bootstrap).producer({ idempotent: true, maxInFlightRequests: 5 });
   await producer.connect();
   const hot = Number.isFinite(keys);
@@ -102,7 +103,7 @@ export async function loadRows(
       const n = from + i;
       const id = hot ? (Math.floor(n / inBatch) % keys) + 1 : n + 1;
       const rev = hot ? Math.floor(n / (keys * inBatch)) * inBatch + (n % inBatch) : 0;
-      return { key: rowKey(id), value: rowValue(id, rev), partition: id % PARTITIONS, timestamp: String(T0 + n) };
+      return { key: rowKey(id), value: rowValue(id, rev), partition: id % partitions, timestamp: String(T0 + n) };
     });
     if (sends.size >= 3) await Promise.race(sends);
     const sent: Promise<unknown> = producer.send({ topic, messages, acks: -1 }).then(() => sends.delete(sent));

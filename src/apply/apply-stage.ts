@@ -48,7 +48,7 @@ export class ApplyStage {
     this.#deps = deps;
     this.#settings = settings;
     this.#catalog = new TableCatalog(deps, settings);
-    this.#slots = new Slots(settings.connections);
+    this.#slots = deps.slots ?? new Slots(settings.connections);
     this.#floods = new RejectFloods(settings.rejectBudget);
     this.#parked = new ParkedCounts(settings.parkLimits);
     this.#unknownSchemas = new UnknownSchemas(deps.clock);

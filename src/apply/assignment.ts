@@ -50,6 +50,7 @@ export class Assignment {
     const fresh: ApplyPartition[] = [];
     for (const { topic, topicId, partitions } of described) {
       for (let partition = 0; partition < partitions; partition++) {
+        if (this.#settings.owns?.(topic, partition) === false) continue;
         const known = this.#partitions.get(topic, partition);
         if (known === undefined) fresh.push(new ApplyPartition(topic, partition, topicId, this.#deps.budget));
         else known.topicId = topicId;
@@ -120,7 +121,9 @@ export class Assignment {
   async #readOrders(signal: AbortSignal): Promise<void> {
     const waiting = [...this.#partitions.all()].filter(({ mode }) => mode.mode === 'waiting');
     if (waiting.length === 0) return;
-    const orders: readonly TopicOrder[] = await this.#deps.orders.load([...new Set(waiting.map(({ topic }) => topic))], signal);
+    const topics = [...new Set(waiting.map(({ topic }) => topic))];
+    const orders: readonly TopicOrder[] = await this.#deps.orders.load(topics, signal);
+    if (this.#settings.owns !== undefined) this.#partitions.standElsewhere(await this.#deps.positions.ofTopics(topics, signal));
     for (const partition of waiting) {
       // Only what was read before this look is decided by it; data that comes later brings its own reading.
       partition.order = orders.find(({ topic }) => topic === partition.topic);

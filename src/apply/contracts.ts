@@ -1,5 +1,6 @@
 import type { FetchedPartition, FetchTarget } from '../model/fetch.ts';
 import type { Generation } from '../model/generation.ts';
+import type { RegionalOffset } from '../model/offsets.ts';
 import type { ApplyPosition } from '../model/position.ts';
 
 /** The regional log, read only. Same answers as at home: batches are committed data (abort filter has run). */
@@ -164,4 +165,9 @@ export interface ApplyPositions {
     signal: AbortSignal,
   ): Promise<readonly ApplyPosition[]>;
   read(topic: string, partition: number, signal: AbortSignal): Promise<ApplyPosition | undefined>;
+  /** Where the topics' partitions stand, whoever holds them. */
+  ofTopics(
+    topics: readonly string[],
+    signal: AbortSignal,
+  ): Promise<readonly { readonly topic: string; readonly partition: number; readonly next: RegionalOffset }[]>;
 }

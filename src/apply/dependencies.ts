@@ -18,6 +18,7 @@ import type { RejectBudget } from './flood.ts';
 import type { Folded } from './fold.ts';
 import type { ParkedStore } from './parked-records.ts';
 import type { ParkLimits } from './parking.ts';
+import type { Slots } from './slots.ts';
 import type { TableEntry } from './table-entry.ts';
 
 /** A table as the database describes it now. Types are written as format_type writes them: `numeric(12,2)`, `text[]`. */
@@ -128,6 +129,8 @@ export type ApplyStep = 'before_begin' | 'committed';
 
 /** All that apply needs from outside, wired in one place. */
 export interface ApplyDependencies {
+  /** Turns at the database that several stages share; left out: `connections` of its own. */
+  readonly slots?: Slots | undefined;
   readonly source: RegionalSource;
   /** Which of the regional topics are compacted: there a batch's checksum proves nothing (C6). */
   readonly compactedTopics: (topics: readonly string[], signal: AbortSignal) => Promise<ReadonlySet<string>>;
@@ -163,6 +166,8 @@ export interface ApplySettings {
   readonly region: string;
   /** Lease epoch: fences the daemon before. */
   readonly epoch: bigint;
+  /** Which partitions this stage applies, where several share the topics; left out: all. */
+  readonly owns?: ((topic: string, partition: number) => boolean) | undefined;
   readonly entries: readonly TableEntry[];
   readonly schema: 'validate' | 'create' | 'evolve';
   /** Regional name of the heartbeat topic, undefined when heartbeats are off. */

@@ -27,7 +27,7 @@ export interface KeptRecord {
 
 export interface RetryContext {
   readonly deps: ApplyDependencies;
-  readonly settings: Pick<ApplySettings, 'epoch'>;
+  readonly settings: Pick<ApplySettings, 'epoch' | 'owns'>;
   readonly catalog: TableCatalog;
 }
 
@@ -56,7 +56,8 @@ export async function applyKept(
   const folds = plan.folds.map((folded) => ({ folded, statements: catalog.statements(folded) }));
   const { topic, partition } = record;
   const done: Statement = { text: deleteText, values: [record.id] };
-  const { statements, rounds } = retryStatements({ topic, partition, epoch: settings.epoch }, folds, done);
+  const fence = settings.owns?.(topic, partition) === false ? 'lease' : 'partition';
+  const { statements, rounds } = retryStatements({ topic, partition, epoch: settings.epoch, fence }, folds, done);
   try {
     const results = await deps.database.transaction(statements, signal);
     const wrote = rounds.some((round) => written(round).some((at) => (results[at]?.rowCount ?? 0) > 0));

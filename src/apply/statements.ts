@@ -230,16 +230,21 @@ export function transactionStatements(
   return { statements: list, rounds };
 }
 
-/** The statements that apply one kept record after all: nothing moves, and the record leaves the ledger by `done`. */
+/**
+ * The statements that apply one kept record after all: nothing moves, and the record leaves the ledger by `done`. Where another stage holds the
+ * partition, the region's lease is the fence.
+ */
 export function retryStatements(
-  holder: { readonly topic: string; readonly partition: number; readonly epoch: bigint },
+  holder: { readonly topic: string; readonly partition: number; readonly epoch: bigint; readonly fence: 'partition' | 'lease' },
   folds: readonly FoldedStatements[],
   done: Statement,
 ): { readonly statements: readonly Statement[]; readonly rounds: readonly Rounds[] } {
-  const { topic, partition, epoch } = holder;
+  const { topic, partition, epoch, fence } = holder;
   const tables = tableLocks(folds);
-  const checks = ['farshore.check_holder($1, $2, $3)', ...lockCalls(tables, 4), genericPlans];
-  const list: Statement[] = [named(`select ${checks.join(', ')}`, [topic, partition, epoch, ...tables.map(({ name }) => name)])];
+  const [fenced, values] =
+    fence === 'partition' ? ['farshore.check_holder($1, $2, $3)', [topic, partition, epoch]] : ['farshore.check_lease($1)', [epoch]];
+  const checks = [fenced, ...lockCalls(tables, values.length + 1), genericPlans];
+  const list: Statement[] = [named(`select ${checks.join(', ')}`, [...values, ...tables.map(({ name }) => name)])];
   const rounds = addRounds(list, folds);
   list.push(done);
   return { statements: list, rounds };

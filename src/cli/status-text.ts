@@ -29,6 +29,23 @@ export const stageRows = (partitions: readonly PartitionStatus[]): readonly Stag
     ...(apply === null ? [] : [{ topic, partition, stage: 'apply' as const, status: apply }]),
   ]);
 
+/** `0, 3 of 6 here; 1, 4 by host:71, 2, 5 by host:72`. A holder is named by host and process; those with the same are one. */
+export function shardsText({ count, held, holders }: NonNullable<DaemonStatus['shards']>): string {
+  const here = `${held.length === 0 ? 'none' : held.join(', ')} of ${count} here`;
+  if (holders === null) return here;
+  const others = Map.groupBy(
+    holders.filter(({ shard }) => !held.includes(shard)),
+    ({ holder }) => holder.split(':').slice(0, 2).join(':'),
+  );
+  const taken = new Set([...held, ...holders.map(({ shard }) => shard)]);
+  const nobody = Array.from({ length: count }, (_, shard) => shard).filter((shard) => !taken.has(shard));
+  return [
+    here,
+    ...[...others].map(([holder, shards]) => `${shards.map(({ shard }) => shard).join(', ')} by ${holder}`),
+    ...(nobody.length === 0 ? [] : [`${nobody.join(', ')} by nobody`]),
+  ].join('; ');
+}
+
 export function statusText(status: DaemonStatus, paint: Paint): string {
   const rows = stageRows(status.partitions);
   const held = rows.filter(({ status: { state } }) => state === 'stopped' || state === 'paused');
@@ -39,6 +56,7 @@ export function statusText(status: DaemonStatus, paint: Paint): string {
       ['primary', status.primary],
       ['daemon', `${status.role}, version ${status.version}, since ${status.startedAt}`],
       ['lease', status.leaseEpoch === null ? 'not held' : `epoch ${status.leaseEpoch}`],
+      ...(status.shards === undefined ? [] : [['shards', shardsText(status.shards)]]),
       ...status.components.map(({ component, up, reason }) => [
         component.replaceAll('_', ' '),
         up ? paint('green', 'up') : paint('red', `down${reason === null ? '' : `: ${reason}`}`),

@@ -79,10 +79,21 @@ export function crossChecks(source: YamlSource): readonly Problem[] {
   databaseChecks(written, ['cutover', 'primaryDatabase']);
   nameChecks(written);
   sizeChecks(written);
+  shardChecks(written);
   adminChecks(written, ['admin']);
   tableChecks(written);
   shadowChecks(written);
   return written.problems;
+}
+
+/** What begins a generation anew needs a mirror that nobody shares (C1); the way back carries next to nothing. */
+function shardChecks(written: Written): void {
+  const shards = written.number(['mirror', 'shards'], 1);
+  if (shards === undefined || shards <= 1) return;
+  if (written.text(['mirror', 'onRecreated']) === 'restart')
+    written.report(['mirror', 'onRecreated'], 'onRecreated: restart needs mirror.shards: 1', 'stop');
+  if (written.at(['mirror', 'standby']) === true)
+    written.report(['mirror', 'standby'], 'standby: true needs mirror.shards: 1', 'shards: 1');
 }
 
 /** Reports unless exactly one of `key` and `keyFile` is written. */

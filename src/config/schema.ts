@@ -169,9 +169,12 @@ const mirror = z
     refreshSeconds: z.int().min(1).default(30).describe('How often to look for new topics, partitions, configs and schemas.'),
     shards: z
       .int()
-      .refine((shards) => shards === 1, 'this version runs one shard: more are not supported yet')
+      .min(1)
+      .max(64)
       .default(1)
-      .describe('Transactional producers the partitions are divided among; this version runs one.'),
+      .describe(
+        'Parts that the partitions are divided among. With more than one all daemons of the region share the work, and must have the same number here.',
+      ),
     minRetentionSeconds: z
       .int()
       .min(1)
@@ -334,7 +337,7 @@ export const configSchema = z.strictObject({
     .strictObject({
       ttlMs: milliseconds(1_000).default(10_000).describe('A daemon that cannot renew its lease for this long has lost it.'),
     })
-    .meta({ description: 'One daemon of a region works at a time.' })
+    .meta({ description: 'Who works for the region, or for a shard of it: one daemon at a time.' })
     .prefault({}),
   log: z
     .strictObject({

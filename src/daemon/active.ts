@@ -1,11 +1,8 @@
 import { randomUUID } from 'node:crypto';
 import type { SchemaRequest } from '../admin/contracts.ts';
 import type { ApplyStage } from '../apply/apply-stage.ts';
-import type { SharedByteBudget } from '../apply/byte-budget.ts';
-import type { ReadBack } from '../apply/read-back.ts';
 import type { AuditStage } from '../audit/audit-stage.ts';
 import type { BackfillStage } from '../backfill/backfill-stage.ts';
-import type { FarshoreConfig } from '../config/config.ts';
 import { recordVisitor } from '../kafka/batch/records.ts';
 import type { KafkaCluster } from '../kafka/cluster.ts';
 import { fenceShards } from '../kafka/fence-shards.ts';
@@ -19,18 +16,15 @@ import type { LagLoop } from '../lag/lag-loop.ts';
 import type { LostDeletesLoop, NeededAudit } from '../lag/lost-deletes-loop.ts';
 import type { Metrics } from '../metrics/metrics.ts';
 import { measureNeededAudits } from '../metrics/status.ts';
-import type { MirrorStage } from '../mirror/mirror-stage.ts';
-import type { OffsetKeeper } from '../mirror/offset-keeper.ts';
 import { schemasFirst } from '../mirror/schemas-first.ts';
-import type { Clock } from '../model/clock.ts';
 import type { LossBound } from '../model/cutover.ts';
+import { FarshoreError } from '../model/errors.ts';
 import type { RejectedDetail } from '../model/rejected.ts';
 import type { SchemaView } from '../model/schema-view.ts';
 import type { OutboxBacklog } from '../outbox/contracts.ts';
-import { clusterLedger } from '../postgres/cluster-ledger.ts';
-import type { Database } from '../postgres/database.ts';
 import type { HeldLease } from '../postgres/held-lease.ts';
 import { rejectedStore } from '../postgres/rejected-store.ts';
+import { newestShardEpoch } from '../postgres/shard-leases.ts';
 import { shardLedger } from '../postgres/shard-ledger.ts';
 import { stopLedger } from '../postgres/stop-ledger.ts';
 import { describeTables } from '../postgres/tables.ts';
@@ -39,12 +33,10 @@ import { retryLateSchemas } from '../rejected/late-schemas-loop.ts';
 import { publishRejected } from '../rejected/publish.ts';
 import type { Schedule } from '../schedule/schedule.ts';
 import type { ShadowStage } from '../shadow/shadow-stage.ts';
-import { buildApply } from './build-apply.ts';
 import { type ActiveAudit, buildAudit } from './build-audit.ts';
 import { type ActiveBackfill, buildBackfill } from './build-backfill.ts';
 import { type BuiltCutover, buildCutover } from './build-cutover.ts';
 import { buildLag, buildLostDeletes, lagSources } from './build-lag.ts';
-import { buildMirror } from './build-mirror.ts';
 import { type ActiveOutbox, activeOutboxStore, buildOutbox } from './build-outbox.ts';
 import { buildSchedule } from './build-schedule.ts';
 import { type ActiveShadow, buildShadow } from './build-shadow.ts';
@@ -52,19 +44,22 @@ import { buildSteps } from './build-steps.ts';
 import { buildWayBack, type WayBack } from './build-way-back.ts';
 import { primaryCluster, regionalCluster } from './clusters.ts';
 import { tellCompatibility } from './compatibility.ts';
-import type { Failpoints } from './failpoints.ts';
+import { connectCluster } from './connect-cluster.ts';
 import { backfillMeasured, divergenceMeasured, shadowMeasured } from './gate-measurements.ts';
 import { isSchemaKnown, retryKept, valueSchemaOf } from './kept-records.ts';
 import { MirrorGate } from './mirror-gate.ts';
-import type { Observer } from './observer.ts';
-import { patiently, reasonWithHint } from './patiently.ts';
+import { patiently } from './patiently.ts';
+import { ownStages, type RegionApply, type RegionMirror, type RegionStages, sharedStages } from './region-stages.ts';
 import { creator } from './regional-admin.ts';
 import { buildRegionalSchemas, type RegionalSchemas, roleBesidePrimary, roleOfRegion } from './regional-schemas.ts';
 import { type SchemaViewParts, schemaView } from './schema-view.ts';
 import { schemas } from './schemas.ts';
 import type { ShadowFront } from './shadow-front.ts';
+import type { ShardHolder } from './shard-holder.ts';
 import { settleShards } from './shards.ts';
+import type { StageParts } from './stage-parts.ts';
 import { type StopSignals, superviseLoops } from './supervisor.ts';
+import { aborted, untilStopped } from './until-stopped.ts';
 
 /** Memory kept for the answers of a backfill that reads a topic. */
 const BACKFILL_FETCH_BYTES = 1024 * 1024;
@@ -78,17 +73,13 @@ export type LoopName = (typeof loopNames)[number];
 /** Before records are fetched again whose schemas could not be carried. */
 const SCHEMAS_AGAIN_MS = 1_000;
 
-export interface ActiveParts {
-  /** What may change while it runs is asked for anew: credentials, and which topics to mirror. */
-  readonly current: () => FarshoreConfig;
-  readonly database: Database;
+export interface ActiveParts extends StageParts {
   readonly lease: HeldLease;
-  readonly observer: Observer;
   readonly metrics: Metrics;
-  readonly clock: Clock;
-  readonly failpoints: Failpoints | undefined;
   /** Where requests to compare come in; undefined where no shadow is configured. */
   readonly shadow: ShadowFront | undefined;
+  /** Where several daemons share the region: the shards that this one works on. */
+  readonly shards: ShardHolder | undefined;
 }
 
 /**
@@ -101,9 +92,9 @@ export class ActiveDaemon implements AsyncDisposable {
   /** Apart from the writer's: after an unknown outcome the writer drops its connections (C9), and apply reads on. */
   readonly #reader: KafkaCluster;
   readonly #writer: KafkaCluster;
-  readonly offsets: OffsetKeeper;
-  readonly mirror: MirrorStage;
-  readonly apply: ApplyStage;
+  readonly mirror: RegionMirror;
+  readonly apply: RegionApply;
+  readonly #stages: RegionStages;
   readonly lag: LagLoop;
   readonly heartbeats: Heartbeats | undefined;
   readonly #registries: RegionalSchemas | undefined;
@@ -122,8 +113,6 @@ export class ActiveDaemon implements AsyncDisposable {
   #neededAuditsAtMs: number | undefined;
   readonly #cutover: BuiltCutover;
   readonly #gate = new MirrorGate();
-  readonly #applyBudget: SharedByteBudget;
-  readonly #readBack: ReadBack;
   readonly #schema: SchemaViewParts;
   readonly #carrySchemas: (signal: AbortSignal) => Promise<void>;
   #primaryConnected = false;
@@ -182,31 +171,30 @@ export class ActiveDaemon implements AsyncDisposable {
     const visitRecords = recordVisitor(maxDecompressedBytes);
     const clusters = { primary: this.#primary, reader: this.#reader, writer: this.#writer };
     const primaryConnected = () => this.#primaryConnected;
-    const { offsets, mirror } = buildMirror(parts, clusters, {
-      home,
-      stops,
-      visitRecords,
-      isApplied: (topic) => tablesOf(topic).length > 0,
-    });
-    const onHeartbeat = (key: Buffer | null, value: Buffer | null) => this.heartbeats?.returned(key, value);
-    const { apply, budget, readBack } = buildApply(parts, this.#reader, {
+    const mirroring = { home, stops, visitRecords, isApplied: (topic: string) => tablesOf(topic).length > 0 };
+    const applying = {
       source,
       decoders,
       stops,
       visitRecords,
-      onHeartbeat,
-      keepRogueWrites: async (found, signal) => await this.#audit?.stage.noteRogueWrites(found, signal),
+      onHeartbeat: (key: Buffer | null, value: Buffer | null) => this.heartbeats?.returned(key, value),
+      keepRogueWrites: async (found: Parameters<AuditStage['noteRogueWrites']>[0], signal: AbortSignal) =>
+        await this.#audit?.stage.noteRogueWrites(found, signal),
       maxFetchBytes: applyFetchBytes,
-    });
-    this.#schema = { config, apply, decoders, registry, describe: (tables, signal) => describeTables(database, tables, signal) };
-    this.offsets = offsets;
+    };
+    const { shards: holder } = parts;
+    const stages =
+      holder === undefined
+        ? ownStages(parts, clusters, mirroring, applying)
+        : sharedStages(parts, clusters, mirroring, applying, { holder, gate: this.#gate });
+    const { mirror, apply, applied } = stages;
+    this.#stages = stages;
     this.mirror = mirror;
-    this.apply = apply;
-    this.#applyBudget = budget;
-    this.#readBack = readBack;
-    const sources = lagSources({ home, source, mirror, apply, primaryConnected });
+    this.apply = applied;
+    this.#schema = { config, apply: applied, decoders, registry, describe: (tables, signal) => describeTables(database, tables, signal) };
+    const sources = lagSources({ home, source, mirror, apply: applied, primaryConnected });
     const eachSecond = { home: KeptStarts.of(clusters.primary, clock), source: KeptStarts.of(this.#reader, clock) };
-    this.lag = buildLag(parts, lagSources({ ...eachSecond, mirror, apply, primaryConnected }));
+    this.lag = buildLag(parts, lagSources({ ...eachSecond, mirror, apply: applied, primaryConnected }));
     if (parts.shadow !== undefined && config.shadow?.enabled === true) {
       const shadowed = { front: parts.shadow, shadow: config.shadow, lagSources: sources, lag: this.lag, decoders, visitRecords };
       this.#shadow = buildShadow(parts, shadowed);
@@ -250,17 +238,20 @@ export class ActiveDaemon implements AsyncDisposable {
       audit: this.#audit?.stage,
       rejected,
       mirror,
-      apply,
+      apply: applied,
       lag: this.lag,
       primaryConnected,
     });
-    observer.onTopics(() => apply.noticeTopics());
+    observer.onTopics(() => {
+      apply.noticeTopics();
+      holder?.noticeTopics();
+    });
     const steps = buildSteps(parts, {
       clusters,
       primaryConnected,
       gate: this.#gate,
       mirror,
-      apply,
+      apply: applied,
       lagSources: sources,
       lag: this.lag,
       audit: this.#audit,
@@ -274,7 +265,7 @@ export class ActiveDaemon implements AsyncDisposable {
       steps,
       gate: this.#gate,
       mirror,
-      apply,
+      apply: applied,
       lag: this.lag,
       heartbeats: this.heartbeats,
       keptCounts: this.keptCounts,
@@ -325,13 +316,28 @@ export class ActiveDaemon implements AsyncDisposable {
     return this.#gate.reason;
   }
 
+  /** Mirror and apply of a daemon that does all of it; undefined where shards do. */
+  get own(): RegionStages['own'] {
+    return this.#stages.own;
+  }
+
+  /** Who works on which shard, where several daemons share the region. */
+  get holders(): ReturnType<RegionStages['holders']> {
+    return this.#stages.holders();
+  }
+
+  /** Takes kept records of any partition, and commands for those of its own. */
+  get applying(): ApplyStage {
+    return this.#stages.apply;
+  }
+
   get shadow(): ShadowStage | undefined {
     return this.#shadow?.stage;
   }
 
   /** Bytes of record batches that apply holds. */
   get applyBufferBytes(): number {
-    return this.#applyBudget.limit - this.#applyBudget.free;
+    return this.#stages.bufferedBytes();
   }
 
   /** Whether a loop has left waiting for its cluster's first answer: before that it makes no turns. */
@@ -341,37 +347,20 @@ export class ActiveDaemon implements AsyncDisposable {
 
   /** Runs until `signal`, or rejects with what ended it: the lease, a fence, a wrong cluster. */
   async run(signal: AbortSignal): Promise<void> {
-    const { current, database, lease, clock, observer } = this.#parts;
+    const { current, lease, clock, observer } = this.#parts;
     const config = current();
-    const connect = async (cluster: KafkaCluster, role: 'primary' | 'regional', name: string, stop: AbortSignal): Promise<void> => {
-      await patiently(
-        () => cluster.connect(stop),
-        (error) =>
-          observer.observe({
-            type: 'component',
-            component: role === 'primary' ? 'primary_kafka' : 'regional_kafka',
-            up: false,
-            reason: reasonWithHint(error),
-          }),
-        clock,
-        stop,
-      );
-      await patiently(
-        () => clusterLedger(database).confirm(role, name, cluster.clusterId, stop),
-        () => undefined,
-        clock,
-        stop,
-      );
-    };
     /** The region goes on serving and applying when the primary is gone: only what needs the primary waits for it. */
     const primary = Promise.withResolvers<void>();
     primary.promise.catch(() => undefined);
     const regional = Promise.withResolvers<void>();
     regional.promise.catch(() => undefined);
+    /** The division among shards is the configured one, and no shard of another one writes. */
+    const divided = Promise.withResolvers<void>();
+    divided.promise.catch(() => undefined);
     const loops: ((signals: StopSignals) => Promise<void>)[] = [
       async ({ stop }) => {
         try {
-          await connect(this.#primary, 'primary', config.primary.name, stop);
+          await connectCluster(this.#primary, 'primary', this.#parts, stop);
           this.#primaryConnected = true;
           primary.resolve();
         } catch (error) {
@@ -381,29 +370,38 @@ export class ActiveDaemon implements AsyncDisposable {
       },
       async ({ stop }) => {
         try {
-          await connect(this.#writer, 'regional', config.region, stop);
-          await connect(this.#reader, 'regional', config.region, stop);
+          await connectCluster(this.#writer, 'regional', this.#parts, stop);
+          await connectCluster(this.#reader, 'regional', this.#parts, stop);
           regional.resolve();
         } catch (error) {
           regional.reject(error);
           if (!stop.aborted) throw error;
         }
       },
-      async ({ stop, hard }) => {
-        await Promise.all([primary.promise, regional.promise]);
-        await patiently(
-          () => this.#settleShards(stop),
-          () => undefined,
-          clock,
-          stop,
-        );
-        this.#began.add('mirror');
-        await this.#gate.run(this.mirror, stop, hard);
+      async ({ stop }) => {
+        try {
+          await regional.promise;
+          await patiently(
+            () => this.#settleShards(stop),
+            () => undefined,
+            clock,
+            stop,
+          );
+          divided.resolve();
+        } catch (error) {
+          divided.reject(error);
+          if (!stop.aborted) throw error;
+        }
       },
       async ({ stop, hard }) => {
-        await regional.promise;
+        await Promise.all([primary.promise, divided.promise]);
+        this.#began.add('mirror');
+        await this.#stages.runMirror(this.#gate, stop, hard);
+      },
+      async ({ stop, hard }) => {
+        await divided.promise;
         this.#began.add('apply');
-        await this.apply.run(stop, hard);
+        await this.#stages.apply.run(stop, hard);
       },
       async ({ stop }) => {
         await regional.promise;
@@ -425,7 +423,7 @@ export class ActiveDaemon implements AsyncDisposable {
         await untilStopped(this.#registries?.run(stop), stop);
       },
       async ({ stop }) => await untilStopped(tellCompatibility(this.#schema.registry, config, observer.observe, stop), stop),
-      async ({ stop }) => await untilStopped(this.offsets.run(stop), stop),
+      async ({ stop }) => await untilStopped(this.own?.offsets.run(stop), stop),
       async ({ stop }) => {
         await regional.promise;
         await untilStopped(this.#lostDeletes.run(stop), stop);
@@ -439,7 +437,7 @@ export class ActiveDaemon implements AsyncDisposable {
         await regional.promise;
         await untilStopped(this.#retryLateSchemas(stop), stop);
       },
-      async ({ stop }) => await untilStopped(this.#readBack.run(stop), stop),
+      async ({ stop }) => await untilStopped(this.#stages.readBack.run(stop), stop),
       async ({ stop }) => await this.#schedule.run(stop),
       async ({ stop }) => {
         await regional.promise;
@@ -471,7 +469,7 @@ export class ActiveDaemon implements AsyncDisposable {
   }
 
   async #settleShards(signal: AbortSignal): Promise<void> {
-    const { current, database, observer } = this.#parts;
+    const { current, database, observer, lease } = this.#parts;
     const config = current();
     const { name: primary } = config.primary;
     const ids = { region: config.region, primary, transactionTimeoutMs: config.mirror.transactionTimeoutMs };
@@ -485,6 +483,12 @@ export class ActiveDaemon implements AsyncDisposable {
       },
       signal,
     );
+    // A shard that another daemon took before the change was announced has a later epoch, by which its positions would be kept from this one.
+    if (config.mirror.shards === 1 && (await newestShardEpoch(database, signal)) >= lease.epoch)
+      throw new FarshoreError(
+        'lease_lost',
+        'A shard was taken while the division was changed; the lease is taken anew, with a later epoch.',
+      );
   }
 
   /** After credentials changed: connections are made anew, each when nothing is in flight on it. */
@@ -494,24 +498,9 @@ export class ActiveDaemon implements AsyncDisposable {
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
-    this.#parts.observer.onTopics(() => undefined);
+    const { observer, shards } = this.#parts;
+    observer.onTopics(() => shards?.noticeTopics());
     measureNeededAudits(this.#parts.metrics, []);
     await Promise.all([this.#primary.close(), this.#reader.close(), this.#writer.close()]);
   }
-}
-
-/** A loop that ends by rejecting with the stop itself has ended well. */
-async function untilStopped(work: Promise<void> | undefined, stop: AbortSignal): Promise<void> {
-  try {
-    await work;
-  } catch (error) {
-    if (!stop.aborted) throw error;
-  }
-}
-
-async function aborted(signal: AbortSignal): Promise<undefined> {
-  if (signal.aborted) return;
-  const { promise, resolve } = Promise.withResolvers<undefined>();
-  signal.addEventListener('abort', () => resolve(undefined), { once: true });
-  await promise;
 }

@@ -43,7 +43,9 @@ import { retryKept } from './kept-records.ts';
 import type { Observer } from './observer.ts';
 import { offsetsView } from './offsets.ts';
 import { OutboxAdmin } from './outbox-admin.ts';
+import { type CommandedStages, pausePartitions, resumePartitions, stagesOfShard } from './partition-commands.ts';
 import { noShadow, type ShadowFront } from './shadow-front.ts';
+import type { ShardHolder } from './shard-holder.ts';
 import { daemonStatus } from './status.ts';
 
 /** A loop that had work and made no turn for this long hangs; every request it makes has a shorter limit. */
@@ -68,6 +70,8 @@ export class DaemonState implements AdminSource {
   leaseEpoch: bigint | undefined;
   active: ActiveDaemon | undefined;
   shadow: ShadowFront | undefined;
+  /** Where several daemons share the region, whether this one is active or not. */
+  shards: ShardHolder | undefined;
 
   constructor(options: {
     config: FarshoreConfig;
@@ -109,8 +113,11 @@ export class DaemonState implements AdminSource {
     return this.#status(this.active?.lag.snapshot() ?? NO_LAG);
   }
 
-  #status({ partitions }: LagSnapshot): DaemonStatus {
-    const { active } = this;
+  /** `of`: the partitions of the whole region, as far as this daemon knows them, or those that it works on itself. */
+  #status({ partitions }: LagSnapshot, of: 'region' | 'here' = 'region'): DaemonStatus {
+    const { active, shards } = this;
+    const seen = of === 'here' && shards !== undefined ? undefined : active;
+    const { holders } = active ?? {};
     const lag = new Map(partitions.map((p) => [`${p.topic}:${p.partition}`, p.lag]));
     const heartbeats = active?.heartbeats;
     const audited = new Set(active?.neededAudits.map(({ table }) => table));
@@ -122,8 +129,9 @@ export class DaemonState implements AdminSource {
       startedAtMs: this.#startedAtMs,
       leaseEpoch: this.leaseEpoch,
       components: this.#observer.components,
-      mirror: active?.mirror.status() ?? [],
-      apply: active?.apply.statuses() ?? [],
+      // What is worked on here is known best here: it comes last, and stands.
+      mirror: [...(seen?.mirror.status() ?? []), ...(shards?.mirrorStatuses() ?? [])],
+      apply: [...(seen?.apply.statuses() ?? []), ...(shards?.applyStatuses() ?? [])],
       lag: (topic, partition) => {
         const values = lag.get(`${topic}:${partition}`);
         const known = (value: LagValue | null | undefined): LagValue | undefined => value ?? undefined;
@@ -136,11 +144,26 @@ export class DaemonState implements AdminSource {
       rejected: active?.keptCounts.current,
       heartbeat: { latencySeconds: heartbeats?.latencySeconds ?? null, ageSeconds: heartbeats?.ageSeconds ?? null },
       counters: { mirroredRecords: this.#observer.mirroredRecords, appliedRecords: this.#observer.appliedRecords },
+      ...(shards === undefined
+        ? {}
+        : {
+            shards: {
+              count: this.#config.mirror.shards,
+              held: shards.held,
+              holders: holders?.map(({ shard, holder }) => ({ shard, holder })) ?? null,
+            },
+          }),
     });
   }
 
   offsets(request: OffsetsRequest): OffsetsView {
-    return offsetsView(this.#needActive('knows the offsets of a moment ago').offsets.all(), request);
+    if (this.shards !== undefined)
+      return offsetsView(
+        [...this.shards.workers()].flatMap(({ offsets }) => [...offsets.all()]),
+        request,
+      );
+    const { own } = this.#needActive('knows the offsets of a moment ago');
+    return offsetsView(own?.offsets.all() ?? [], request);
   }
 
   async schema(request: SchemaRequest, signal: AbortSignal): Promise<SchemaView> {
@@ -153,14 +176,24 @@ export class DaemonState implements AdminSource {
 
   liveness(): Probe {
     const { active } = this;
-    if (active === undefined) return { ok: true, checks: [{ name: 'role', ok: true, detail: this.role }] };
     const nowMs = this.#clock.monotonicMs();
-    const checks = loopNames.flatMap((name) => {
+    const shards = [...(this.shards?.workers() ?? [])].flatMap((worker) =>
+      worker.loops().map(({ name, lastTurnMs }) => {
+        const idleMs = nowMs - lastTurnMs;
+        return { name, ok: idleMs < LOOP_DEADLINE_MS, detail: `last turn ${Math.round(idleMs / 1_000)} s ago` };
+      }),
+    );
+    if (active === undefined) {
+      const checks = [{ name: 'role', ok: true, detail: this.role }, ...shards];
+      return { ok: checks.every((check) => check.ok), checks };
+    }
+    const checks: Probe['checks'][number][] = loopNames.flatMap((name) => {
       const loop = active[name];
       if (loop === undefined || !active.began(name)) return [];
       const idleMs = nowMs - loop.lastTurnMs;
       return [{ name, ok: idleMs < LOOP_DEADLINE_MS, detail: `last turn ${Math.round(idleMs / 1_000)} s ago` }];
     });
+    checks.push(...shards);
     return { ok: checks.every((check) => check.ok), checks };
   }
 
@@ -178,8 +211,9 @@ export class DaemonState implements AdminSource {
     // Set for each scrape, not for each read of the clusters: as fresh for whoever looks, and free while nobody does.
     const lag = this.active?.lag.snapshot() ?? NO_LAG;
     measureLag(this.#metrics, lag);
-    measureStatus(this.#metrics, this.#status(lag));
-    this.#metrics.set('farshore_buffer_bytes', { stage: 'apply' }, this.active?.applyBufferBytes);
+    measureStatus(this.#metrics, this.#status(lag, 'here'));
+    this.#metrics.set('farshore_shards_held', {}, this.shards?.held.length);
+    this.#metrics.set('farshore_buffer_bytes', { stage: 'apply' }, this.active?.applyBufferBytes ?? this.shards?.bufferedBytes);
     this.shadow?.measure();
     measureAudit(this.#metrics, this.active?.audit?.figures === undefined ? undefined : this.audit());
     measureOutbox(this.#metrics, this.active?.outboxBacklog);
@@ -193,26 +227,11 @@ export class DaemonState implements AdminSource {
   }
 
   async pause(request: PauseRequest, signal: AbortSignal): Promise<void> {
-    const { topic, partition, by } = request;
-    await this.#each(request, {
-      mirror: (active) => active.mirror.command({ kind: 'pause', topic, partition, by }),
-      apply: (active) => active.apply.pause(topic, partition, by, signal),
-    });
+    await pausePartitions(await this.#stagesOf(request, signal), request, signal);
   }
 
   async resume(request: ResumeRequest, signal: AbortSignal): Promise<void> {
-    const { topic, partition, stage } = request;
-    // An offset belongs to one cluster: without a stage it would be given to both logs (C5).
-    if (typeof request.from === 'bigint' && stage === undefined) {
-      throw new FarshoreError('request_invalid', 'An offset needs --stage: home and regional offsets are different numbers', {
-        place: topic,
-        hint: 'Add --stage mirror or --stage apply.',
-      });
-    }
-    await this.#each(request, {
-      mirror: (active) => active.mirror.command({ kind: 'resume', topic, partition, request }),
-      apply: (active) => active.apply.resume(topic, partition, request, signal),
-    });
+    await resumePartitions(await this.#stagesOf(request, signal), request, signal);
   }
 
   async rejected({ filter, after, limit }: RejectedListRequest, signal: AbortSignal): Promise<readonly RejectedRecord[]> {
@@ -224,7 +243,7 @@ export class DaemonState implements AdminSource {
   }
 
   async retryRejected(filter: RejectedFilter, by: string, signal: AbortSignal): Promise<RetryCounts> {
-    const { apply, homeElsewhere } = this.#needActive('applies records');
+    const { applying: apply, homeElsewhere } = this.#needActive('applies records');
     if (homeElsewhere !== undefined) {
       // A record of the old home does not know of what was written here since, and its version would win.
       throw new FarshoreError('request_invalid', `Records of the primary are not tried again now: ${homeElsewhere}`, {
@@ -327,22 +346,12 @@ export class DaemonState implements AdminSource {
     });
   }
 
-  async #each(
-    { topic, partition, stage }: PauseRequest,
-    work: Readonly<Record<'mirror' | 'apply', (active: ActiveDaemon) => Promise<void>>>,
-  ): Promise<void> {
-    const active = this.#needActive('changes partitions');
-    const has = (statuses: Iterable<{ readonly topic: string; readonly partition: number }>): boolean =>
-      [...statuses].some((s) => s.topic === topic && (partition === undefined || s.partition === partition));
-    const known = { mirror: has(active.mirror.status()), apply: has(active.apply.statuses()) };
-    const stages = stage === undefined ? (['mirror', 'apply'] as const).filter((name) => known[name]) : [stage];
-    if (stages.length === 0) {
-      const place = partition === undefined ? topic : `${topic}:${partition}`;
-      throw new FarshoreError('request_invalid', `${place} is neither mirrored nor applied here`, {
-        place,
-        hint: 'farshore partition list shows what is.',
-      });
-    }
-    for (const name of stages) await work[name](active);
+  async #stagesOf(request: PauseRequest, signal: AbortSignal): Promise<CommandedStages> {
+    const { shards: holder } = this;
+    if (holder !== undefined)
+      return await stagesOfShard(request, { holder, shards: this.#config.mirror.shards, database: this.#database }, signal);
+    const { own, applying } = this.#needActive('changes partitions');
+    if (own === undefined) throw new FarshoreError('internal', 'A daemon without shards does not mirror');
+    return { mirror: own.mirror, apply: applying };
   }
 }

@@ -2,7 +2,9 @@ import { ApplyStage } from '../apply/apply-stage.ts';
 import { SharedByteBudget } from '../apply/byte-budget.ts';
 import type { ApplyDependencies } from '../apply/dependencies.ts';
 import { ReadBack, type ReadBackParts } from '../apply/read-back.ts';
+import type { Slots } from '../apply/slots.ts';
 import { toExactJson } from '../avro/json.ts';
+import type { FarshoreConfig } from '../config/config.ts';
 import { topicConfigs } from '../kafka/admin.ts';
 import type { KafkaCluster } from '../kafka/cluster.ts';
 import { heartbeatRoute } from '../mirror/routes.ts';
@@ -14,7 +16,7 @@ import { applyPositions, movePositionTo } from '../postgres/positions.ts';
 import { describeTables, executeDdl } from '../postgres/tables.ts';
 import { TextColumn } from '../postgres/text-column.ts';
 import { topicOrders } from '../postgres/topic-orders.ts';
-import type { ActiveParts } from './active.ts';
+import type { StageParts } from './stage-parts.ts';
 
 export interface ApplyParts extends Pick<ApplyDependencies, 'source' | 'decoders' | 'stops' | 'visitRecords' | 'onHeartbeat'> {
   readonly keepRogueWrites: ReadBackParts['keep'];
@@ -22,18 +24,33 @@ export interface ApplyParts extends Pick<ApplyDependencies, 'source' | 'decoders
   readonly maxFetchBytes: number;
 }
 
+/** One of several that share what is applied. */
+export interface ApplyPart {
+  readonly owns: (topic: string, partition: number) => boolean;
+  /** Whether the heartbeats are among it. */
+  readonly heartbeats: boolean;
+  /** What all parts of the daemon together may hold, and how many may write at a time. */
+  readonly budget: SharedByteBudget;
+  readonly slots: Slots;
+}
+
+/** Mirror holds at most two cycles: one read, one in its transaction. What is left of the limit is apply's. */
+export const applyBudget = ({ apply, limits, mirror }: FarshoreConfig): SharedByteBudget =>
+  new SharedByteBudget(Math.max(apply.maxBatchBytes, limits.bufferBytes - 2 * mirror.maxCycleBytes));
+
 /** The apply stage, and what it may hold in memory. */
 export function buildApply(
-  { current, database, lease, observer, clock, failpoints }: ActiveParts,
+  { current, database, lease, observer, clock, failpoints }: StageParts,
   reader: KafkaCluster,
   { source, decoders, stops, visitRecords, onHeartbeat, keepRogueWrites, maxFetchBytes }: ApplyParts,
+  part: ApplyPart | undefined = undefined,
 ): { readonly apply: ApplyStage; readonly budget: SharedByteBudget; readonly readBack: ReadBack } {
   const config = current();
   const { heartbeat } = config.primary;
   const { observe } = observer;
-  const heartbeatTopic = heartbeat.enabled ? heartbeatRoute(heartbeat.topic, config.primary.name).regional : undefined;
-  // Mirror holds at most two cycles: one read, one in its transaction. What is left of the limit is apply's.
-  const budget = new SharedByteBudget(Math.max(config.apply.maxBatchBytes, config.limits.bufferBytes - 2 * config.mirror.maxCycleBytes));
+  const isHeard = heartbeat.enabled && (part?.heartbeats ?? true);
+  const heartbeatTopic = isHeard ? heartbeatRoute(heartbeat.topic, config.primary.name).regional : undefined;
+  const budget = part?.budget ?? applyBudget(config);
   const readBack = new ReadBack(
     { database, observe, clock, random: Math.random, keep: keepRogueWrites },
     { rows: config.apply.readBack.rows, everyMs: config.apply.readBack.everySeconds * 1_000 },
@@ -62,6 +79,7 @@ export function buildApply(
       exactJson: toExactJson,
       refusalOf,
       budget,
+      slots: part?.slots,
       observe,
       clock,
       random: Math.random,
@@ -72,6 +90,7 @@ export function buildApply(
     {
       region: config.region,
       epoch: lease.epoch,
+      owns: part?.owns,
       entries: config.apply.tables,
       schema: config.apply.schema,
       heartbeatTopic,

@@ -1,15 +1,14 @@
-import type { ApplyStage } from '../apply/apply-stage.ts';
 import { configsInForce } from '../kafka/admin.ts';
 import type { KafkaCluster } from '../kafka/cluster.ts';
 import type { LagSources } from '../lag/contracts.ts';
 import { LagLoop } from '../lag/lag-loop.ts';
 import { LostDeletesLoop, type NeededAudit } from '../lag/lost-deletes-loop.ts';
 import { measureNeededAudits } from '../metrics/status.ts';
-import type { MirrorStage } from '../mirror/mirror-stage.ts';
 import { FarshoreError } from '../model/errors.ts';
 import { readLedger } from '../postgres/read-ledger.ts';
 import type { ActiveParts } from './active.ts';
 import { deleteRetention } from './delete-retention.ts';
+import type { RegionApply, RegionMirror } from './region-stages.ts';
 
 const LAG_INTERVAL_MS = 1_000;
 const LAG_READ_LIMIT_MS = 5_000;
@@ -19,8 +18,8 @@ type LagDependencies = ConstructorParameters<typeof LagLoop>[0];
 export interface LagParts {
   readonly home: Pick<LagDependencies['home'], 'ends'>;
   readonly source: LagDependencies['regional'];
-  readonly mirror: MirrorStage;
-  readonly apply: ApplyStage;
+  readonly mirror: Pick<RegionMirror, 'progress' | 'status'>;
+  readonly apply: Pick<RegionApply, 'progress'>;
   /** Whether the primary has ever answered. */
   readonly primaryConnected: () => boolean;
 }

@@ -3,15 +3,23 @@ import { reencoder } from '../kafka/batch/reencode.ts';
 import type { KafkaCluster } from '../kafka/cluster.ts';
 import { homePublisher } from '../kafka/home-publisher.ts';
 import { publishedHomes } from '../kafka/published-homes.ts';
-import { regionalLog } from '../kafka/regional-log.ts';
-import type { HomeLog, StopLedger } from '../mirror/contracts.ts';
+import { positionGroup, regionalLog } from '../kafka/regional-log.ts';
+import { readPositions } from '../kafka/regional-log-positions.ts';
+import type { HomeLog, RegionalLog, StopLedger } from '../mirror/contracts.ts';
+import type { MirrorDependencies, MirrorSettings, MirrorShare } from '../mirror/dependencies.ts';
 import { MirrorStage } from '../mirror/mirror-stage.ts';
 import { OffsetKeeper } from '../mirror/offset-keeper.ts';
+import { TopicKeeper } from '../mirror/topic-keeper.ts';
 import type { VisitRecords } from '../model/batch.ts';
 import { offsetStore } from '../postgres/offset-store.ts';
 import { topicLedger } from '../postgres/topic-ledger.ts';
-import type { ActiveParts } from './active.ts';
 import { creator, regionalAdmin } from './regional-admin.ts';
+import type { StageParts } from './stage-parts.ts';
+
+interface MirrorClusters {
+  readonly primary: KafkaCluster;
+  readonly writer: KafkaCluster;
+}
 
 export interface MirrorParts {
   readonly home: HomeLog;
@@ -21,64 +29,104 @@ export interface MirrorParts {
   readonly isApplied: (topic: string) => boolean;
 }
 
-/** The mirror, and who keeps where home's offsets lie in the region. */
+/** One of several that share the mirror. */
+export interface MirrorPart {
+  readonly shard: number;
+  readonly share: MirrorShare;
+  /** Bytes of one cycle. */
+  readonly maxCycleBytes: number;
+  /** Around what opens the transactional id. */
+  readonly guarded: (log: RegionalLog) => RegionalLog;
+}
+
+/** The mirror, and who keeps where home's offsets lie in the region; or one part of it. */
 export function buildMirror(
-  { current, database, lease, observer, clock, failpoints }: ActiveParts,
-  clusters: { readonly primary: KafkaCluster; readonly writer: KafkaCluster },
-  { home, stops, visitRecords, isApplied }: MirrorParts,
+  stage: StageParts,
+  clusters: MirrorClusters,
+  parts: MirrorParts,
+  part?: MirrorPart,
 ): { readonly offsets: OffsetKeeper; readonly mirror: MirrorStage } {
+  const { current, database, lease, clock, failpoints } = stage;
   const config = current();
-  const { heartbeat } = config.primary;
-  const { observe } = observer;
   const offsets = new OffsetKeeper(offsetStore(database, lease.epoch), clock);
-  const mirror = new MirrorStage(
-    {
-      home,
-      regional: offsets.watch(
-        regionalLog(
-          clusters.writer,
-          {
-            region: config.region,
-            primary: config.primary.name,
-            shard: 0,
-            transactionTimeoutMs: config.mirror.transactionTimeoutMs,
-            onStep: failpoints?.mirror,
-          },
-          regionalAdmin(clusters.writer, config.mirror.replicationFactor),
-        ),
-      ),
-      ledger: topicLedger(database),
-      publishedAtHome: publishedHomes(clusters.primary),
-      publishedInRegion: publishedHomes(clusters.writer),
-      publisher: homePublisher(clusters.writer, creator(clusters.writer, config.mirror.replicationFactor)),
-      stops,
-      reencode: reencoder(visitRecords, compress),
-      visitRecords,
-      observe,
-      clock,
-    },
+  const log = regionalLog(
+    clusters.writer,
     {
       region: config.region,
       primary: config.primary.name,
-      rules: () => ({
-        primary: config.primary.name,
-        topics: current().mirror.topics,
-        exclude: current().mirror.exclude,
-        prefix: config.mirror.prefix,
-        heartbeatTopic: heartbeat.enabled ? heartbeat.topic : undefined,
-        heartbeatsOnly: config.mirror.standby,
-      }),
-      configExclude: config.mirror.configExclude,
-      minRetentionMs: (topic) => (!isApplied(topic) ? undefined : config.mirror.minRetentionSeconds * 1_000),
-      onTruncated: config.mirror.onTruncated,
-      onRecreated: config.mirror.onRecreated,
-      refreshMs: config.mirror.refreshSeconds * 1_000,
-      fetchMaxWaitMs: config.mirror.fetchMaxWaitMs,
-      maxCycleBytes: config.mirror.maxCycleBytes,
-      maxPartitionFetchBytes: config.mirror.maxPartitionFetchBytes,
-      recommitMs: config.mirror.recommitSeconds * 1_000,
+      shard: part?.shard ?? 0,
+      transactionTimeoutMs: config.mirror.transactionTimeoutMs,
+      owns: part?.share.owns,
+      onStep: failpoints?.mirror,
     },
+    regionalAdmin(clusters.writer, config.mirror.replicationFactor),
   );
-
+  const settings = mirrorSettings(stage, parts);
+  const mirror = new MirrorStage(
+    dependencies(stage, clusters, parts, offsets.watch(part?.guarded(log) ?? log)),
+    part === undefined ? settings : { ...settings, share: part.share, maxCycleBytes: part.maxCycleBytes },
+  );
   return { offsets, mirror };
+}
+
+/** Keeps the topics of a mirror whose partitions others mirror. */
+export function buildTopicKeeper(stage: StageParts, clusters: MirrorClusters, parts: MirrorParts): TopicKeeper {
+  const config = stage.current();
+  const { region, primary, mirror } = config;
+  const group = positionGroup(region, primary.name);
+  const log = regionalLog(
+    clusters.writer,
+    { region, primary: primary.name, shard: 0, transactionTimeoutMs: mirror.transactionTimeoutMs },
+    regionalAdmin(clusters.writer, mirror.replicationFactor),
+  );
+  // Somebody is always in the middle of a transaction: what is committed is all that it needs to know.
+  const positions: RegionalLog['positions'] = (topics, signal) => readPositions(clusters.writer, group, topics, signal, { stable: false });
+  return new TopicKeeper(dependencies(stage, clusters, parts, { ...log, positions }), mirrorSettings(stage, parts));
+}
+
+function dependencies(
+  { current, database, observer, clock }: StageParts,
+  clusters: MirrorClusters,
+  { home, stops, visitRecords }: MirrorParts,
+  regional: RegionalLog,
+): MirrorDependencies {
+  return {
+    home,
+    regional,
+    ledger: topicLedger(database),
+    publishedAtHome: publishedHomes(clusters.primary),
+    publishedInRegion: publishedHomes(clusters.writer),
+    publisher: homePublisher(clusters.writer, creator(clusters.writer, current().mirror.replicationFactor)),
+    stops,
+    reencode: reencoder(visitRecords, compress),
+    visitRecords,
+    observe: observer.observe,
+    clock,
+  };
+}
+
+function mirrorSettings({ current }: StageParts, { isApplied }: MirrorParts): MirrorSettings {
+  const config = current();
+  const { heartbeat } = config.primary;
+  return {
+    region: config.region,
+    primary: config.primary.name,
+    rules: () => ({
+      primary: config.primary.name,
+      topics: current().mirror.topics,
+      exclude: current().mirror.exclude,
+      prefix: config.mirror.prefix,
+      heartbeatTopic: heartbeat.enabled ? heartbeat.topic : undefined,
+      heartbeatsOnly: config.mirror.standby,
+    }),
+    configExclude: config.mirror.configExclude,
+    minRetentionMs: (topic) => (!isApplied(topic) ? undefined : config.mirror.minRetentionSeconds * 1_000),
+    onTruncated: config.mirror.onTruncated,
+    onRecreated: config.mirror.onRecreated,
+    refreshMs: config.mirror.refreshSeconds * 1_000,
+    fetchMaxWaitMs: config.mirror.fetchMaxWaitMs,
+    maxCycleBytes: config.mirror.maxCycleBytes,
+    maxPartitionFetchBytes: config.mirror.maxPartitionFetchBytes,
+    recommitMs: config.mirror.recommitSeconds * 1_000,
+  };
 }

@@ -2,7 +2,7 @@ import type { FarshoreConfig, KafkaConfig } from '../config/config.ts';
 import type { KafkaCluster } from '../kafka/cluster.ts';
 import { outboxName } from '../kafka/outbox-log.ts';
 import { HOMES_TOPIC } from '../kafka/published-homes.ts';
-import { positionGroup } from '../kafka/regional-log.ts';
+import { positionGroup, shardGroup } from '../kafka/regional-log.ts';
 import { rejectedTopic } from '../kafka/rejected-writer.ts';
 import { type MissingRight, missingTopicRights, missingWriterRights, type Operation } from '../kafka/rights.ts';
 import { heartbeatRoute } from '../mirror/routes.ts';
@@ -40,16 +40,19 @@ export async function checkRights(
   if (requests !== undefined && !inRegion.has(requests)) inRegion.set(requests, ['Read', 'Describe']);
   const group = positionGroup(config.region, config.primary.name);
   const outbox = outboxName(config.region);
-  const [home, region, writer, relay] = await Promise.all([
+  const { shards } = config.mirror;
+  const [home, region, writer, relay, sharing] = await Promise.all([
     missingTopicRights(primary, atHome, signal),
     missingTopicRights(regional, inRegion, signal),
     missingWriterRights(regional, `${group}.0`, group, signal),
     config.outbox.enabled ? missingWriterRights(regional, outbox, outbox, signal) : [],
+    // Who may use the last shard's id and the group that divides them may use them all: they are given by their beginning.
+    shards > 1 ? missingWriterRights(regional, `${group}.${shards - 1}`, shardGroup(config.region, config.primary.name), signal) : [],
   ]);
   return [
     // Without it everything works but one gate, which says so itself.
     ...home.map((right) => finding('primary kafka', config.primary.kafka, right, right.name === returns ? 'warning' : 'problem')),
-    ...[...region, ...writer, ...relay].map((right) => finding('regional kafka', config.regional.kafka, right)),
+    ...[...region, ...writer, ...relay, ...sharing].map((right) => finding('regional kafka', config.regional.kafka, right)),
   ];
 }
 

@@ -62,6 +62,8 @@ export class CutoverAdmin implements CutoverSource {
     }
     if (verb === 'hold') return this.#planOf(await loop.command({ type: verb, by, region, reason: reason ?? '' }, signal));
     if (verb === 'release') return this.#planOf(await loop.command({ type: verb, by, region }, signal));
+    const shared = this.#shared(verb);
+    if (shared !== null) throw this.#refused(verb, shared);
     if (primaryLost || acceptLoss) {
       if (!primaryLost || !acceptLoss)
         throw this.#refused(verb, 'a lost primary is given up with --primary-lost and --accept-loss together');
@@ -81,8 +83,16 @@ export class CutoverAdmin implements CutoverSource {
     });
   }
 
+  /** Its steps were proved with one daemon that does all the work; the fence that they end in would reach every shard. */
+  readonly #shared = (verb: string): string | null =>
+    verb === 'start' && this.#config.mirror.shards > 1
+      ? 'several daemons share the region; set mirror.shards: 1, restart all of them, and start it then'
+      : null;
+
   /** Nothing pretends to freeze a primary. */
   readonly #impossible: Impossible = (verb) => {
+    const shared = this.#shared(verb);
+    if (shared !== null) return shared;
     const { freeze, primaryDatabase } = this.#config.cutover;
     if (verb !== 'start' || (freeze !== undefined && primaryDatabase !== undefined)) return null;
     return 'the primary cannot be frozen: cutover.freeze and cutover.primaryDatabase are not both set';

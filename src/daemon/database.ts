@@ -12,6 +12,10 @@ export function regionalDatabase(current: () => DatabaseConfig, applyConnections
   return new Database(() => databaseOptions(current(), applyConnections), clock);
 }
 
+/** For the leases of shards, which are renewed whatever the rows wait for. */
+export const leaseDatabase = (current: () => DatabaseConfig, clock: Clock): Database =>
+  new Database(() => ({ ...databaseOptions(current(), 0), connections: 2 }), clock);
+
 /** The primary's database, of which nothing is asked but to read. */
 export function primaryDatabase(current: () => DatabaseConfig, connections: number, clock: Clock): Database {
   return new Database(

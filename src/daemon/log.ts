@@ -88,7 +88,10 @@ export function levelOf(event: FarshoreEvent): Level {
     case 'gate_changed':
       return 'info';
     case 'lease':
+    case 'shard':
       return event.state === 'lost' ? 'warn' : 'info';
+    case 'shard_group_failed':
+      return 'warn';
     case 'records_parked':
     case 'topic_found':
     case 'topic_created':
@@ -159,6 +162,10 @@ export function messageOf(event: FarshoreEvent): string {
       return `cutover ${event.from} → ${event.to}: ${event.reason}`;
     case 'cutover_held':
       return `cutover held by ${event.by}: ${event.reason}`;
+    case 'shard':
+      return `shard ${event.shard} ${event.state}${event.reason === undefined ? '' : `: ${event.reason}`}`;
+    case 'shard_group_failed':
+      return `the division of shards is not known: ${event.reason}`;
     case 'cutover_released':
       return `cutover released by ${event.by}`;
     case 'gate_changed':

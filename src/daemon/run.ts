@@ -15,7 +15,7 @@ import { acquireLease } from '../postgres/lease.ts';
 import { loadMigrations, migrate } from '../postgres/migrations.ts';
 import { ActiveDaemon } from './active.ts';
 import { DaemonState } from './admin-source.ts';
-import { regionalDatabase } from './database.ts';
+import { leaseDatabase, regionalDatabase } from './database.ts';
 import { FAILPOINT_VARIABLE, Failpoints } from './failpoints.ts';
 import { createLogger, type Logger } from './log.ts';
 import { Observer } from './observer.ts';
@@ -24,6 +24,9 @@ import { Reload } from './reload.ts';
 import { serviceText } from './service-notices.ts';
 import { ServiceNotifier } from './service-notifier.ts';
 import { ShadowFront } from './shadow-front.ts';
+import { ShardHolder } from './shard-holder.ts';
+import { superviseLoops } from './supervisor.ts';
+import { untilStopped } from './until-stopped.ts';
 
 const LEASE_POLL_MS = 500;
 const STANDBY_PAUSE_MS = 500;
@@ -58,6 +61,7 @@ export async function runDaemon(config: FarshoreConfig, { configPath, signal }: 
       logger.level = reload.current().log.level;
       if (!reconnects) return;
       state.active?.renewConnections();
+      state.shards?.renewConnections();
       void database.refresh();
     },
   });
@@ -134,8 +138,9 @@ interface Serving {
   readonly signal: AbortSignal;
 }
 
-/** Waits for the database, then alternates between standby and active. */
-async function serve({ reload, database, state, observer, metrics, logger, failpoints, shadow, signal }: Serving): Promise<void> {
+/** Waits for the database, then works for the region, and for shards of it where several daemons share it. */
+async function serve(serving: Serving): Promise<void> {
+  const { reload, database, state, observer, failpoints, signal } = serving;
   const clock = systemClock;
   const { observe } = observer;
   const migrations = await loadMigrations();
@@ -155,22 +160,59 @@ async function serve({ reload, database, state, observer, metrics, logger, failp
     signal,
   );
   observe({ type: 'component', component: 'regional_database', up: true, reason: undefined });
+  const holder = `${hostname()}:${process.pid}:${randomUUID()}`;
+  const { current } = reload;
+  if (current().mirror.shards === 1) return await lead(serving, holder, undefined, signal);
+  const leases = leaseDatabase(() => current().regional.database, clock);
+  try {
+    await using shards = new ShardHolder({ current, database, leaseDatabase: leases, observer, clock, failpoints, holder });
+    state.shards = shards;
+    observer.onTopics(() => shards.noticeTopics());
+    await superviseLoops(
+      [async ({ stop }) => await untilStopped(lead(serving, holder, shards, stop), stop), async ({ stop }) => await shards.run(stop)],
+      signal,
+      clock,
+    );
+  } finally {
+    state.shards = undefined;
+    await leases.close();
+  }
+}
+
+/** Alternates between standby and active. */
+async function lead(
+  { reload, database, state, observer, metrics, logger, failpoints, shadow }: Serving,
+  holder: string,
+  shards: ShardHolder | undefined,
+  signal: AbortSignal,
+): Promise<void> {
+  const clock = systemClock;
   while (!signal.aborted) {
     state.role = 'standby';
     const lease = await acquireLease(
       {
-        holder: `${hostname()}:${process.pid}:${randomUUID()}`,
+        holder,
         ttlMs: reload.current().lease.ttlMs,
         pollMs: LEASE_POLL_MS,
         clock,
         connect: (connecting) => database.connect(connecting),
-        observe,
+        observe: observer.observe,
       },
       signal,
     );
     state.leaseEpoch = lease.epoch;
     try {
-      await using active = new ActiveDaemon({ current: reload.current, database, lease, observer, metrics, clock, failpoints, shadow });
+      await using active = new ActiveDaemon({
+        current: reload.current,
+        database,
+        lease,
+        observer,
+        metrics,
+        clock,
+        failpoints,
+        shadow,
+        shards,
+      });
       state.active = active;
       state.role = 'active';
       await active.run(signal);

@@ -18,6 +18,7 @@ export interface StatusParts {
   readonly rejected: readonly KeptCount[] | undefined;
   readonly heartbeat: DaemonStatus['heartbeat'];
   readonly counters: { readonly mirroredRecords: bigint; readonly appliedRecords: bigint };
+  readonly shards?: DaemonStatus['shards'];
 }
 
 const unknown: LagValue = { known: false, seconds: null, records: null };
@@ -59,5 +60,6 @@ export function daemonStatus(parts: StatusParts): DaemonStatus {
     rejected: parts.rejected ?? null,
     heartbeat: parts.heartbeat,
     counters: { mirroredRecords: String(parts.counters.mirroredRecords), appliedRecords: String(parts.counters.appliedRecords) },
+    ...(parts.shards === undefined ? {} : { shards: parts.shards }),
   };
 }

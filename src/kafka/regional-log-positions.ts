@@ -10,6 +10,13 @@ const NO_OFFSET = -1n;
 /** How long offsets may be unstable: the coordinator has to end a transaction it was told to abort. */
 const STABLE_WITHIN_MS = 60_000;
 
+export interface ReadPositionsOptions {
+  /** Of these partitions only; left out: of all. Another shard's open transaction is then not waited for. */
+  readonly owns?: ((topic: string, partition: number) => boolean) | undefined;
+  /** Off for who only measures: what is pending is not in the answer, and the last committed one is. Default on (C9). */
+  readonly stable?: boolean;
+}
+
 /**
  * The positions committed in `group`, by topic; a topic that exists has an entry, an empty one when none
  * of its partitions has a position. Asked partition by partition: an answer for "all topics" would leave
@@ -22,11 +29,12 @@ export async function readPositions(
   group: string,
   topics: readonly string[],
   signal: AbortSignal,
+  { owns, stable = true }: ReadPositionsOptions = {},
 ): Promise<ReadonlyMap<string, readonly MirrorPosition[]>> {
   const described = await cluster.topics(topics, signal);
   const asked: TopicPartitions[] = described.map(({ topic, partitions }) => ({
     topic,
-    partitions: partitions.map(({ partition }) => partition),
+    partitions: partitions.flatMap(({ partition }) => (owns?.(topic, partition) === false ? [] : [partition])),
   }));
   const positions = new Map<string, readonly MirrorPosition[]>();
   if (asked.length === 0) return positions;
@@ -34,7 +42,7 @@ export async function readPositions(
   const deadlineMs = clock.monotonicMs() + STABLE_WITHIN_MS;
   for (let attempt = 0; ; attempt++) {
     try {
-      const { offsets } = await fetchOffsets(cluster, group, asked, signal);
+      const { offsets } = await fetchOffsets(cluster, group, asked, signal, stable);
       const found = byTopic(offsets);
       for (const { topic, partitions } of asked) {
         const ofTopic = found.get(topic) ?? [];
@@ -56,6 +64,7 @@ export async function fetchOffsets(
   group: string,
   topics: readonly TopicPartitions[],
   signal: AbortSignal,
+  stable = true,
 ): Promise<FetchedOffsets> {
   const api = offsetFetchApi(cluster.maxVersion(OFFSET_FETCH.key));
   return cluster.withCoordinator(
@@ -63,7 +72,7 @@ export async function fetchOffsets(
     group,
     'produce',
     async (connection) => {
-      const answer = await api.async(connection, group, topics);
+      const answer = await api.async(connection, group, topics, stable);
       const failed = answer.code !== 0 ? answer : answer.offsets.find(({ code }) => code !== 0);
       if (failed === undefined) return answer;
       throw protocolError(failed.code, `${cluster.name}: reading the positions of group ${group}`, {

@@ -6,7 +6,7 @@ import type { KafkaCluster } from './cluster.ts';
 import { partitionEnds } from './offsets.ts';
 import type { WrittenRange } from './produce.ts';
 import { committedOffset } from './regional-log-metadata.ts';
-import { readPositions } from './regional-log-positions.ts';
+import { type ReadPositionsOptions, readPositions } from './regional-log-positions.ts';
 import { TransactionalWriter, type TransactionStep } from './transactions.ts';
 
 export interface RegionalLogOptions {
@@ -15,6 +15,8 @@ export interface RegionalLogOptions {
   readonly primary: string;
   readonly shard: number;
   readonly transactionTimeoutMs: number;
+  /** Which partitions the shard has; left out: all. */
+  readonly owns?: ReadPositionsOptions['owns'];
   readonly onStep?: ((step: TransactionStep) => void | Promise<void>) | undefined;
 }
 
@@ -37,6 +39,9 @@ const regionalAdmin = (cluster: KafkaCluster): RegionalAdmin => ({
 
 /** The group all shards of one mirror commit their positions under (C13). */
 export const positionGroup = (region: string, primary: string): string => `farshore.${region}.${primary}`;
+
+/** The group whose members divide the shards of a region among themselves; no position is committed in it. */
+export const shardGroup = (region: string, primary: string): string => `${positionGroup(region, primary)}.shards`;
 
 /** What fences a shard's zombies. */
 export const shardTransactionalId = (region: string, primary: string, shard: number): string =>
@@ -66,7 +71,7 @@ export function regionalLog(
     alterTopicConfigs: (topic, set, remove, signal) => admin.alterTopicConfigs(topic, set, remove, signal),
     ends: (partitions, signal) => admin.ends(partitions, signal),
     open: (signal) => writer.open(signal),
-    positions: (topics, signal) => readPositions(cluster, group, topics, signal),
+    positions: (topics, signal) => readPositions(cluster, group, topics, signal, { owns: options.owns }),
     async commit({ writes, positions }, signal) {
       refuseTwice(writes);
       const ranges = await writer.commit(

@@ -143,7 +143,7 @@ export interface FetchedOffsets {
 /* OffsetFetch 8 and 9 of one group with require_stable: [group (member epoch from 9) [topic [partition]]] stable → throttle [group …] */
 export const offsetFetchApi = versions(
   OFFSET_FETCH,
-  (version, group: string, topics: readonly TopicPartitions[]) =>
+  (version, group: string, topics: readonly TopicPartitions[], requireStable: boolean) =>
     Writer.create()
       .appendArray([group], (w) => {
         w.appendString(group);
@@ -152,7 +152,7 @@ export const offsetFetchApi = versions(
           t.appendString(topic).appendArray([...partitions], (p, partition) => p.appendInt32(partition), true, false);
         });
       })
-      .appendBoolean(true)
+      .appendBoolean(requireStable)
       .appendTaggedFields(),
   (reader): FetchedOffsets => {
     const offsets: FetchedOffsets['offsets'][number][] = [];

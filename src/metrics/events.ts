@@ -39,6 +39,9 @@ export function measureEvent(metrics: Metrics, event: FarshoreEvent, clock: Pick
     case 'shards_changed':
       metrics.increase('farshore_shard_changes_total', {});
       break;
+    case 'shard':
+      if (event.state === 'lost') metrics.increase('farshore_shards_lost_total', {});
+      break;
     case 'generation_raised':
       metrics.set('farshore_topic_generation', { topic: event.topic }, event.generation);
       break;
@@ -141,6 +144,7 @@ export function measureEvent(metrics: Metrics, event: FarshoreEvent, clock: Pick
     case 'cutover_held':
     case 'cutover_released':
     case 'gate_changed':
+    case 'shard_group_failed':
     case 'tombstones_kept':
     case 'registry_compatibility':
       break;

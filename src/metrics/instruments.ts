@@ -147,6 +147,16 @@ export const instruments = {
     help: 'What the refresh of topics found or did.',
     labels: { change: ['found', 'created', 'grown', 'missing', 'configs_synced', 'config_refused'] },
   },
+  farshore_shards_held: {
+    type: 'gauge',
+    help: 'Shards that this daemon works on; absent where mirror.shards is 1.',
+    labels: {},
+  },
+  farshore_shards_lost_total: {
+    type: 'counter',
+    help: 'Times a shard ended here without having been given up: another daemon took it, its lease ran out, or a decision was stored.',
+    labels: {},
+  },
   farshore_shard_changes_total: {
     type: 'counter',
     help: 'Times the division of partitions among shards was recorded, all shards of the one before fenced.',

@@ -55,7 +55,8 @@ export function measureNeededAudits(metrics: Metrics, tables: readonly string[])
 
 /**
  * Gauges that are a view of the daemon's status, set before each scrape: counting stops and resumes instead would
- * miss what a daemon finds in the ledger when it starts. A standby has no partitions, and no samples of them.
+ * miss what a daemon finds in the ledger when it starts. A standby has no partitions, and no samples of them; one that works on
+ * shards has those of its shards.
  */
 export function measureStatus(
   metrics: Metrics,
@@ -67,8 +68,9 @@ export function measureStatus(
   metrics.clear('farshore_parked_records');
   metrics.set('farshore_tables_stopped', {}, undefined);
   metrics.set('farshore_heartbeat_age_seconds', {}, status.heartbeat.ageSeconds);
-  if (status.role !== 'active') return;
-  metrics.set('farshore_tables_stopped', {}, status.tables.filter((table) => table.state === 'stopped').length);
+  if (status.role !== 'active' && status.partitions.length === 0) return;
+  if (status.role === 'active')
+    metrics.set('farshore_tables_stopped', {}, status.tables.filter((table) => table.state === 'stopped').length);
   if (status.rejected !== null) {
     // A table that keeps none has a 0: an alert that was raised ends.
     for (const { table } of status.tables) {

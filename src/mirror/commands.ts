@@ -16,6 +16,8 @@ export interface CommandContext {
   readonly deps: MirrorDependencies;
   readonly table: PartitionTable;
   readonly refresh: TopicRefresh;
+  /** Whether others mirror partitions of the same topics beside this stage. */
+  readonly shared: boolean;
 }
 
 export async function runCommand(command: PartitionCommand, context: CommandContext, signal: AbortSignal): Promise<void> {
@@ -44,8 +46,23 @@ async function pause(partition: MirrorPartition, by: string, { deps }: CommandCo
   deps.observe({ type: 'partition_paused', ...at, by });
 }
 
+/**
+ * A rewind and an accepted re-creation raise the generation of the whole topic, which nobody may be writing meanwhile (C1). Other shards of it
+ * are other daemons' to hold.
+ */
+function refuseNewGeneration({ route, partition, committed }: MirrorPartition, request: ResumeRequest): void {
+  const goesBack = typeof request.from === 'bigint' && committed !== undefined && request.from < offsetValue(committed.next);
+  if (!request.acceptRecreated && !request.acceptRewind && !goesBack) return;
+  const place = `${route.regional}:${partition}`;
+  throw new FarshoreError('request_invalid', `${place} cannot begin again while the region's daemons share the mirror`, {
+    place,
+    hint: 'Set mirror.shards: 1, restart all daemons of the region, and run the command again.',
+  });
+}
+
 async function resume(partition: MirrorPartition, request: ResumeRequest, context: CommandContext, signal: AbortSignal): Promise<void> {
   const { deps } = context;
+  if (context.shared) refuseNewGeneration(partition, request);
   const { route } = partition;
   const at = { stage: 'mirror', topic: route.regional, partition: partition.partition } as const;
   // Being tried again is no running: the command decides instead.

@@ -21,7 +21,17 @@ export interface MirrorDependencies {
   readonly clock: Clock;
 }
 
+/** Of a mirror that several stages share, in one daemon or in many. */
+export interface MirrorShare {
+  /** Whether the stage mirrors a partition, by its regional topic. */
+  readonly owns: (topic: string, partition: number) => boolean;
+  /** Whether topics are created, claimed, grown, configured and published by this one. Only one of a region does; the others wait for what it records. */
+  readonly keepsTopics: boolean;
+}
+
 export interface MirrorSettings {
+  /** Left out: the stage mirrors all there is and keeps the topics. */
+  readonly share?: MirrorShare | undefined;
   /** Name of this region: what its own cluster was home of before a cutover. */
   readonly region: string;
   readonly primary: string;

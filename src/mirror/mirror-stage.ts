@@ -229,7 +229,7 @@ export class MirrorStage {
   }
 
   #commandContext(): CommandContext {
-    return { deps: this.#deps, table: this.#table, refresh: this.#refresh };
+    return { deps: this.#deps, table: this.#table, refresh: this.#refresh, shared: this.#settings.share !== undefined };
   }
 
   async #fetch(signal: AbortSignal): Promise<readonly FetchedPartition[]> {

@@ -13,9 +13,9 @@ export function unmirrored({ committed, end }: MirrorPartition): { readonly from
 }
 
 /** Whatever still reads must not carry an offset of the old log into the new one: its start is judged first. */
-export function holdPartitions(partitions: readonly MirrorPartition[]): void {
+export function holdPartitions(partitions: readonly MirrorPartition[], reason: string = HELD): void {
   for (const partition of partitions) {
-    if (partition.mode.mode === 'running' || partition.mode.mode === 'verify') partition.setMode({ mode: 'held', reason: HELD });
+    if (partition.mode.mode === 'running' || partition.mode.mode === 'verify') partition.setMode({ mode: 'held', reason });
   }
 }
 

@@ -6,6 +6,12 @@ export interface Sharding {
   readonly function: string;
 }
 
+/** As it is recorded. */
+export interface RecordedSharding extends Sharding {
+  /** What it is being changed to: the old shards may not be fenced yet. */
+  readonly next?: number | undefined;
+}
+
 /** The one function there is. Another way to divide needs another name, so that no two daemons divide differently. */
 export const SHARD_FUNCTION = 'fmix32(fnv1a32(topic:partition))';
 
@@ -25,7 +31,7 @@ export type ShardDecision =
   | { readonly kind: 'change'; readonly fence: readonly number[] };
 
 /** What to do before the first shard starts. Throws `shards_unknown` for a division this version cannot end safely. */
-export function decideShards(recorded: Sharding | undefined, shards: number, primary: string): ShardDecision {
+export function decideShards(recorded: RecordedSharding | undefined, shards: number, primary: string): ShardDecision {
   if (recorded === undefined) return { kind: 'change', fence: [] };
   if (recorded.function !== SHARD_FUNCTION) {
     throw new FarshoreError(
@@ -34,6 +40,16 @@ export function decideShards(recorded: Sharding | undefined, shards: number, pri
       { place: 'farshore.shards', hint: 'Run the Farshore that recorded it, or a newer one.' },
     );
   }
-  if (recorded.shards === shards) return { kind: 'keep' };
+  if (recorded.shards === shards && recorded.next === undefined) return { kind: 'keep' };
   return { kind: 'change', fence: Array.from({ length: recorded.shards }, (_, shard) => shard) };
+}
+
+/** Why no shard of `shards` may be worked on, by what is recorded; undefined: it may. */
+export function divisionStands(recorded: RecordedSharding | undefined, shards: number): string | undefined {
+  if (recorded === undefined) return 'the division among shards was not recorded yet';
+  if (recorded.next !== undefined) return `the division among ${recorded.shards} shards is being changed to ${recorded.next}`;
+  if (recorded.function !== SHARD_FUNCTION) return `the partitions are divided by ${recorded.function}`;
+  return recorded.shards === shards
+    ? undefined
+    : `the partitions are divided among ${recorded.shards} shards, and mirror.shards is ${shards}`;
 }

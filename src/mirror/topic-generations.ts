@@ -34,6 +34,10 @@ export class TopicGenerations {
     return false;
   }
 
+  get growing(): boolean {
+    return this.#growing.size > 0;
+  }
+
   grown(topic: string): void {
     this.#growing.delete(topic);
   }
@@ -190,7 +194,15 @@ export class TopicGenerations {
       ends = new Map(old.map(({ partition }) => [partition, answers.get(topicPartitionKey(route.home, partition))?.end ?? 0n]));
       this.#growing.set(route.regional, ends);
     }
-    return growthMayBeRecorded(ends, this.#committed(route.regional)).ready;
+    const committed =
+      this.#settings.share === undefined ? this.#committed(route.regional) : await this.#committedInRegion(route.regional, signal);
+    return growthMayBeRecorded(ends, committed).ready;
+  }
+
+  /** Of all that share the mirror: what is durable of it is in the group they have in common (C13). */
+  async #committedInRegion(topic: string, signal: AbortSignal): Promise<ReadonlyMap<number, bigint>> {
+    const positions = (await this.#deps.regional.positions([topic], signal)).get(topic) ?? [];
+    return new Map(positions.map(({ partition, next }) => [partition, offsetValue(next)]));
   }
 
   #committed(topic: string): ReadonlyMap<number, bigint> {

@@ -5,6 +5,7 @@ import type { MirrorDependencies, MirrorSettings } from './dependencies.ts';
 import { type Look, lookAround } from './look.ts';
 import { MirrorPartition } from './partition.ts';
 import { startPartitions } from './partition-start.ts';
+import { holdPartitions } from './recreated.ts';
 import { missingTopics, type Route, selectRoutes } from './routes.ts';
 import { stopPartition } from './stopping.ts';
 import type { PartitionTable } from './table.ts';
@@ -15,6 +16,11 @@ import { nextTopicStep } from './topic-plan.ts';
 
 /** A step is repeated until the topic is ready; more than this many is a loop that cannot end. */
 const MAX_STEPS = 8;
+
+export interface MirroredTopic {
+  readonly route: Route;
+  readonly partitions: number;
+}
 
 /**
  * Finds topics, creates and grows their mirrors, claims their home, keeps their configs, and starts
@@ -31,6 +37,9 @@ export class TopicRefresh {
   readonly #reportedMissing = new Set<string>();
   readonly #published = new Set<string>();
   #records = new Map<string, TopicRecord>();
+  #mirrored: readonly MirroredTopic[] = [];
+  /** Regional topics that the keeper of the topics has yet to make ready. */
+  readonly #awaited = new Set<string>();
   /** By home topic: where the present epoch begins at home, when a cutover between the two clusters began it. */
   #epochStarts: ReadonlyMap<string, ReadonlyMap<number, bigint>> = new Map();
 
@@ -55,12 +64,23 @@ export class TopicRefresh {
     return this.#generations.growthReady();
   }
 
+  /** Whether a topic grows, and waits for partitions that were there before. */
+  get growing(): boolean {
+    return this.#generations.growing;
+  }
+
+  /** What was found to be mirrored, with as many partitions as home has, also those of a growth that is not recorded yet. */
+  get mirrored(): readonly MirroredTopic[] {
+    return this.#mirrored;
+  }
+
   async run(signal: AbortSignal): Promise<void> {
     const look = await lookAround(this.#deps, this.#settings.rules(), signal);
     const rules = this.#settings.rules();
     const routes = selectRoutes([...look.home.keys()], rules, look.publishedAtHome);
-    this.#reportMissing(missingTopics([...look.home.keys()], rules));
+    if (this.#keepsTopics) this.#reportMissing(missingTopics([...look.home.keys()], rules));
     for (const route of routes) {
+      if (!this.#keepsTopics && !this.#ownsOf(route, look.home.get(route.home))) continue;
       try {
         const unreadable = look.unreadable.get(route.home);
         if (unreadable !== undefined) throw unreadable;
@@ -75,8 +95,9 @@ export class TopicRefresh {
     if (rules.heartbeatsOnly) this.#leaveMoved(routes);
     else await this.#stopVanished(routes, signal);
     this.#records = look.records;
+    this.#mirrored = routes.map((route) => ({ route, partitions: look.home.get(route.home)?.partitions.length ?? 0 }));
     this.#epochStarts = epochStarts(look, routes, this.#settings.primary);
-    await this.#publishHomes(routes, signal);
+    if (this.#keepsTopics) await this.#publishHomes(routes, signal);
     await this.startHeld(signal);
   }
 
@@ -104,12 +125,49 @@ export class TopicRefresh {
 
   /** Starts what is held and known; positions are read first, under require_stable. */
   async startHeld(signal: AbortSignal): Promise<void> {
-    const held = [...this.#table.all()].filter((p) => p.mode.mode === 'held' && !this.#generations.isHeldByGrowth(p));
+    const held = [...this.#table.all()].filter(
+      (p) => p.mode.mode === 'held' && !this.#generations.isHeldByGrowth(p) && !this.#isAwaited(p),
+    );
     if (held.length === 0) return;
     const topics = [...new Set(held.map((p) => p.route.regional))];
     const positions = await this.#deps.regional.positions(topics, signal);
     const starts = { mirroredFrom: (p: MirrorPartition) => this.#mirroredFrom(p), epoch: (p: MirrorPartition) => this.#epochStart(p) };
     await startPartitions(held, positions, starts, this.#deps, this.#settings, signal);
+  }
+
+  get #keepsTopics(): boolean {
+    return this.#settings.share?.keepsTopics ?? true;
+  }
+
+  #owns(route: Route, partition: number): boolean {
+    return this.#settings.share?.owns(route.regional, partition) ?? true;
+  }
+
+  #ownsOf(route: Route, home: TopicDescription | undefined): boolean {
+    return home?.partitions.some(({ partition }) => this.#owns(route, partition)) === true;
+  }
+
+  /** Before the keeper recorded where its generation starts, nothing says where a partition begins. */
+  #isAwaited({ route, partition }: MirrorPartition): boolean {
+    if (this.#keepsTopics) return false;
+    return this.#awaited.has(route.regional) || partition >= (this.#records.get(route.regional)?.partitions ?? 0);
+  }
+
+  /** The topic is not as this stage may mirror it, and making it so is the keeper's. What is recorded of a topic that grows goes on. */
+  async #await(
+    route: Route,
+    home: TopicDescription,
+    step: 'create' | 'grow' | 'claim' | 'adopt' | 'raise',
+    look: Look,
+    signal: AbortSignal,
+  ) {
+    if (step === 'grow' || step === 'raise') {
+      await this.#ready(route, home, look, signal);
+      return;
+    }
+    this.#awaited.add(route.regional);
+    this.#addMissing(route, home);
+    holdPartitions(this.#table.ofTopic(route.regional), 'the topic is being made ready');
   }
 
   #epochStart({ route, partition }: MirrorPartition): bigint | undefined {
@@ -144,6 +202,8 @@ export class TopicRefresh {
         acceptRecreated: this.#accepted.has(route.regional),
         restartRecreated: this.#settings.onRecreated === 'restart',
       });
+      if (!this.#keepsTopics && step.kind !== 'ready' && step.kind !== 'stop')
+        return await this.#await(route, home, step.kind, look, signal);
       switch (step.kind) {
         case 'create':
           await this.#create(route, step.partitions, look, signal);
@@ -191,12 +251,14 @@ export class TopicRefresh {
   async #ready(route: Route, home: TopicDescription, look: Look, signal: AbortSignal): Promise<void> {
     const regionalConfigs =
       (await this.#deps.regional.topicConfigs([route.regional], signal)).get(route.regional) ?? new Map<string, string>();
-    await this.#configs.sync(route, look.homeConfigs.get(route.home) ?? new Map(), regionalConfigs, signal);
+    const wasAwaited = this.#awaited.delete(route.regional);
+    if (this.#keepsTopics) await this.#configs.sync(route, look.homeConfigs.get(route.home) ?? new Map(), regionalConfigs, signal);
     const compacted = isCompacted(look.homeConfigs.get(route.home) ?? new Map());
     const recorded = look.records.get(route.regional)?.homeTopicId ?? home.topicId;
     const limit = maxBatchBytes(regionalConfigs);
-    const found = this.#table.ofTopic(route.regional).length === 0;
+    const found = wasAwaited || this.#table.ofTopic(route.regional).length === 0;
     for (const { partition } of home.partitions) {
+      if (!this.#owns(route, partition)) continue;
       const known = this.#table.get(route.regional, partition);
       if (known === undefined) {
         this.#table.add(new MirrorPartition(route, partition, { homeTopicId: recorded, maxBatchBytes: limit, compacted }));
@@ -210,12 +272,16 @@ export class TopicRefresh {
   }
 
   async #stopTopic(route: Route, home: TopicDescription | undefined, error: FarshoreError, signal: AbortSignal): Promise<void> {
-    // Partitions that were never started are shown as stopped too: a topic that cannot be mirrored must not look absent.
+    this.#addMissing(route, home);
+    for (const partition of this.#table.ofTopic(route.regional)) await stopPartition(partition, error, undefined, this.#deps, signal);
+  }
+
+  /** Partitions that were never started are shown too: a topic that cannot be mirrored must not look absent. */
+  #addMissing(route: Route, home: TopicDescription | undefined): void {
     for (const { partition } of home?.partitions ?? []) {
-      if (this.#table.get(route.regional, partition) !== undefined) continue;
+      if (!this.#owns(route, partition) || this.#table.get(route.regional, partition) !== undefined) continue;
       this.#table.add(new MirrorPartition(route, partition, { homeTopicId: home?.topicId ?? '', maxBatchBytes: 0, compacted: false }));
     }
-    for (const partition of this.#table.ofTopic(route.regional)) await stopPartition(partition, error, undefined, this.#deps, signal);
   }
 
   /** Topics that were mirrored and that home does not list any more. */

@@ -36,6 +36,14 @@ export type FarshoreEvent =
       readonly retentionMs: number;
     }
   | { readonly type: 'shards_changed'; readonly primary: string; readonly from: number | undefined; readonly to: number }
+  | {
+      readonly type: 'shard';
+      readonly state: 'acquired' | 'released' | 'lost';
+      readonly shard: number;
+      readonly epoch: bigint;
+      readonly reason: string | undefined;
+    }
+  | { readonly type: 'shard_group_failed'; readonly code: ErrorCode; readonly reason: string }
   | { readonly type: 'generation_raised'; readonly topic: string; readonly generation: number; readonly reason: string }
   | { readonly type: 'home_claimed'; readonly topic: string; readonly home: string; readonly epoch: number }
   | {

@@ -24,6 +24,14 @@ export interface DaemonStatus {
   readonly rejected: readonly KeptCount[] | null;
   readonly heartbeat: { readonly latencySeconds: number | null; readonly ageSeconds: number | null };
   readonly counters: { readonly mirroredRecords: string; readonly appliedRecords: string };
+  /** Present where several daemons share the region. */
+  readonly shards?: {
+    readonly count: number;
+    /** Worked on by this daemon. */
+    readonly held: readonly number[];
+    /** Who works on which; told by the active daemon, null elsewhere. */
+    readonly holders: readonly { readonly shard: number; readonly holder: string }[] | null;
+  };
 }
 
 /** What is kept of the mapping between home and regional offsets; offsets as decimal text. */

@@ -17,6 +17,10 @@ select tried.locked, held.holder, held.epoch,
   values: [],
 };
 
+/** Above every epoch that a position or a lease, also one of a shard, ever had. */
+export const nextEpoch =
+  '(select 1 + greatest((select coalesce(max(epoch), 0) from farshore.apply_positions), (select coalesce(max(epoch), 0) from farshore.lease)))';
+
 /**
  * Writes the row with the next epoch if it is still the one that was seen (epoch 0: none). An epoch is
  * never used twice, also when the row was lost: positions remember the highest one. Two standbys may both
@@ -25,7 +29,7 @@ select tried.locked, held.holder, held.epoch,
 export const takeStatement = (holder: string, ttlMs: number, seenEpoch: bigint): Statement => ({
   name: 'farshore_lease_take',
   text: `insert into farshore.lease as held (name, holder, epoch, expires_at)
-values ('daemon', $1, (select coalesce(max(epoch), 0) + 1 from farshore.apply_positions), clock_timestamp() + $2::bigint * interval '1 millisecond')
+values ('daemon', $1, ${nextEpoch}, clock_timestamp() + $2::bigint * interval '1 millisecond')
 on conflict (name) do update
    set holder = excluded.holder,
        epoch = greatest(held.epoch + 1, excluded.epoch),

@@ -66,6 +66,12 @@ const readStatement = (topic: string, partition: number): Statement => ({
   values: [topic, partition],
 });
 
+const ofTopicsStatement = (topics: readonly string[]): Statement => ({
+  name: 'farshore_positions_of_topics',
+  text: 'select p.topic, p.partition, p.next_offset from farshore.apply_positions p where p.topic = any ($1::text[])',
+  values: [topics],
+});
+
 /** Positions of apply in farshore.apply_positions. `take` rejects with `fenced` when a higher epoch holds one of them. */
 export function applyPositions(database: Database): ApplyPositions {
   return {
@@ -85,6 +91,14 @@ export function applyPositions(database: Database): ApplyPositions {
     async read(topic, partition, signal) {
       const { rows } = await database.query(readStatement(topic, partition), signal);
       return rows[0] === undefined ? undefined : position(rows[0]);
+    },
+    async ofTopics(topics, signal) {
+      const { rows } = await database.query(ofTopicsStatement(topics), signal);
+      return rows.map((row) => ({
+        topic: text(row, 'topic'),
+        partition: integer(row, 'partition'),
+        next: regionalOffset(bigInteger(row, 'next_offset')),
+      }));
     },
   };
 }

@@ -73,7 +73,7 @@ const hasRole = async (daemon: TestDaemon, role: 'active' | 'standby'): Promise<
 };
 
 /** Whether the process is stopped by a signal; without /proc (macOS) `ps` would tell, and the trials run on Linux. */
-async function isStopped(pid: number): Promise<boolean> {
+export async function isStopped(pid: number): Promise<boolean> {
   const text = await readFile(`/proc/${pid}/stat`, 'utf8');
   return text.slice(text.lastIndexOf(')') + 2).startsWith('T');
 }

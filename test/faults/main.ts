@@ -16,11 +16,14 @@ import { f14 } from './f14-audit.ts';
 import { f15 } from './f15-cutover.ts';
 import { f16 } from './f16-admin.ts';
 import { f17 } from './f17-shadow.ts';
+import { sharedKills, sharedZombies } from './shared-region.ts';
 import { passes, type Trial, TrialSkipped } from './trial.ts';
 import { keptVerdicts, type Verdict } from './verdicts.ts';
 
 const trials: Readonly<Record<string, Trial>> = {
   ...{ F1: f1, F2: f2, F3: f3, F4: f4, F5: f5, F6: f6, F7: f7, F8: f8, F9: f9 },
+  // F1 and F2 over three daemons that share a region.
+  ...{ F1x3: sharedKills, F2x3: sharedZombies },
   ...{ F10: f10, F11: f11, F12: f12, F13: f13, F14: f14, F15: f15, F16: f16, F17: f17 },
 };
 const usage = `usage: npm run test:faults -- [--full] [--only ${Object.keys(trials).join(',')}] [--seed N]`;

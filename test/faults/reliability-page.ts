@@ -8,6 +8,8 @@ import type { KeptVerdict } from './verdicts.ts';
 export const trialTitles: Readonly<Record<string, string>> = {
   F1: 'the daemon is killed at random moments and around every step of a transaction; the mirrored topics are read by the Java consumer too',
   F2: 'the daemon is stopped past every timeout, another takes over, and it wakes: the zombie writes nothing',
+  F1x3: 'F1 over three daemons that share the region by six shards: the others take the shards of the one that is killed',
+  F2x3: 'F2 over three daemons that share the region, then a storm: daemons come, go and are killed every few seconds',
   F3: 'the daemon is told to end under load: exit code 0 within 10 s, nothing replayed',
   F4: 'broker killed, broker stopped, PostgreSQL stopped at once, sessions ended each second, no connection left: goes on within 30 s',
   F5: 'each link slow, narrow, sliced, black, reset at COMMIT and at EndTxn, down: no hang beyond twice its timeout',
@@ -73,7 +75,7 @@ ${verdict}: ${minutes} minutes, ${records} records, ${count} faults, lost / dupl
 export function currentReliabilityPage(): string {
   const folder = join(repositoryRoot, 'docs/results');
   const results = readdirSync(folder)
-    .filter((name) => /^F\d+\.json$/.test(name))
+    .filter((name) => /^F\d+(x3)?\.json$/.test(name))
     .map((name) => JSON.parse(readFileSync(join(folder, name), 'utf8')) as KeptVerdict);
   const soak = join(folder, 'soak.json');
   return reliabilityPage(results, existsSync(soak) ? (JSON.parse(readFileSync(soak, 'utf8')) as KeptSoak) : undefined);

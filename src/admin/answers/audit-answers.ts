@@ -16,7 +16,7 @@ const pass = named<AuditPassView>('AuditPass', {
   by: text,
   startedAt: time,
   endedAt: orNull(time),
-  stopped: orNull(oneOf(['max_seconds', 'max_rows', 'unreachable', 'shutdown', 'refused'])),
+  stopped: orNull(oneOf(['max_seconds', 'max_rows', 'max_bytes', 'unreachable', 'shutdown', 'refused'])),
   rowsCompared: whole,
   rowsExpected: whole,
   rowsUnlisted: whole,

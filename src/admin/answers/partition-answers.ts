@@ -76,6 +76,13 @@ export const statusAnswer: SchemaOf<DaemonStatus> = named<DaemonStatus>('Status'
   rejected: orNull(listOf(shape<NonNullable<DaemonStatus['rejected']>[number]>({ table: text, records: whole, parked: whole }))),
   heartbeat,
   counters: shape<DaemonStatus['counters']>({ mirroredRecords: wholeText, appliedRecords: wholeText }),
+  shards: optional(
+    shape<NonNullable<DaemonStatus['shards']>>({
+      count: whole,
+      held: listOf(whole),
+      holders: orNull(listOf(shape<{ readonly shard: number; readonly holder: string }>({ shard: whole, holder: text }))),
+    }),
+  ),
 });
 
 export type LagAnswer = Pick<DaemonStatus, 'region' | 'primary' | 'heartbeat'> & {

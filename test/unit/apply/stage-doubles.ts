@@ -238,6 +238,7 @@ export function rigOf(settings: Partial<ApplySettings> = {}, changes: Partial<Ap
           return position;
         }),
       read: async (topic, partition) => database.positions.get(`${topic}:${partition}`),
+      ofTopics: async (topics) => [...database.positions.values()].filter(({ topic }) => topics.includes(topic)),
     },
     movePosition: async ({ topic, partition, topicId: id, next, action }) => {
       database.positions.set(`${topic}:${partition}`, { topic, partition, topicId: id, next, leaderEpoch: -1, crc: undefined });

@@ -244,7 +244,13 @@ const cases: readonly (readonly [name: string, yaml: string, expected: readonly 
     changed('  registry:', '  heartbeat: { topic: farshore.heartbeat.x }\n  registry:'),
     ['5:23: primary.heartbeat.topic: farshore.heartbeat.<name> is where the heartbeats of another cluster arrive (farshore.heartbeat)'],
   ],
-  ['C13: more than one shard', prefix('  shards: 2'), ['11:11: mirror.shards: this version runs one shard: more are not supported yet']],
+  ['C13: too many shards', prefix('  shards: 65'), ['11:11: mirror.shards must be at most 64']],
+  [
+    'C1: shards that would begin anew',
+    prefix('  shards: 2\n  onRecreated: restart'),
+    ['12:16: onRecreated: restart needs mirror.shards: 1 (stop)'],
+  ],
+  ['shards of a way back', prefix('  shards: 2\n  standby: true'), ['12:12: standby: true needs mirror.shards: 1 (shards: 1)']],
   [
     'an alias to a value it is part of',
     `${good}log: &log\n  level: *log\n`,

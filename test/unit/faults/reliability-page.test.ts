@@ -25,9 +25,9 @@ describe('docs/reliability.md', () => {
   });
 
   it('knows every trial that can be run', () => {
-    const registered = [...readFileSync(join(repositoryRoot, 'test/faults/main.ts'), 'utf8').matchAll(/\b(?<name>F\d+): f\d+\b/g)].map(
-      ({ groups }) => groups!.name!,
-    );
+    const registered = [
+      ...readFileSync(join(repositoryRoot, 'test/faults/main.ts'), 'utf8').matchAll(/\b(?<name>F\d+(?:x3)?): (?:f\d+|shared\w+)\b/g),
+    ].map(({ groups }) => groups!.name!);
     expect(registered.toSorted()).toEqual(Object.keys(trialTitles).toSorted());
   });
 });

@@ -1,7 +1,7 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { settleShards } from '../../../src/daemon/shards.ts';
-import { decideShards, SHARD_FUNCTION, type Sharding, shardOf } from '../../../src/mirror/shards.ts';
+import { decideShards, divisionStands, type RecordedSharding, SHARD_FUNCTION, shardOf } from '../../../src/mirror/shards.ts';
 import { FarshoreError } from '../../../src/model/errors.ts';
 
 const never = new AbortController().signal;
@@ -37,6 +37,18 @@ describe('the division among shards', () => {
     expect(decideShards({ shards: 4, function: SHARD_FUNCTION }, 1, 'us-east')).toEqual({ kind: 'change', fence: [0, 1, 2, 3] });
   });
 
+  it('C13: is fenced again where a change was announced and not recorded, also when it is not wanted any more', () => {
+    expect(decideShards({ shards: 2, function: SHARD_FUNCTION, next: 3 }, 2, 'us-east')).toEqual({ kind: 'change', fence: [0, 1] });
+  });
+
+  it('C13: lets nobody work on a shard of another one, or while it changes', () => {
+    expect(divisionStands({ shards: 2, function: SHARD_FUNCTION }, 2)).toBeUndefined();
+    expect(divisionStands(undefined, 2)).toContain('not recorded');
+    expect(divisionStands({ shards: 2, function: SHARD_FUNCTION }, 3)).toContain('2 shards, and mirror.shards is 3');
+    expect(divisionStands({ shards: 2, function: SHARD_FUNCTION, next: 3 }, 2)).toContain('changed to 3');
+    expect(divisionStands({ shards: 2, function: 'murmur2' }, 2)).toContain('murmur2');
+  });
+
   it('C13: of another function is not touched', () => {
     expect(() => decideShards({ shards: 1, function: 'murmur2' }, 1, 'us-east')).toThrow(
       expect.objectContaining({ code: 'shards_unknown', action: 'halt' }),
@@ -44,7 +56,7 @@ describe('the division among shards', () => {
   });
 
   it('C13: does not change before every old shard is fenced', async () => {
-    let recorded: Sharding | undefined = { shards: 2, function: SHARD_FUNCTION };
+    let recorded: RecordedSharding | undefined = { shards: 2, function: SHARD_FUNCTION };
     const steps: unknown[] = [];
     let fails = true;
     const settle = () =>
@@ -54,6 +66,10 @@ describe('the division among shards', () => {
           shards: 1,
           ledger: {
             read: async () => recorded,
+            announce: async (_, shards) => {
+              steps.push(`to ${shards}`);
+              recorded = { ...recorded!, next: shards };
+            },
             record: async (_, sharding) => {
               steps.push(sharding.shards);
               recorded = sharding;
@@ -68,10 +84,10 @@ describe('the division among shards', () => {
         never,
       );
     await expect(settle()).rejects.toThrow('away');
-    expect(recorded).toEqual({ shards: 2, function: SHARD_FUNCTION });
+    expect(recorded).toEqual({ shards: 2, function: SHARD_FUNCTION, next: 1 });
     fails = false;
     await settle();
     await settle();
-    expect(steps).toEqual([[0, 1], [0, 1], 1]);
+    expect(steps).toEqual(['to 1', [0, 1], 'to 1', [0, 1], 1]);
   });
 });

@@ -1,0 +1,137 @@
+import type { ApplyStage } from '../apply/apply-stage.ts';
+import type { RecordDecoder } from '../apply/contracts.ts';
+import type { ReadBack } from '../apply/read-back.ts';
+import type { KafkaCluster } from '../kafka/cluster.ts';
+import { positionGroup } from '../kafka/regional-log.ts';
+import type { ApplyProgress, MirrorProgress } from '../lag/contracts.ts';
+import type { MirrorStage } from '../mirror/mirror-stage.ts';
+import type { OffsetKeeper } from '../mirror/offset-keeper.ts';
+import { heartbeatRoute } from '../mirror/routes.ts';
+import type { StageStatus } from '../model/status.ts';
+import { type ApplyParts, buildApply } from './build-apply.ts';
+import { buildMirror, buildTopicKeeper, type MirrorParts } from './build-mirror.ts';
+import type { MirrorGate } from './mirror-gate.ts';
+import type { ShardHolder } from './shard-holder.ts';
+import { SharedRegion } from './shared-region.ts';
+import type { StageParts } from './stage-parts.ts';
+
+type Statuses = Iterable<{ readonly topic: string; readonly partition: number; readonly status: StageStatus }>;
+
+/** Mirror of the whole region, as what exists once in it sees it. */
+export interface RegionMirror {
+  readonly lastTurnMs: number;
+  status(): Iterable<{ readonly topic: string; readonly homeTopic: string; readonly partition: number; readonly status: StageStatus }>;
+  progress(): Iterable<MirrorProgress>;
+}
+
+/** Apply of the whole region. */
+export interface RegionApply {
+  readonly lastTurnMs: number;
+  statuses(): Statuses;
+  progress(): Iterable<ApplyProgress>;
+  tables(): ReturnType<ApplyStage['tables']>;
+  metSchemas(topic: string): readonly RecordDecoder[];
+}
+
+/** Mirror and apply, and what the daemon with the region's lease knows of both, whether it does all of the work itself or shares it. */
+export interface RegionStages {
+  readonly mirror: RegionMirror;
+  readonly applied: RegionApply;
+  /** Tries kept records of any partition, and applies what is the leader's own: everything, or the heartbeats. */
+  readonly apply: ApplyStage;
+  readonly readBack: ReadBack;
+  readonly bufferedBytes: () => number;
+  /** Who works on which shard. */
+  readonly holders: () => readonly { readonly shard: number; readonly holder: string }[];
+  /** Undefined where shards do the mirroring. */
+  readonly own: { readonly mirror: MirrorStage; readonly offsets: OffsetKeeper } | undefined;
+  runMirror(gate: MirrorGate, stop: AbortSignal, hard: AbortSignal): Promise<void>;
+}
+
+interface Clusters {
+  readonly primary: KafkaCluster;
+  readonly reader: KafkaCluster;
+  readonly writer: KafkaCluster;
+}
+
+/** One daemon does it all. */
+export function ownStages(stage: StageParts, clusters: Clusters, mirroring: MirrorParts, applying: ApplyParts): RegionStages {
+  const { offsets, mirror } = buildMirror(stage, clusters, mirroring);
+  const { apply, budget, readBack } = buildApply(stage, clusters.reader, applying);
+  return {
+    mirror,
+    applied: apply,
+    apply,
+    readBack,
+    bufferedBytes: () => budget.limit - budget.free,
+    holders: () => [],
+    own: { mirror, offsets },
+    runMirror: (gate, stop, hard) => gate.run(mirror, stop, hard),
+  };
+}
+
+/** Shards do it, here and in other daemons; the leader keeps the topics and reads where all stand. */
+export function sharedStages(
+  stage: StageParts,
+  clusters: Clusters,
+  mirroring: MirrorParts,
+  applying: ApplyParts,
+  { holder, gate }: { readonly holder: ShardHolder; readonly gate: MirrorGate },
+): RegionStages {
+  const config = stage.current();
+  const { heartbeat, name: primary } = config.primary;
+  const heartbeatTopic = heartbeat.enabled ? heartbeatRoute(heartbeat.topic, primary).regional : undefined;
+  const keeper = buildTopicKeeper(stage, clusters, mirroring);
+  const { apply, readBack } = buildApply(stage, clusters.reader, applying, {
+    owns: (topic) => topic === heartbeatTopic,
+    heartbeats: true,
+    budget: holder.budget,
+    slots: holder.slots,
+  });
+  const region = new SharedRegion({
+    database: stage.database,
+    reader: clusters.reader,
+    group: positionGroup(config.region, primary),
+    shards: config.mirror.shards,
+    keeper,
+    applied: new Set([...config.apply.tables.map(({ topic }) => topic), ...(heartbeatTopic === undefined ? [] : [heartbeatTopic])]),
+    heartbeatTopic,
+    resting: () => gate.reason,
+    clock: stage.clock,
+  });
+  return {
+    mirror: {
+      get lastTurnMs() {
+        return keeper.lastTurnMs;
+      },
+      status: () => region.mirrorStatuses(),
+      progress: () => region.mirrorProgress(),
+    },
+    applied: {
+      get lastTurnMs() {
+        return apply.lastTurnMs;
+      },
+      statuses: () => region.applyStatuses(),
+      progress: () => region.applyProgress(),
+      tables: () => tablesOf(apply, region),
+      metSchemas: (topic) => holder.metSchemas(topic),
+    },
+    apply,
+    readBack,
+    bufferedBytes: () => holder.bufferedBytes,
+    holders: () => region.holders,
+    own: undefined,
+    runMirror: async (_gate, stop) => {
+      await Promise.all([keeper.run(stop), region.run(stop)]);
+    },
+  };
+}
+
+/** A table stands still where a partition of its topic does, whoever holds that. */
+function* tablesOf(apply: ApplyStage, region: SharedRegion): ReturnType<ApplyStage['tables']> {
+  const stopped = new Map(
+    [...region.applyStatuses()].flatMap(({ topic, status }) => (status.state === 'stopped' ? [[topic, status.message]] : [])),
+  );
+  for (const table of apply.tables())
+    yield stopped.has(table.topic) ? { ...table, state: 'stopped', reason: stopped.get(table.topic) ?? null } : table;
+}

@@ -1,0 +1,164 @@
+import type { KafkaCluster } from '../kafka/cluster.ts';
+import { readPositions } from '../kafka/regional-log-positions.ts';
+import type { ApplyProgress, MirrorProgress } from '../lag/contracts.ts';
+import type { PartitionStop } from '../mirror/contracts.ts';
+import { shardOf } from '../mirror/shards.ts';
+import type { TopicKeeper } from '../mirror/topic-keeper.ts';
+import type { Clock } from '../model/clock.ts';
+import type { ErrorCode } from '../model/errors.ts';
+import { findFarshoreError } from '../model/errors.ts';
+import { offsetValue, type RegionalOffset } from '../model/offsets.ts';
+import { type TopicPartitionKey, topicPartitionKey } from '../model/partition.ts';
+import type { MirrorPosition } from '../model/position.ts';
+import type { StageStatus } from '../model/status.ts';
+import type { Database } from '../postgres/database.ts';
+import { applyPositions } from '../postgres/positions.ts';
+import { type ShardHolder as Holder, shardHolders } from '../postgres/shard-leases.ts';
+import { stopLedger } from '../postgres/stop-ledger.ts';
+
+const LOOK_MS = 500;
+
+export interface SharedRegionParts {
+  readonly database: Database;
+  readonly reader: KafkaCluster;
+  /** That all shards commit their positions under. */
+  readonly group: string;
+  readonly shards: number;
+  readonly keeper: Pick<TopicKeeper, 'mirrored'>;
+  /** Regional topics that are applied, heartbeats among them. */
+  readonly applied: ReadonlySet<string>;
+  /** Applied by the leader itself, in no shard. */
+  readonly heartbeatTopic: string | undefined;
+  /** Why nothing is mirrored now; undefined: it is. */
+  readonly resting: () => string | undefined;
+  readonly clock: Clock;
+}
+
+interface Seen {
+  readonly mirrored: ReadonlyMap<string, readonly MirrorPosition[]>;
+  readonly applied: ReadonlyMap<TopicPartitionKey, RegionalOffset>;
+  readonly stops: ReadonlyMap<string, PartitionStop>;
+  readonly holders: ReadonlyMap<number, Holder>;
+}
+
+const NOTHING: Seen = { mirrored: new Map(), applied: new Map(), stops: new Map(), holders: new Map() };
+
+/**
+ * Where the whole region stands, for what exists once in it, read from what is durable: committed positions in the regional Kafka, positions, stops and
+ * leases in the database. Positions that no rewind moves only rise, so what was read a moment ago says less than is true, never more (C5).
+ */
+export class SharedRegion {
+  readonly #parts: SharedRegionParts;
+  #seen = NOTHING;
+
+  constructor(parts: SharedRegionParts) {
+    this.#parts = parts;
+  }
+
+  /** Who works on which shard. */
+  get holders(): readonly Holder[] {
+    return [...this.#seen.holders.values()].sort((a, b) => a.shard - b.shard);
+  }
+
+  holderOf(topic: string, partition: number): Holder | undefined {
+    return this.#seen.holders.get(shardOf(topic, partition, this.#parts.shards));
+  }
+
+  /** Every partition with what is committed of it; none while nothing is mirrored. */
+  *mirrorProgress(): Iterable<MirrorProgress> {
+    if (this.#parts.resting() !== undefined) return;
+    for (const { topic, homeTopic, partition } of this.#partitions())
+      yield { topic, homeTopic, partition, next: this.#position(topic, partition)?.next };
+  }
+
+  *applyProgress(): Iterable<ApplyProgress> {
+    for (const { topic, partition } of this.#partitions()) {
+      if (this.#parts.applied.has(topic)) yield { topic, partition, next: this.#seen.applied.get(topicPartitionKey(topic, partition)) };
+    }
+  }
+
+  *mirrorStatuses(): Iterable<{
+    readonly topic: string;
+    readonly homeTopic: string;
+    readonly partition: number;
+    readonly status: StageStatus;
+  }> {
+    const resting = this.#parts.resting();
+    for (const { topic, homeTopic, partition } of this.#partitions()) {
+      const next = this.#position(topic, partition)?.next;
+      const status = this.#status('mirror', topic, partition, next === undefined ? null : String(offsetValue(next)));
+      yield {
+        topic,
+        homeTopic,
+        partition,
+        status: resting !== undefined && status.state === 'running' ? waiting(status, resting) : status,
+      };
+    }
+  }
+
+  *applyStatuses(): Iterable<{ readonly topic: string; readonly partition: number; readonly status: StageStatus }> {
+    for (const { topic, partition } of this.#partitions()) {
+      if (!this.#parts.applied.has(topic)) continue;
+      const next = this.#seen.applied.get(topicPartitionKey(topic, partition));
+      yield { topic, partition, status: this.#status('apply', topic, partition, next === undefined ? null : String(offsetValue(next))) };
+    }
+  }
+
+  /** Until the signal. While a part does not answer, what was seen last stays. */
+  async run(signal: AbortSignal): Promise<void> {
+    while (!signal.aborted) {
+      try {
+        await this.#look(signal);
+      } catch (error) {
+        if (signal.aborted) return;
+        const known = findFarshoreError(error);
+        if (known === undefined || known.action === 'halt') throw error;
+      }
+      await this.#parts.clock.sleep(LOOK_MS, signal).catch(() => undefined);
+    }
+  }
+
+  async #look(signal: AbortSignal): Promise<void> {
+    const { database, reader, group, keeper, applied } = this.#parts;
+    const topics = keeper.mirrored.map(({ route }) => route.regional);
+    const ledger = stopLedger(database);
+    const [mirrored, positions, mirrorStops, applyStops, holders] = await Promise.all([
+      readPositions(reader, group, topics, signal, { stable: false }),
+      applyPositions(database).ofTopics([...applied], signal),
+      ledger.load('mirror', signal),
+      ledger.load('apply', signal),
+      shardHolders(database, signal),
+    ]);
+    this.#seen = {
+      mirrored,
+      applied: new Map(positions.map(({ topic, partition, next }) => [topicPartitionKey(topic, partition), next])),
+      stops: new Map([...mirrorStops, ...applyStops].map((stop) => [`${stop.stage} ${stop.topic}:${stop.partition}`, stop])),
+      holders: new Map(holders.map((holder) => [holder.shard, holder])),
+    };
+  }
+
+  *#partitions(): Iterable<{ readonly topic: string; readonly homeTopic: string; readonly partition: number }> {
+    for (const { route, partitions } of this.#parts.keeper.mirrored)
+      for (let partition = 0; partition < partitions; partition++) yield { topic: route.regional, homeTopic: route.home, partition };
+  }
+
+  #position(topic: string, partition: number): MirrorPosition | undefined {
+    return this.#seen.mirrored.get(topic)?.find((one) => one.partition === partition);
+  }
+
+  /** A partition that its holder itself cannot go on with, and has not recorded as stopped, shows by its lag alone. */
+  #status(stage: 'mirror' | 'apply', topic: string, partition: number, next: string | null): StageStatus {
+    const base: StageStatus = { state: 'running', next, end: null, code: null, message: null, hint: null, since: null };
+    const stop = this.#seen.stops.get(`${stage} ${topic}:${partition}`);
+    if (stop !== undefined) {
+      const { state, code, message, hint, since } = stop;
+      return { ...base, state, code: code as ErrorCode, message, hint: hint ?? null, since };
+    }
+    if (stage === 'apply' && topic === this.#parts.heartbeatTopic) return base;
+    if (this.holderOf(topic, partition) === undefined)
+      return waiting(base, `no daemon works on shard ${shardOf(topic, partition, this.#parts.shards)}`);
+    return next === null ? waiting(base, 'nothing is committed yet') : base;
+  }
+}
+
+const waiting = (status: StageStatus, message: string): StageStatus => ({ ...status, state: 'waiting', message });
