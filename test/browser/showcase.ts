@@ -455,7 +455,7 @@ export class Showcase {
           ageSeconds: 0,
           reason: '',
         }),
-        plan: async () => this.cutover,
+        plan: async () => ({ ...this.cutover, measured: this.cutover.measured === null ? null : { ...this.cutover.measured, at: ago(1) } }),
         log: async () => [
           {
             revision: '4',

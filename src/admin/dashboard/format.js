@@ -12,8 +12,12 @@ export const count = (value) => (isUnknown(value) ? UNKNOWN : whole.format(typeo
 export const short = (value) =>
   isUnknown(value) ? UNKNOWN : Number(value) < 10_000 ? whole.format(Number(value)) : compact.format(Number(value));
 export const rate = (value) => (isUnknown(value) ? UNKNOWN : value > 0 && value < 10 ? tenth.format(value) : short(value));
-export const percent = (value) =>
-  isUnknown(value) ? UNKNOWN : `${value > 0.99 && value < 1 ? (Math.floor(value * 10_000) / 100).toFixed(2) : whole.format(value * 100)} %`;
+/** Near 0 and near 1 a little counts: neither becomes what it is not. */
+export function percent(value) {
+  if (isUnknown(value)) return UNKNOWN;
+  const isNear = (value > 0 && value < 0.01) || (value > 0.99 && value < 1);
+  return `${isNear ? (Math.floor(value * 10_000) / 100).toFixed(2) : whole.format(value * 100)} %`;
+}
 
 /** `0.4 s`, `12 s`, `3 min`, `2 h`, `5 d`. */
 export function seconds(value) {
