@@ -39,7 +39,7 @@ const defaultRecords: Readonly<Record<BenchName, number>> = {
   memory: 10_000_000,
   idle: 0,
   restart: 10_000_000,
-  audit: 2_000_000,
+  audit: 10_000_000,
   compare: 20_000,
   shadow: 10_000,
 };
