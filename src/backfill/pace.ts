@@ -22,6 +22,8 @@ export interface LoadNow {
   readonly homeElsewhere: string | undefined;
   /** Of the partition that is furthest behind; undefined while not known. */
   readonly lagSeconds: number | undefined;
+  /** Of apply alone, from the region's log on. */
+  readonly applyLagSeconds: number | undefined;
   /** The part of its time in which the daemon's thread is not waiting. */
   readonly load: number;
 }
@@ -32,16 +34,18 @@ export interface LoadLimits {
 }
 
 /**
- * The stream comes first. Undefined: go on. While the primary is away its lag is not known; records that are here already need not wait for it.
+ * The stream comes first. Undefined: go on. While the primary is away the region's lag grows, or is not known; records that are here already wait
+ * for apply alone.
  */
 export function whyWait(
-  { homeElsewhere, lagSeconds, load }: LoadNow,
+  { homeElsewhere, lagSeconds, applyLagSeconds, load }: LoadNow,
   { pauseAboveLagSeconds, pauseAboveLoad }: LoadLimits,
-  from: BackfillSource['from'] = 'database',
+  from: BackfillSource['from'],
 ): string | undefined {
   if (homeElsewhere !== undefined) return homeElsewhere;
-  if (lagSeconds === undefined && from === 'database') return 'the lag of the region is not known';
-  if (lagSeconds !== undefined && lagSeconds > pauseAboveLagSeconds) return `the region lags ${Math.round(lagSeconds)} s`;
+  const behind = from === 'database' ? lagSeconds : (applyLagSeconds ?? 0);
+  if (behind === undefined) return 'the lag of the region is not known';
+  if (behind > pauseAboveLagSeconds) return `the region lags ${Math.round(behind)} s`;
   if (load > pauseAboveLoad) return `the daemon is busy (${Math.round(load * 100)} %)`;
   return undefined;
 }

@@ -65,6 +65,7 @@ export function buildBackfill(active: ActiveParts, sources: BackfillSources): Ac
       loadNow: () => ({
         homeElsewhere: sources.homeElsewhere(),
         lagSeconds: worstLagSeconds(sources.lag.snapshot()),
+        applyLagSeconds: worstLagSeconds(sources.lag.snapshot(), 'apply'),
         load: meter.load(clock.monotonicMs()),
       }),
     },

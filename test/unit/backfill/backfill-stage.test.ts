@@ -74,7 +74,7 @@ function bench(total: number, turns: number, changes: { read?: () => Promise<Chu
         },
       },
       observe: (event) => void events.push(event.type),
-      loadNow: changes.load ?? (() => ({ homeElsewhere: undefined, lagSeconds: 0, load: 0 })),
+      loadNow: changes.load ?? (() => ({ homeElsewhere: undefined, lagSeconds: 0, applyLagSeconds: 0, load: 0 })),
     },
     { chunkRows: 100, maxRowsPerSecond: 50, pauseAboveLagSeconds: 10, pauseAboveLoad: 0.8 },
   );
@@ -91,10 +91,10 @@ describe('the loop of backfills', () => {
 
   it('reads no row while the region lags, and goes on when it does not', async () => {
     let lagSeconds = 11;
-    const { state, run } = bench(20, 12, { load: () => ({ homeElsewhere: undefined, lagSeconds: lagSeconds--, load: 0 }) });
+    const { state, run } = bench(20, 12, { load: () => ({ homeElsewhere: undefined, lagSeconds: lagSeconds--, applyLagSeconds: 0, load: 0 }) });
     await run();
     expect(state.read).toBe(20);
-    const never = bench(20, 12, { load: () => ({ homeElsewhere: undefined, lagSeconds: undefined, load: 0 }) });
+    const never = bench(20, 12, { load: () => ({ homeElsewhere: undefined, lagSeconds: undefined, applyLagSeconds: 0, load: 0 }) });
     await never.run();
     expect(never.state).toMatchObject({ read: 0, state: 'running' });
   });

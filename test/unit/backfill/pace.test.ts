@@ -38,13 +38,24 @@ describe('the stream comes first', () => {
   const limits = { pauseAboveLagSeconds: 60, pauseAboveLoad: 0.8 };
 
   it('goes on while the region keeps up', () => {
-    expect(whyWait({ homeElsewhere: undefined, lagSeconds: 60, load: 0.8 }, limits)).toBeUndefined();
+    expect(whyWait({ homeElsewhere: undefined, applyLagSeconds: 0, lagSeconds: 60, load: 0.8 }, limits, 'database')).toBeUndefined();
   });
 
   it('says what it waits for', () => {
-    expect(whyWait({ homeElsewhere: 'the home is eu-west', lagSeconds: 0, load: 0 }, limits)).toBe('the home is eu-west');
-    expect(whyWait({ homeElsewhere: undefined, lagSeconds: undefined, load: 0 }, limits)).toBe('the lag of the region is not known');
-    expect(whyWait({ homeElsewhere: undefined, lagSeconds: 61, load: 0 }, limits)).toBe('the region lags 61 s');
-    expect(whyWait({ homeElsewhere: undefined, lagSeconds: 1, load: 0.93 }, limits)).toBe('the daemon is busy (93 %)');
+    expect(whyWait({ homeElsewhere: 'the home is eu-west', applyLagSeconds: 0, lagSeconds: 0, load: 0 }, limits, 'database')).toBe('the home is eu-west');
+    expect(whyWait({ homeElsewhere: undefined, applyLagSeconds: 0, lagSeconds: undefined, load: 0 }, limits, 'database')).toBe('the lag of the region is not known');
+    expect(whyWait({ homeElsewhere: undefined, applyLagSeconds: 0, lagSeconds: 61, load: 0 }, limits, 'database')).toBe('the region lags 61 s');
+    expect(whyWait({ homeElsewhere: undefined, applyLagSeconds: 0, lagSeconds: 1, load: 0.93 }, limits, 'database')).toBe('the daemon is busy (93 %)');
+  });
+
+  it('lets records that are here go on while the primary is away, and wait for apply alone', () => {
+    const away = { homeElsewhere: undefined, lagSeconds: 3_600, applyLagSeconds: 0, load: 0 };
+    for (const from of ['topic', 'file'] as const) {
+      expect(whyWait(away, limits, from)).toBeUndefined();
+      expect(whyWait({ ...away, lagSeconds: undefined, applyLagSeconds: undefined }, limits, from)).toBeUndefined();
+      expect(whyWait({ ...away, applyLagSeconds: 61 }, limits, from)).toBe('the region lags 61 s');
+      expect(whyWait({ ...away, homeElsewhere: 'the home is eu-west' }, limits, from)).toBe('the home is eu-west');
+    }
+    expect(whyWait(away, limits, 'database')).toBe('the region lags 3600 s');
   });
 });
