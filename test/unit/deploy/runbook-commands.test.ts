@@ -45,8 +45,8 @@ async function verdict(words: readonly string[]): Promise<string> {
 }
 
 describe('commands in the runbooks', () => {
-  const commands = [...filesBelow('docs/runbooks', ['.md']), ...filesBelow('docs', ['getting-started.md', 'migration-guide.md'])].flatMap(({ path, text }) =>
-    commandsIn(text).map((command) => [path, command] as const),
+  const commands = [...filesBelow('docs/runbooks', ['.md']), ...filesBelow('docs', ['getting-started.md', 'migration-guide.md'])].flatMap(
+    ({ path, text }) => commandsIn(text).map((command) => [path, command] as const),
   );
 
   it.each(commands)('%s: %s', async (_path, command) => {
