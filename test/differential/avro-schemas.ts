@@ -65,7 +65,10 @@ export class SchemaMaker {
 
   #union(depth: number): Json {
     const classes: (() => Json)[] = [() => 'null', () => 'boolean', () => this.#number(), () => this.#text(), () => this.#bytes()];
-    classes.push(() => ({ type: 'array', items: this.any(depth) }), () => (this.#pick(2) === 0 ? { type: 'map', values: this.any(depth) } : this.record(depth)));
+    classes.push(
+      () => ({ type: 'array', items: this.any(depth) }),
+      () => (this.#pick(2) === 0 ? { type: 'map', values: this.any(depth) } : this.record(depth)),
+    );
     const chosen = classes.filter(() => this.#pick(2) === 0);
     const branches = new Map<string, Json>();
     for (const make of chosen) {
@@ -126,7 +129,13 @@ export class SchemaMaker {
           : { type: 'fixed', name: `F${this.#names++}`, size: 12, logicalType: 'duration' };
       case 8: {
         const symbols = Array.from({ length: 1 + this.#pick(4) }, (_, i) => `S${i}`);
-        return { type: 'enum', name: `E${this.#names++}`, symbols, ...(this.#pick(2) === 0 ? { default: symbols[0] } : {}), ...this.#extras() };
+        return {
+          type: 'enum',
+          name: `E${this.#names++}`,
+          symbols,
+          ...(this.#pick(2) === 0 ? { default: symbols[0] } : {}),
+          ...this.#extras(),
+        };
       }
       default:
         return 'string';

@@ -22,8 +22,14 @@ export class DecodedText {
       case 'array':
         return `[${(value as readonly DecodedValue[]).map((item) => this.#text(schema.items, item)).join(',')}]`;
       case 'map': {
-        const entries = Object.entries(value as Readonly<Record<string, DecodedValue>>).map(([key, one]) => [hex(key), this.#text(schema.values, one)]);
-        return `{${entries.toSorted(([a], [b]) => (a! < b! ? -1 : 1)).map(([key, one]) => `${key}=${one}`).join(',')}}`;
+        const entries = Object.entries(value as Readonly<Record<string, DecodedValue>>).map(([key, one]) => [
+          hex(key),
+          this.#text(schema.values, one),
+        ]);
+        return `{${entries
+          .toSorted(([a], [b]) => (a! < b! ? -1 : 1))
+          .map(([key, one]) => `${key}=${one}`)
+          .join(',')}}`;
       }
       case 'record': {
         const record = value as Readonly<Record<string, DecodedValue>>;
@@ -48,7 +54,11 @@ export class DecodedText {
       case 'string':
         return schema.kind === 'string' || schema.kind === 'enum' || ('logical' in schema && schema.logical !== undefined);
       default:
-        return schema.kind === 'float' || schema.kind === 'double' || ((schema.kind === 'int' || schema.kind === 'long') && schema.logical === undefined);
+        return (
+          schema.kind === 'float' ||
+          schema.kind === 'double' ||
+          ((schema.kind === 'int' || schema.kind === 'long') && schema.logical === undefined)
+        );
     }
   }
 }

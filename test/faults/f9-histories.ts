@@ -56,7 +56,9 @@ export const f9: Trial = async (run) => {
       aborted += droppedAborted;
     }
     await oracle.deleteTopic(histories);
-    say(`round ${round + 1}/${rounds}: ${size.partitions} histories${isCompacted ? ', compacted' : ''}, ${different} differences so far, ${Math.round(performance.now() / 1_000)} s`);
+    say(
+      `round ${round + 1}/${rounds}: ${size.partitions} histories${isCompacted ? ', compacted' : ''}, ${different} differences so far, ${Math.round(performance.now() / 1_000)} s`,
+    );
   }
   const { holds, ...applied } = await f9Apply(run);
   return {

@@ -41,18 +41,7 @@ async function compile(sources: readonly string[], directory: string): Promise<v
   try {
     const classes = join(fresh, 'classes');
     // Whatever the machine's locale: the sources are UTF-8.
-    await run('javac', [
-      '-encoding',
-      'UTF-8',
-      '--release',
-      '17',
-      '-proc:none',
-      '-d',
-      classes,
-      '-cp',
-      libraries,
-      ...sources,
-    ]);
+    await run('javac', ['-encoding', 'UTF-8', '--release', '17', '-proc:none', '-d', classes, '-cp', libraries, ...sources]);
     await run('jar', ['--create', '--file', join(fresh, 'rig.jar'), '-C', classes, '.']);
     await rm(classes, { recursive: true });
     await rename(fresh, directory);

@@ -126,7 +126,9 @@ class World {
 
   #side(side: Side, rows: Map<number, Row>): AuditSide {
     const inRange = ({ after, upTo }: KeyRange) =>
-      [...rows.keys()].filter((id) => (after === undefined || id > Number(after[0])) && (upTo === undefined || id <= Number(upTo[0]))).sort((a, b) => a - b);
+      [...rows.keys()]
+        .filter((id) => (after === undefined || id > Number(after[0])) && (upTo === undefined || id <= Number(upTo[0])))
+        .sort((a, b) => a - b);
     const answer = async <T>(value: () => T): Promise<Answered<T>> => {
       this.pass(ASK_MS);
       return { value: value(), bytes: 1 };
@@ -135,7 +137,10 @@ class World {
       const row = rows.get(key);
       if (side === 'region') this.spoiltAtLook.set(key, this.spoilt.has(key));
       if (row === undefined) return { present: false, digest: undefined, columnDigests: new Map(), xmin: undefined, version: undefined };
-      const columnDigests = new Map([['id', String(key)], ['total', row.content]]);
+      const columnDigests = new Map([
+        ['id', String(key)],
+        ['total', row.content],
+      ]);
       return { present: true, digest: row.content, columnDigests, xmin: row.xmin, version: undefined };
     };
     const digest = (keys: readonly number[]) => keys.map((key) => `${key}=${rows.get(key)!.content}`).join(' ');
@@ -144,7 +149,12 @@ class World {
       describe: async () => undefined,
       checkCondition: async () => undefined,
       boundaries: (_table, range, { rowsPerRange, limit }) =>
-        answer(() => inRange(range).filter((_key, i) => (i + 1) % rowsPerRange === 0).slice(0, limit).map((key) => [String(key)])),
+        answer(() =>
+          inRange(range)
+            .filter((_key, i) => (i + 1) % rowsPerRange === 0)
+            .slice(0, limit)
+            .map((key) => [String(key)]),
+        ),
       rangeDigests: (_table, ranges, rowLimit) =>
         answer(() =>
           ranges.map((range) => {
@@ -154,7 +164,11 @@ class World {
           }),
         ),
       rowDigests: (_table, range, limit) =>
-        answer(() => inRange(range).slice(0, limit).map((key) => ({ key: [String(key)], digest: rows.get(key)!.content }))),
+        answer(() =>
+          inRange(range)
+            .slice(0, limit)
+            .map((key) => ({ key: [String(key)], digest: rows.get(key)!.content })),
+        ),
       look: (_table, keys) => answer(() => keys.map(([key]) => look(Number(key)))),
       position: async () => ({ standby: false, lsn: '0/1', nowMs: this.nowMs }),
     };
@@ -231,9 +245,16 @@ const histories: fc.Arbitrary<History> = fc.constantFrom(24, 24, 400).chain((row
       }),
       { maxLength: 30 },
     ),
-    plants: fc.array(fc.record({ key, atMs: fc.constantFrom(0, 0, 0, 400, 2_000), kind: fc.constantFrom('changed' as const, 'missing' as const, 'extra' as const) }), {
-      maxLength: 6,
-    }),
+    plants: fc.array(
+      fc.record({
+        key,
+        atMs: fc.constantFrom(0, 0, 0, 400, 2_000),
+        kind: fc.constantFrom('changed' as const, 'missing' as const, 'extra' as const),
+      }),
+      {
+        maxLength: 6,
+      },
+    ),
     lagMs: fc.nat({ max: 2_000 }),
     rowsPerRange: fc.constantFrom(2, 5, 70),
     crashes: fc.array(fc.integer({ min: 1, max: 8 }), { maxLength: 3 }),
@@ -244,10 +265,20 @@ const histories: fc.Arbitrary<History> = fc.constantFrom(24, 24, 400).chain((row
 
 export const audit: Simulation = {
   name: 'audit',
-  judges: 'no row is confirmed that the stream has right, each that is wrong is met and confirmed, and a pass that dies leaves no range out: C19',
+  judges:
+    'no row is confirmed that the stream has right, each that is wrong is met and confirmed, and a pass that dies leaves no range out: C19',
   shortRuns: 300,
   create: () => {
-    const reached = new Reached(['crashed', 'confirmed', 'healed', 'parked', 'unsettled', 'confirmed_changed', 'confirmed_missing', 'confirmed_extra']);
+    const reached = new Reached([
+      'crashed',
+      'confirmed',
+      'healed',
+      'parked',
+      'unsettled',
+      'confirmed_changed',
+      'confirmed_missing',
+      'confirmed_extra',
+    ]);
     reached.note('unsettled');
     const property = fc.asyncProperty(histories, async (history) => await play(history, reached));
     return { property, reached, leastShare: 0.002 };

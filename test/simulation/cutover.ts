@@ -158,7 +158,10 @@ class World {
     if ((raised === 1n) !== (after.home !== before.home)) throw new Error('the home and its epoch moved apart');
     if (after.open !== 'nobody' && after.open !== after.home) throw new Error(`${after.open} is open and ${after.home} is home`);
     if (before.move?.step === 'raise_epoch' && raised === 1n) {
-      const needed: readonly CutoverStep[] = before.move.lost === null ? forwardSteps.slice(0, forwardSteps.indexOf('raise_epoch')) : lostSteps.slice(0, lostSteps.indexOf('raise_epoch'));
+      const needed: readonly CutoverStep[] =
+        before.move.lost === null
+          ? forwardSteps.slice(0, forwardSteps.indexOf('raise_epoch'))
+          : lostSteps.slice(0, lostSteps.indexOf('raise_epoch'));
       for (const step of needed) if (before.move.results[step] === undefined) throw new Error(`the epoch was raised without ${step}`);
     }
   }
@@ -216,10 +219,22 @@ function play(begun: boolean, history: readonly Move[], reached: Reached): void 
     world.check();
   }
   const { log } = world.store;
-  reached.note('started', log.some(({ entry }) => entry.event === 'start'));
-  reached.note('switched', log.some(({ entry, open }) => entry.step === 'open' && open === 'region'));
-  reached.note('reverted', log.some(({ entry, open }) => entry.step === 'open' && open === 'primary'));
-  reached.note('went_back', log.some(({ entry }) => entry.step === 'reopen'));
+  reached.note(
+    'started',
+    log.some(({ entry }) => entry.event === 'start'),
+  );
+  reached.note(
+    'switched',
+    log.some(({ entry, open }) => entry.step === 'open' && open === 'region'),
+  );
+  reached.note(
+    'reverted',
+    log.some(({ entry, open }) => entry.step === 'open' && open === 'primary'),
+  );
+  reached.note(
+    'went_back',
+    log.some(({ entry }) => entry.step === 'reopen'),
+  );
   reached.note('primary_lost', world.store.row.kept?.lost != null);
   // Left alone, a daemon that starts anew ends what was under way, with one home open.
   world.play({ op: 'kill' });
@@ -230,17 +245,21 @@ function play(begun: boolean, history: readonly Move[], reached: Reached): void 
   }
   const { row } = world.store;
   if (row.open !== row.home) throw new Error(`${row.open} is open and ${row.home} is home`);
-  if (world.primaryOpen !== (row.open === 'primary')) throw new Error(`the primary is ${world.primaryOpen ? 'open' : 'frozen'} and ${row.open} is recorded`);
+  if (world.primaryOpen !== (row.open === 'primary'))
+    throw new Error(`the primary is ${world.primaryOpen ? 'open' : 'frozen'} and ${row.open} is recorded`);
   for (const [index, { revision }] of log.entries()) if (revision !== BigInt(index) + 2n) throw new Error('two changes have one revision');
 }
 
 export const cutover: Simulation = {
   name: 'cutover',
-  judges: 'never two homes open, never a start without gates that held, the epoch only rises, and every crash comes to an end: C24, C25, C26',
+  judges:
+    'never two homes open, never a start without gates that held, the epoch only rises, and every crash comes to an end: C24, C25, C26',
   shortRuns: 1_500,
   create: () => {
     const reached = new Reached(['started', 'switched', 'reverted', 'went_back', 'primary_lost']);
-    const property = fc.property(fc.boolean(), fc.array(moves, { minLength: 10, maxLength: 160 }), (begun, history) => play(begun, history, reached));
+    const property = fc.property(fc.boolean(), fc.array(moves, { minLength: 10, maxLength: 160 }), (begun, history) =>
+      play(begun, history, reached),
+    );
     return { property, reached, leastShare: 0.02 };
   },
 };

@@ -17,7 +17,9 @@ const fields = [
   ...[field('id', 'long'), field('a', 'string', { nullable: true }), field('b', 'string', { nullable: true })],
   ...[field('at', 'long', { nullable: true }), field('gone', 'boolean'), field('changed', 'array', { nullable: true })],
 ];
-const description = tableDescription('public.things', { id: 'bigint', a: 'text', b: 'text', at: 'bigint', farshore_units: 'jsonb' }, ['id']);
+const description = tableDescription('public.things', { id: 'bigint', a: 'text', b: 'text', at: 'bigint', farshore_units: 'jsonb' }, [
+  'id',
+]);
 
 function mappingOf(entry: Omit<TableEntry, 'topic'>): TableMapping {
   const mapped = mapTable({ topic: 'things', ignore: ['gone', 'changed'], ...entry }, { fields }, description);
@@ -74,7 +76,8 @@ function placed({ written, grows, leaves, returns }: World): { readonly log: rea
     const generation = generations.length;
     const partition = record.key % (generation === 1 ? 2 : PARTITIONS);
     // A marker now and then.
-    const offset = (ends[partition]! += n % 4 === 3 ? 2n : 1n) - 1n;
+    const offset = ends[partition]! + (n % 4 === 3 ? 1n : 0n);
+    ends[partition] = offset + 1n;
     log.push({ ...record, partition, offset, generation, epoch: homeEpochs.length, n });
   }
   if (generations.length === 1) generations[0]!.starts.set(2, regionalOffset(0n));
@@ -121,7 +124,8 @@ function expected(log: readonly Placed[], kind: Kind): ReadonlyMap<number, Row> 
 
 function foldOf(kind: Kind, records: readonly Placed[], order: { readonly homeEpoch: number; readonly generation: number }): Folded {
   const mapping = mappings[kind];
-  const fold = mapping.units === undefined ? new Fold(mapping, mapping, order, writers) : new UnitFold(mapping, mapping.units, order, writers);
+  const fold =
+    mapping.units === undefined ? new Fold(mapping, mapping, order, writers) : new UnitFold(mapping, mapping.units, order, writers);
   for (const record of records) {
     const { key, op, at, sets, offset } = record;
     const id = BigInt(key);
@@ -171,9 +175,11 @@ function play(world: World, reached: Reached): void {
     }
     const batch = within.slice(0, records);
     for (const { epoch, generation } of batch)
-      if (epoch !== decision.homeEpoch || generation !== decision.generation) throw new Error(`a record of ${epoch}/${generation} was applied as ${decision.homeEpoch}/${decision.generation}`);
+      if (epoch !== decision.homeEpoch || generation !== decision.generation)
+        throw new Error(`a record of ${epoch}/${generation} was applied as ${decision.homeEpoch}/${decision.generation}`);
     for (const { generation: behind, partition: other, offset } of log)
-      if (behind < decision.generation && next[other]! <= offset) throw new Error('a generation was begun before the one before it was applied (C1)');
+      if (behind < decision.generation && next[other]! <= offset)
+        throw new Error('a generation was begun before the one before it was applied (C1)');
     if (fate === 'rolled_back') return true;
     const folded = foldOf(kind, batch, decision);
     countsAddUp(folded, batch.length);
@@ -196,8 +202,14 @@ function play(world: World, reached: Reached): void {
   const shown = (map: ReadonlyMap<number, Row>) => JSON.stringify([...map].toSorted(([x], [y]) => x - y));
   if (shown(found) !== shown(wanted)) throw new Error(`${kind}: ${shown(found)} instead of ${shown(wanted)}`);
   reached.note(kind);
-  reached.note('deleted', log.some(({ op, key }) => op !== 'state' && !wanted.has(key)));
-  reached.note('late', kind !== 'log' && log.some((one) => log.some((other) => other.key === one.key && other.n < one.n && above(other, one, kind))));
+  reached.note(
+    'deleted',
+    log.some(({ op, key }) => op !== 'state' && !wanted.has(key)),
+  );
+  reached.note(
+    'late',
+    kind !== 'log' && log.some((one) => log.some((other) => other.key === one.key && other.n < one.n && above(other, one, kind))),
+  );
 }
 
 const written = fc.record({

@@ -53,7 +53,10 @@ export class GuardedRows {
       const gone = this.#tombstones.get(key);
       if (this.#blocked(gone, String(whole))) continue;
       const row = this.#rows.get(key) ?? new Map<string, Cell>();
-      const standing = [...row.values()].map(({ version }) => version).toSorted().at(-1);
+      const standing = [...row.values()]
+        .map(({ version }) => version)
+        .toSorted()
+        .at(-1);
       if (this.#mapping.units === undefined && standing !== undefined && standing >= String(whole)) continue;
       for (const [c, { column }] of columns.entries()) {
         const version = units === undefined ? String(whole) : units[column];

@@ -1,6 +1,6 @@
 import fc from 'fast-check';
-import { PartitionTracker } from '../../src/lag/tracker.ts';
 import { MAX_READINGS } from '../../src/lag/readings.ts';
+import { PartitionTracker } from '../../src/lag/tracker.ts';
 import { homeOffset, regionalOffset } from '../../src/model/offsets.ts';
 import { Reached, type Simulation } from './simulation.ts';
 
@@ -95,12 +95,18 @@ class World {
     const { mirror, apply, total } = this.tracker.lag(this.nowMs, true);
     const isApplied = ({ regional }: Record) => regional !== undefined && regional < this.applied;
     const atLeast = (what: string, seconds: number | null | undefined, ms: number) => {
-      if (seconds !== null && seconds !== undefined && seconds * 1_000 < ms) throw new Error(`${what} says ${seconds} s, a record waits ${ms / 1_000} s`);
+      if (seconds !== null && seconds !== undefined && seconds * 1_000 < ms)
+        throw new Error(`${what} says ${seconds} s, a record waits ${ms / 1_000} s`);
     };
-    atLeast('mirror', mirror.seconds, this.oldestMs(({ home }) => home < this.mirrored));
+    atLeast(
+      'mirror',
+      mirror.seconds,
+      this.oldestMs(({ home }) => home < this.mirrored),
+    );
     atLeast('total', total?.seconds, this.oldestMs(isApplied));
     for (const [what, value] of Object.entries({ mirror, apply, total })) {
-      if (value?.seconds != null && !(value.seconds >= 0 && Number.isFinite(value.seconds))) throw new Error(`${what} says ${value.seconds} s`);
+      if (value?.seconds != null && !(value.seconds >= 0 && Number.isFinite(value.seconds)))
+        throw new Error(`${what} says ${value.seconds} s`);
       if (value?.records != null && BigInt(value.records) < 0n) throw new Error(`${what} says ${value.records} records`);
     }
     if (total?.known === true) reached.note('known');
@@ -117,7 +123,8 @@ class World {
     this.play({ act: 'apply', most: 100_000 });
     const { mirror, apply, total } = this.tracker.lag(this.nowMs, true);
     for (const [what, value] of Object.entries({ mirror, apply, total })) {
-      if (value?.known !== true || value.seconds! * 1_000 > this.nowMs - readMs) throw new Error(`${what} is caught up and says ${value?.seconds} s, known: ${value?.known}`);
+      if (value?.known !== true || value.seconds! * 1_000 > this.nowMs - readMs)
+        throw new Error(`${what} is caught up and says ${value?.seconds} s, known: ${value?.known}`);
       if (value.records !== '0') throw new Error(`${what} is caught up and says ${value.records} records`);
     }
     reached.note('caught_up');
@@ -130,7 +137,14 @@ const acts: fc.Arbitrary<Act> = fc.oneof(
   { weight: 4, arbitrary: fc.record({ act: fc.constant('mirror' as const), most: fc.integer({ min: 1, max: 20 }) }) },
   { weight: 4, arbitrary: fc.record({ act: fc.constant('apply' as const), most: fc.integer({ min: 1, max: 40 }) }) },
   { weight: 1, arbitrary: fc.record({ act: fc.constant('garbage' as const) }) },
-  { weight: 5, arbitrary: fc.record({ act: fc.constant('read_home' as const), lateMs: fc.nat({ max: 400 }), missed: fc.constantFrom(false, false, false, true) }) },
+  {
+    weight: 5,
+    arbitrary: fc.record({
+      act: fc.constant('read_home' as const),
+      lateMs: fc.nat({ max: 400 }),
+      missed: fc.constantFrom(false, false, false, true),
+    }),
+  },
   {
     weight: 5,
     arbitrary: fc.record({
@@ -162,7 +176,8 @@ export const lag: Simulation = {
       const before = world.tracker.lag(world.nowMs, true).total!.seconds!;
       for (let read = 0; read < 3; read++) world.play({ act: 'read_home', lateMs: 1_000, missed: true });
       const after = world.tracker.lag(world.nowMs, true).total!;
-      if (after.known || Math.abs(after.seconds! - before - 3) > 1e-9) throw new Error(`unreachable for 3 s: ${before} s became ${after.seconds} s, known: ${after.known}`);
+      if (after.known || Math.abs(after.seconds! - before - 3) > 1e-9)
+        throw new Error(`unreachable for 3 s: ${before} s became ${after.seconds} s, known: ${after.known}`);
       reached.note('unreachable');
     });
     return { property, reached, leastShare: 0.2 };

@@ -16,74 +16,166 @@ interface Mutation {
 
 const mutations: readonly Mutation[] = [
   // positions
-  { by: 'positions', file: 'mirror/cycle.ts', from: '!alone || !answer.empty ||', to: '!answer.empty ||' },
-  { by: 'positions', file: 'mirror/mirror-stage.ts', from: 'asked !== undefined) return positionPastGap(position, asked, true)', to: 'asked === undefined) return { ...position, next: homeOffset(2n ** 40n) }; if (asked !== undefined) return positionPastGap(position, asked, true)' },
+  { by: 'positions', file: 'mirror/cycle.ts', from: '!answer.empty || !(position', to: '!(position' },
+  { by: 'positions', file: 'mirror/mirror-stage.ts', from: 'answers.length === 1 ? answer : undefined', to: 'answer' },
   { by: 'positions', file: 'mirror/cycle.ts', from: "if (batch.baseOffset < from) return 'below_position';", to: '' },
   { by: 'positions', file: 'mirror/cycle.ts', from: 'if (batches.length > 0) writes.push', to: 'if (batches.length > 1) writes.push' },
-  { by: 'positions', file: 'mirror/start-check.ts', from: 'if (truncated !== undefined) return truncated;\n  if (next > view.home.end)', to: 'if (next > view.home.end)' },
-  { by: 'positions', file: 'mirror/start-check.ts', from: 'if (proof !== undefined) return diverged(view, proof, undefined);', to: '' },
-  { by: 'positions', file: 'mirror/start-check.ts', from: 'if (batchBefore.baseOffset < next && batchBefore.lastOffset >= next)', to: 'if (batchBefore.baseOffset > next)' },
-  { by: 'positions', file: 'mirror/start-check.ts', from: 'view.regional.end < offsetValue(position.regionalEnd)', to: 'view.regional.end < 0n' },
-  { by: 'positions', file: 'mirror/start-check.ts', from: 'if (position === undefined && view.regional.end > view.mirroredFrom) return missing(view);', to: '' },
+  {
+    by: 'positions',
+    file: 'mirror/start-check.ts',
+    from: 'if (truncated !== undefined) return truncated;\n  if (next > view.home.end)',
+    to: 'if (next > view.home.end)',
+  },
+  {
+    by: 'positions',
+    file: 'mirror/start-check.ts',
+    from: 'if (batchBefore.baseOffset < next && batchBefore.lastOffset >= next)',
+    to: 'if (batchBefore.baseOffset > next)',
+  },
+  {
+    by: 'positions',
+    file: 'mirror/start-check.ts',
+    from: 'view.regional.end < offsetValue(position.regionalEnd)',
+    to: 'view.regional.end < 0n',
+  },
+  {
+    by: 'positions',
+    file: 'mirror/start-check.ts',
+    from: 'if (position === undefined && view.regional.end > view.mirroredFrom) return missing(view);',
+    to: '',
+  },
   { by: 'positions', file: 'mirror/partition.ts', from: 'lastFetchedEpoch: proof.leaderEpoch', to: 'lastFetchedEpoch: -1' },
   { by: 'positions', file: 'mirror/mirror-stage.ts', from: "else if (code === 'source_diverged')", to: "else if (code === 'internal')" },
-  { by: 'positions', file: 'mirror/mirror-stage.ts', from: 'await this.#deps.regional.open(signal);', to: 'if (!this.#inDoubt) await this.#deps.regional.open(signal);' },
-  { by: 'positions', file: 'mirror/topic-generations.ts', from: 'if (record.homeTopicId !== home.topicId || record.regionalTopicId !== regional.topicId) {', to: 'if (record.topic === home.topicId) {' },
+  {
+    by: 'positions',
+    file: 'mirror/mirror-stage.ts',
+    from: 'await this.#deps.regional.open(signal);',
+    to: 'if (!this.#inDoubt) await this.#deps.regional.open(signal);',
+  },
+  {
+    by: 'positions',
+    file: 'mirror/topic-generations.ts',
+    from: 'if (record.homeTopicId !== home.topicId || record.regionalTopicId !== regional.topicId) {',
+    to: 'if (record.topic === home.topicId) {',
+  },
   { by: 'positions', file: 'mirror/topic-plan.ts', from: 'if (acceptRecreated || restartRecreated)', to: 'if (true)' },
   { by: 'positions', file: 'mirror/settle.ts', from: 'if (truncated !== undefined)\n', to: 'if (truncated === undefined)\n' },
-  { by: 'positions', file: 'mirror/mirror-stage.ts', from: 'partition.read = position;', to: 'partition.read = { ...position, next: homeOffset(offsetValue(position.next) + 1n) };' },
+  {
+    by: 'positions',
+    file: 'mirror/mirror-stage.ts',
+    from: 'partition.read = position;',
+    to: 'partition.read = { ...position, next: homeOffset(offsetValue(position.next) + 1n) };',
+  },
   // fold
   { by: 'fold', file: 'apply/fold.ts', from: 'if (source < standing) {', to: 'if (source > standing) {' },
   { by: 'fold', file: 'apply/fold.ts', from: 'this.#latest.delete(text);\n    const earlier', to: 'const earlier' },
-  { by: 'fold', file: 'apply/fold.ts', from: 'if (gone !== undefined && this.#deleteSources[gone]! > source) {', to: 'if (gone !== undefined && this.#deleteSources[gone]! < source) {' },
+  {
+    by: 'fold',
+    file: 'apply/fold.ts',
+    from: 'if (gone !== undefined && this.#deleteSources[gone]! > source) {',
+    to: 'if (gone !== undefined && this.#deleteSources[gone]! < source) {',
+  },
   { by: 'fold', file: 'apply/fold.ts', from: 'this.#deleteOffsets[earlier] = offset;\n    this.#deleteMoments', to: 'this.#deleteMoments' },
-  { by: 'fold', file: 'apply/unit-fold.ts', from: 'if (version === undefined || (before !== undefined && before >= version)) continue;', to: 'if (version === undefined) continue;' },
-  { by: 'fold', file: 'apply/unit-fold.ts', from: 'this.#cutBelow(standing, version);', to: '' },
+  {
+    by: 'fold',
+    file: 'apply/unit-fold.ts',
+    from: 'if (version === undefined || (before !== undefined && before >= version)) continue;',
+    to: 'if (version === undefined) continue;',
+  },
   { by: 'fold', file: 'apply/unit-fold.ts', from: 'this.#folded + this.#rows.size - after.length', to: 'this.#folded' },
   { by: 'fold', file: 'apply/order-at.ts', from: 'if (waits.length > 0) {', to: 'if (waits.length > 9) {' },
   { by: 'fold', file: 'apply/order-at.ts', from: "if (home.home === region) return { kind: 'pass', end };", to: '' },
-  { by: 'fold', file: 'apply/order-at.ts', from: 'const end = earlier(home.end, found.end === undefined ? undefined : offsetValue(found.end));', to: 'const end = home.end;' },
+  {
+    by: 'fold',
+    file: 'apply/order-at.ts',
+    from: 'const end = earlier(home.end, found.end === undefined ? undefined : offsetValue(found.end));',
+    to: 'const end = home.end;',
+  },
   { by: 'fold', file: 'model/generation.ts', from: 'if (start <= offset) {', to: 'if (start < offset) {' },
   // parked
-  { by: 'parked', file: 'apply/parked-records.ts', from: 'if (!applies(topic, partition)) continue;', to: '' },
   { by: 'parked', file: 'apply/parked-records.ts', from: 'if (record.ageSeconds <= this.#limits.maxAgeSeconds) continue;', to: '' },
-  { by: 'parked', file: 'apply/parked-records.ts', from: 'if (due) allAtMs = clock.monotonicMs() + ALL_MS;', to: 'if (due) allAtMs = Number.POSITIVE_INFINITY;' },
+  {
+    by: 'parked',
+    file: 'apply/parked-records.ts',
+    from: 'if (due) allAtMs = clock.monotonicMs() + ALL_MS;',
+    to: 'if (due) allAtMs = Number.POSITIVE_INFINITY;',
+  },
   { by: 'parked', file: 'apply/flood.ts', from: 'rejects <= share * records', to: 'rejects < share * records' },
   { by: 'parked', file: 'apply/flood.ts', from: '- SLOTS + 1', to: '- SLOTS' },
-  { by: 'parked', file: 'rejected/retry.ts', from: 'after = id;', to: 'after = String(Number(id) + 1);' },
   // audit
   { by: 'audit', file: 'audit/settle.ts', from: 'await clock.sleep(publishAllowanceMs, signal);', to: '' },
-  { by: 'audit', file: 'audit/settle.ts', from: "if ((await passed(signal)) === 'not_yet') {", to: "if (Number(passed.length) > 9) {" },
+  { by: 'audit', file: 'audit/settle.ts', from: "if ((await passed(signal)) === 'not_yet') {", to: 'if (Number(passed.length) > 9) {' },
   { by: 'audit', file: 'audit/settle.ts', from: "else if (waiting[index] === true) settled.push({ key, state: 'parked' });", to: '' },
   { by: 'audit', file: 'audit/judge.ts', from: "if (moved) return { kind: 'moving' };", to: '' },
-  { by: 'audit', file: 'audit/judge.ts', from: 'if (region.present === after.present && region.digest === after.digest)', to: 'if (region.present === after.present)' },
-  { by: 'audit', file: 'audit/bisect.ts', from: 'for (const { key } of here.values())', to: 'for (const { key } of [...here.values()].slice(1))' },
-  { by: 'audit', file: 'audit/bisect.ts', from: 'primary.rows === region.rows && primary.digest === region.digest', to: 'primary.rows === region.rows' },
+  {
+    by: 'audit',
+    file: 'audit/judge.ts',
+    from: 'if (region.present === after.present && region.digest === after.digest)',
+    to: 'if (region.present === after.present)',
+  },
+  {
+    by: 'audit',
+    file: 'audit/bisect.ts',
+    from: 'for (const { key } of here.values())',
+    to: 'for (const { key } of [...here.values()].slice(1))',
+  },
+  {
+    by: 'audit',
+    file: 'audit/bisect.ts',
+    from: 'primary.rows === region.rows && primary.digest === region.digest',
+    to: 'primary.rows === region.rows',
+  },
   { by: 'audit', file: 'audit/pass.ts', from: 'after = range.upTo;', to: 'after = ranges.at(-1)!.upTo;' },
-  { by: 'audit', file: 'audit/pass-cursor.ts', from: "return { kind: 'after', key: after };", to: "return { kind: 'after', key: [String(Number(after[0]) + 2)] };" },
+  {
+    by: 'audit',
+    file: 'audit/pass-cursor.ts',
+    from: "return { kind: 'after', key: after };",
+    to: "return { kind: 'after', key: [String(Number(after[0]) + 2)] };",
+  },
   // cutover
   { by: 'cutover', file: 'cutover/state.ts', from: "if (!readiness.allHeld) return refused('gates_shut', readiness.missing);", to: '' },
-  { by: 'cutover', file: 'cutover/state.ts', from: "if (event.region !== region) return", to: "if (event.region === '') return" },
+  { by: 'cutover', file: 'cutover/state.ts', from: 'if (event.region !== region) return', to: "if (event.region === '') return" },
   { by: 'cutover', file: 'cutover/stepping.ts', from: "return { state, open: 'nobody' };", to: 'return { state, open };' },
   { by: 'cutover', file: 'cutover/stepping.ts', from: 'epoch: raise ? cutover.epoch + 1n : cutover.epoch,', to: 'epoch: cutover.epoch,' },
-  { by: 'cutover', file: 'cutover/stepping.ts', from: "if (move.direction === 'back' || cutover.open === move.to) {", to: "if (move.direction === 'back') {" },
   { by: 'cutover', file: 'cutover/window.ts', from: 'gap >= 0 && gap <= settings.maxGapMs', to: 'gap >= 0' },
   // lag
-  { by: 'lag', file: 'lag/passed.ts', from: "passing.step === 'mirrored' ? { step: 'applying'", to: "passing.step !== 'passed' ? { step: 'applying'" },
+  {
+    by: 'lag',
+    file: 'lag/passed.ts',
+    from: "passing.step === 'mirrored' ? { step: 'applying'",
+    to: "passing.step !== 'passed' ? { step: 'applying'",
+  },
   { by: 'lag', file: 'lag/passed.ts', from: 'committed >= passing.until', to: 'committed <= passing.until' },
-  { by: 'lag', file: 'lag/tracker.ts', from: "if (this.#apply.moveTo(next) === 'rewound') this.#total.forget();", to: 'this.#apply.moveTo(next);' },
   { by: 'lag', file: 'lag/hop.ts', from: 'end > position)', to: 'end > position && false)' },
   { by: 'lag', file: 'lag/tracker.ts', from: 'this.#missedHome++;', to: '' },
-  { by: 'lag', file: 'lag/readings.ts', from: 'readings.splice(least, 1);', to: 'break;' },
   // schedules
-  { by: 'schedules', file: 'apply/back-off.ts', from: 'Math.min(failures, 16)', to: 'failures' },
   { by: 'schedules', file: 'apply/back-off.ts', from: 'Math.min(MOST_MS, FIRST_MS', to: 'Math.max(MOST_MS, FIRST_MS' },
-  { by: 'schedules', file: 'apply/back-off.ts', from: "known.action !== 'retry') throw error;", to: "known.action === 'halt') throw error;" },
-  { by: 'schedules', file: 'rejected/late-schemas.ts', from: 'nowMs - before.atMs >= askAgainMs(before.times)', to: 'nowMs - before.atMs >= 1_000' },
+  {
+    by: 'schedules',
+    file: 'apply/back-off.ts',
+    from: "known.action !== 'retry') throw error;",
+    to: "known.action === 'halt') throw error;",
+  },
+  {
+    by: 'schedules',
+    file: 'rejected/late-schemas.ts',
+    from: 'nowMs - before.atMs >= askAgainMs(before.times)',
+    to: 'nowMs - before.atMs >= 1_000',
+  },
   { by: 'schedules', file: 'shadow/token-bucket.ts', from: 'Math.max(0, nowMs - this.#atMs)', to: 'Math.abs(nowMs - this.#atMs)' },
   { by: 'schedules', file: 'backfill/pace.ts', from: 'Math.max(dueMs, nowMs - 1_000)', to: 'Math.min(dueMs, nowMs - 1_000)' },
-  { by: 'schedules', file: 'postgres/lease-decision.ts', from: 'lockedSinceMs >= times.graceMs', to: 'lockedSinceMs > times.graceMs + 5_000' },
-  { by: 'schedules', file: 'postgres/lease-decision.ts', from: "if (row !== undefined && row.expiresInMs > 0) return", to: "if (row !== undefined && row.expiresInMs > 9_000_000) return" },
+  {
+    by: 'schedules',
+    file: 'postgres/lease-decision.ts',
+    from: 'lockedSinceMs >= times.graceMs',
+    to: 'lockedSinceMs > times.graceMs + 5_000',
+  },
+  {
+    by: 'schedules',
+    file: 'postgres/lease-decision.ts',
+    from: 'if (row !== undefined && row.expiresInMs > 0) return',
+    to: 'if (row !== undefined && row.expiresInMs > 9_000_000) return',
+  },
 ];
 
 const chosen = process.argv.slice(2);
@@ -97,14 +189,22 @@ try {
     const path = join(copy, 'src', file);
     const source = readFileSync(path, 'utf8');
     if (!source.includes(from)) throw new Error(`${file} does not hold ${from}: the list is older than the code`);
-    writeFileSync(path, source.replace(from, () => to));
-    const { stderr, status } = spawnSync(process.execPath, [join(copy, 'test/simulation/main.ts'), '--only', by], { encoding: 'utf8', timeout: 120_000 });
+    writeFileSync(
+      path,
+      source.replace(from, () => to),
+    );
+    const { stderr, status } = spawnSync(process.execPath, [join(copy, 'test/simulation/main.ts'), '--only', by, '--histories', '5000'], {
+      encoding: 'utf8',
+      timeout: 200_000,
+    });
     writeFileSync(path, source);
     // A loop that does not end any more is noticed by whoever waits for it.
     const caught = status === null || (status === 1 && stderr.includes('again: npm run test:simulation'));
     if (!caught) missed++;
     const why = status === null ? 'it does not end' : (stderr.split('\n')[0] ?? '');
-    process.stdout.write(`${caught ? 'caught' : 'MISSED'}  ${by}  ${file}: ${from.slice(0, 60).replaceAll('\n', ' ')} → ${to.slice(0, 40) || 'nothing'}  (${why.slice(0, 100)})\n`);
+    process.stdout.write(
+      `${caught ? 'caught' : 'MISSED'}  ${by}  ${file}: ${from.slice(0, 60).replaceAll('\n', ' ')} → ${to.slice(0, 40) || 'nothing'}  (${why.slice(0, 100)})\n`,
+    );
   }
 } finally {
   rmSync(copy, { recursive: true, force: true });

@@ -132,13 +132,23 @@ class World {
 
   list: ParkedStore['list'] = async ({ waitsFor, after, limit }) => {
     this.#ask();
-    const found = this.kept.filter(({ id, state }) => state === 'parked' && id > Number(after) && (waitsFor === undefined || waitsFor.includes('parents')));
+    const found = this.kept.filter(
+      ({ id, state }) => state === 'parked' && id > Number(after) && (waitsFor === undefined || waitsFor.includes('parents')),
+    );
     return found.slice(0, limit).map((one) => this.#record(one));
   };
 
   #record({ id, keptAtMs }: Kept): ParkedRecord {
     const content = { key: null, value: null, headers: Buffer.alloc(0), headerCount: 0, timestampMs: 0, homeEpoch: 1, generation: 1 };
-    return { ...content, id: String(id), topic: 'children', partition: 0, offset: BigInt(id), table: 'children', ageSeconds: (this.nowMs - keptAtMs) / 1_000 };
+    return {
+      ...content,
+      id: String(id),
+      topic: 'children',
+      partition: 0,
+      offset: BigInt(id),
+      table: 'children',
+      ageSeconds: (this.nowMs - keptAtMs) / 1_000,
+    };
   }
 
   counted: ParkedStore['counts'] = async () => {
@@ -170,7 +180,10 @@ class World {
   /** The rejected ones, as the operator's retry sees them. */
   rejectedStore() {
     const list = async (_filter: unknown, { after, limit }: { readonly after: string; readonly limit: number }) =>
-      this.kept.filter(({ id, state }) => state === 'rejected' && id > Number(after)).slice(0, limit).map(({ id }) => ({ id: String(id) }) as RejectedRecord);
+      this.kept
+        .filter(({ id, state }) => state === 'rejected' && id > Number(after))
+        .slice(0, limit)
+        .map(({ id }) => ({ id: String(id) }) as RejectedRecord);
     const get = async (id: string) => (this.kept[Number(id) - 1]!.state === 'rejected' ? ({ id } as RejectedDetail) : undefined);
     return { list, get } as unknown as Parameters<typeof retryRejected>[1]['store'];
   }
@@ -180,9 +193,14 @@ async function play(events: readonly Event[], reached: Reached): Promise<void> {
   const world = new World(events);
   const store: ParkedStore = { list: world.list, counts: world.counted, reject: world.reject, parentOf: world.parentOf };
   const { counts, applyKept, applies, clock, stop } = world;
-  const loop = new ParkedRecords({ store, counts, applyKept, applies, observe: () => undefined, clock, random: () => 0.5 }, { limit: 1_000, maxAgeSeconds: MAX_AGE_MS / 1_000 });
+  const loop = new ParkedRecords(
+    { store, counts, applyKept, applies, observe: () => undefined, clock, random: () => 0.5 },
+    { limit: 1_000, maxAgeSeconds: MAX_AGE_MS / 1_000 },
+  );
   await loop.run(stop.signal);
-  const ended = events.findLast(({ op }) => op === 'away' || op === 'back')?.op !== 'away' && events.findLast(({ op }) => op === 'paused' || op === 'resumed')?.op !== 'paused';
+  const ended =
+    events.findLast(({ op }) => op === 'away' || op === 'back')?.op !== 'away' &&
+    events.findLast(({ op }) => op === 'paused' || op === 'resumed')?.op !== 'paused';
   const waiting = world.kept.filter(({ state }) => state === 'parked');
   if (ended && waiting.length > 0) throw new Error(`record ${waiting[0]!.id} waits for ever`);
   for (const { state } of world.kept) if (state !== 'parked') reached.note(state);
@@ -193,12 +211,17 @@ async function play(events: readonly Event[], reached: Reached): Promise<void> {
   if (waiting.length > 0) await loop.pass(undefined, new AbortController().signal);
   const lost = world.kept.find(({ state }) => state === 'parked' || state === 'rejected');
   if (lost !== undefined) throw new Error(`record ${lost.id} is ${lost.state} though all it needs is there`);
-  for (const [key, version] of world.newest) if (world.rows.get(key) !== version) throw new Error(`row ${key} stands at ${world.rows.get(key)}, not at ${version}`);
+  for (const [key, version] of world.newest)
+    if (world.rows.get(key) !== version) throw new Error(`row ${key} stands at ${world.rows.get(key)}, not at ${version}`);
   if (world.tries > 40 * (world.kept.length + 1) * 10) throw new Error(`${world.tries} tries of ${world.kept.length} records`);
 }
 
 /** The last minute by slots of ten seconds, counted naively. */
-function flood(notes: readonly { readonly afterMs: number; readonly records: number; readonly rejects: number }[], share: number, perMinute: number): boolean {
+function flood(
+  notes: readonly { readonly afterMs: number; readonly records: number; readonly rejects: number }[],
+  share: number,
+  perMinute: number,
+): boolean {
   const floods = new RejectFloods({ share, perMinute });
   const taken: { readonly slot: number; readonly records: number; readonly rejects: number }[] = [];
   let nowMs = 0;
@@ -225,24 +248,47 @@ function flood(notes: readonly { readonly afterMs: number; readonly records: num
 const events = fc.array(
   fc.record({
     afterMs: fc.constantFrom(0, 10, 700, 5_000, 40_000),
-    op: fc.constantFrom<Event['op'][]>('child', 'child', 'child', 'child', 'parent', 'newer', 'away', 'back', 'back', 'paused', 'resumed', 'resumed'),
+    op: fc.constantFrom<Event['op'][]>(
+      'child',
+      'child',
+      'child',
+      'child',
+      'parent',
+      'newer',
+      'away',
+      'back',
+      'back',
+      'paused',
+      'resumed',
+      'resumed',
+    ),
     key: fc.nat({ max: 3 }),
     parent: fc.nat({ max: PARENTS - 1 }),
   }),
   { minLength: 1, maxLength: 30 },
 );
-const notes = fc.array(fc.record({ afterMs: fc.nat({ max: 25_000 }), records: fc.integer({ min: 1, max: 50 }), rejects: fc.nat({ max: 20 }) }), { maxLength: 20 });
+const notes = fc.array(
+  fc.record({ afterMs: fc.nat({ max: 25_000 }), records: fc.integer({ min: 1, max: 50 }), rejects: fc.nat({ max: 20 }) }),
+  { maxLength: 20 },
+);
 
 export const parked: Simulation = {
   name: 'parked',
-  judges: 'a parked or rejected record is applied, superseded or still kept, never over a newer state, and a flood stops where the last minute says so',
+  judges:
+    'a parked or rejected record is applied, superseded or still kept, never over a newer state, and a flood stops where the last minute says so',
   shortRuns: 300,
   create: () => {
     const reached = new Reached(['applied', 'superseded', 'rejected', 'flood']);
-    const property = fc.asyncProperty(events, notes, fc.constantFrom(0.01, 0.1, 0.5), fc.constantFrom(0, 5, 30), async (history, counted, share, perMinute) => {
-      await play(history, reached);
-      reached.note('flood', flood(counted, share, perMinute));
-    });
+    const property = fc.asyncProperty(
+      events,
+      notes,
+      fc.constantFrom(0.01, 0.1, 0.5),
+      fc.constantFrom(0, 5, 30),
+      async (history, counted, share, perMinute) => {
+        await play(history, reached);
+        reached.note('flood', flood(counted, share, perMinute));
+      },
+    );
     return { property, reached, leastShare: 0.005 };
   },
 };

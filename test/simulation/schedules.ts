@@ -5,7 +5,7 @@ import { patiently } from '../../src/daemon/patiently.ts';
 import { FarshoreError } from '../../src/model/errors.ts';
 import { holdMs } from '../../src/outbox/settle-batch.ts';
 import { decideLease } from '../../src/postgres/lease-decision.ts';
-import { askAgainMs, type AskedSchema, dueSchemas } from '../../src/rejected/late-schemas.ts';
+import { type AskedSchema, askAgainMs, dueSchemas } from '../../src/rejected/late-schemas.ts';
 import { TokenBucket } from '../../src/shadow/token-bucket.ts';
 import { Reached, type Simulation } from './simulation.ts';
 
@@ -25,9 +25,24 @@ const attempts = fc.array(fc.oneof(fc.nat({ max: 40 }), fc.nat({ max: 2_000_000_
 
 const delays = (numbers: readonly number[], chance: number): void => {
   const failures = numbers.toSorted((a, b) => a - b);
-  rises('apply', failures.map((n) => backOffMs(n, () => chance)), 50, 10_000);
-  rises('late schemas', failures.map((n) => askAgainMs(n + 1)), 10_000, 600_000);
-  rises('outbox', failures.map((n) => holdMs(n)), 1_000, 300_000);
+  rises(
+    'apply',
+    failures.map((n) => backOffMs(n, () => chance)),
+    50,
+    10_000,
+  );
+  rises(
+    'late schemas',
+    failures.map((n) => askAgainMs(n + 1)),
+    10_000,
+    600_000,
+  );
+  rises(
+    'outbox',
+    failures.map((n) => holdMs(n)),
+    1_000,
+    300_000,
+  );
 };
 
 /** What is repeated waits in between, ends with the first success, and does not repeat what no time mends. */
@@ -48,8 +63,9 @@ async function repeats(kind: 'apply' | 'patiently', failures: readonly ('retry' 
     throw new FarshoreError(failure === 'retry' ? 'database_unreachable' : 'database_denied', 'it failed');
   };
   const never = new AbortController().signal;
-  const outcome = await (
-    kind === 'apply' ? untilDone(work, { clock, random: () => 0.5, retried: () => undefined }, never) : patiently(work, () => undefined, clock, never)
+  const outcome = await (kind === 'apply'
+    ? untilDone(work, { clock, random: () => 0.5, retried: () => undefined }, never)
+    : patiently(work, () => undefined, clock, never)
   ).catch((error: FarshoreError) => error.code);
   const denied = failures.indexOf('stop');
   const tried = denied === -1 ? failures.length + 1 : denied + 1;
@@ -93,14 +109,18 @@ function pace(chunks: readonly { readonly rows: number; readonly workMs: number 
     rows += chunk.rows;
     nowMs += chunk.workMs;
     dueMs = nextChunkAtMs(dueMs, nowMs, chunk.rows, perSecond);
-    check(Number.isFinite(dueMs) && dueMs - nowMs <= (chunk.rows / perSecond) * 1_000 + (rows / perSecond) * 1_000, `a chunk waits ${dueMs - nowMs} ms`);
+    check(
+      Number.isFinite(dueMs) && dueMs - nowMs <= (chunk.rows / perSecond) * 1_000 + (rows / perSecond) * 1_000,
+      `a chunk waits ${dueMs - nowMs} ms`,
+    );
   }
 }
 
 const chunk = (most: number, rows: number, bytes: number): void => {
   const next = nextChunkRows(most, { rows, bytes });
   check(Number.isSafeInteger(next) && next >= 1 && next <= most, `a chunk of ${next} rows, at most ${most}`);
-  if (next > 10 && rows > 0) check((next * bytes) / Math.max(1, rows) <= 4 * 1024 * 1024 + 1, `a chunk of ${next} rows of ${bytes / rows} bytes`);
+  if (next > 10 && rows > 0)
+    check((next * bytes) / Math.max(1, rows) <= 4 * 1024 * 1024 + 1, `a chunk of ${next} rows of ${bytes / rows} bytes`);
 };
 
 /** One at a time holds the lease: nobody takes it while its row is valid and its session open, and nobody waits for ever for one that is not. */
@@ -126,7 +146,10 @@ function schemas(refs: readonly string[], stepsMs: readonly number[], limit: num
     check(due.length <= limit && new Set(due).size === due.length, `${due.length} are asked for at once`);
     for (const ref of due) {
       const before = asked.get(ref);
-      check(before === undefined || nowMs - before.atMs >= Math.min(600_000, 10_000 * 2 ** (before.times - 1)), `${ref} is asked for too soon`);
+      check(
+        before === undefined || nowMs - before.atMs >= Math.min(600_000, 10_000 * 2 ** (before.times - 1)),
+        `${ref} is asked for too soon`,
+      );
       asked.set(ref, { atMs: nowMs, times: (before?.times ?? 0) + 1 });
     }
     const left = refs.filter((ref) => !due.includes(ref) && (asked.get(ref) === undefined || nowMs - asked.get(ref)!.atMs >= 600_000));
@@ -144,9 +167,18 @@ export const schedules: Simulation = {
     const reached = new Reached(['delays', 'repeats', 'bucket', 'pace', 'lease', 'schemas']);
     const histories = fc.record({
       delays: fc.record({ numbers: attempts, chance: fc.double({ min: 0, max: 0.999, noNaN: true }) }),
-      repeats: fc.record({ kind: fc.constantFrom('apply' as const, 'patiently' as const), failures: fc.array(fc.constantFrom('retry' as const, 'retry' as const, 'retry' as const, 'stop' as const), { maxLength: 30 }) }),
-      bucket: fc.record({ perSecond, takes: fc.array(fc.record({ afterMs: fc.integer({ min: -50, max: 3_000 }), takes: fc.nat({ max: 6 }) }), { maxLength: 12 }) }),
-      pace: fc.record({ rate: fc.integer({ min: 1, max: 10_000 }), chunks: fc.array(fc.record({ rows: fc.integer({ min: 1, max: 5_000 }), workMs: fc.nat({ max: 3_000 }) }), { maxLength: 15 }) }),
+      repeats: fc.record({
+        kind: fc.constantFrom('apply' as const, 'patiently' as const),
+        failures: fc.array(fc.constantFrom('retry' as const, 'retry' as const, 'retry' as const, 'stop' as const), { maxLength: 30 }),
+      }),
+      bucket: fc.record({
+        perSecond,
+        takes: fc.array(fc.record({ afterMs: fc.integer({ min: -50, max: 3_000 }), takes: fc.nat({ max: 6 }) }), { maxLength: 12 }),
+      }),
+      pace: fc.record({
+        rate: fc.integer({ min: 1, max: 10_000 }),
+        chunks: fc.array(fc.record({ rows: fc.integer({ min: 1, max: 5_000 }), workMs: fc.nat({ max: 3_000 }) }), { maxLength: 15 }),
+      }),
       chunk: fc.record({ most: fc.integer({ min: 1, max: 100_000 }), rows: fc.nat({ max: 100_000 }), bytes: fc.nat({ max: 2 ** 31 }) }),
       lease: fc.record({
         expiresInMs: fc.option(fc.integer({ min: -100_000, max: 30_000 }), { nil: undefined }),

@@ -14,7 +14,7 @@ const changes: fc.Arbitrary<Change> = fc.oneof(
   change(5, fc.record({ op: op('end_transaction'), partition, outcome: fc.constantFrom('committed' as const, 'aborted' as const) })),
   change(3, fc.record({ op: op('compact'), partition })),
   change(2, fc.record({ op: op('retention'), partition, batches: fc.integer({ min: 1, max: 4 }) })),
-  change(2, fc.record({ op: op('cut'), partition, at: fc.nat({ max: 9 }) })),
+  change(3, fc.record({ op: op('cut'), partition, at: fc.nat({ max: 9 }), refill: fc.array(fc.nat({ max: 3 }), { maxLength: 8 }) })),
   change(1, fc.record({ op: op('recreate') })),
   change(1, fc.record({ op: op('lose_position'), partition })),
   change(1, fc.record({ op: op('cut_region'), partition, by: fc.integer({ min: 1, max: 6 }) })),
@@ -25,7 +25,7 @@ const changes: fc.Arbitrary<Change> = fc.oneof(
     fc.record({
       op: op('resume'),
       partition,
-      from: fc.constantFrom('earliest' as const, 'some' as const, undefined),
+      from: fc.constantFrom('earliest' as const, 'some' as const, 'inside' as const, undefined),
       acceptLoss: fc.boolean(),
       acceptRewind: fc.boolean(),
       acceptRecreated: fc.constantFrom(true, false, false),

@@ -25,7 +25,7 @@ export type Change =
   | { readonly op: 'end_transaction'; readonly partition: number; readonly outcome: 'committed' | 'aborted' }
   | { readonly op: 'compact'; readonly partition: number }
   | { readonly op: 'retention'; readonly partition: number; readonly batches: number }
-  | { readonly op: 'cut'; readonly partition: number; readonly at: number }
+  | { readonly op: 'cut'; readonly partition: number; readonly at: number; readonly refill?: readonly number[] }
   | { readonly op: 'recreate' }
   | { readonly op: 'lose_position'; readonly partition: number }
   | { readonly op: 'cut_region'; readonly partition: number; readonly by: number }
@@ -35,7 +35,7 @@ export type Change =
   | {
       readonly op: 'resume';
       readonly partition: number;
-      readonly from: 'earliest' | 'some' | undefined;
+      readonly from: 'earliest' | 'some' | 'inside' | undefined;
       readonly acceptLoss: boolean;
       readonly acceptRewind: boolean;
       readonly acceptRecreated: boolean;
@@ -180,6 +180,7 @@ export class World {
       case 'cut': {
         const starts = log!.batchStarts();
         log!.cut(starts.length === 0 ? log!.end : starts[change.at % starts.length]!);
+        log!.append(change.refill ?? [], 'plain');
         this.damaged.add(change.partition);
         this.happened.add('cut');
         return;
@@ -221,7 +222,9 @@ export class World {
   }
 
   #resume({ partition, from, ...accepts }: Extract<Change, { op: 'resume' }>): void {
-    const at = from === 'some' ? (this.#logs[partition]!.batchStarts()[0] ?? 0n) : from;
+    const [start = 0n] = this.#logs[partition]!.batchStarts();
+    // A fetch answers whole batches, also where the position is inside of one.
+    const at = from === 'some' ? start : from === 'inside' ? start + 1n : from;
     const command = { kind: 'resume', topic: TOPIC, partition, request: { from: at, ...accepts, by: 'ada' } } as const;
     this.#running?.stage.command(command).then(
       () => this.happened.add('resumed'),
@@ -275,6 +278,8 @@ export class World {
 
   #home(hard: AbortSignal): HomeContract {
     const guard = () => hard.throwIfAborted();
+    /** Epochs of the leaders as this daemon knows them: each fetch names one, and a leader of another refuses it. */
+    const leaders = new Map<string, number>();
     return {
       listTopics: async () => [this.#described(this.#topicId)],
       topicConfigs: async () => new Map([[TOPIC, new Map([['cleanup.policy', this.#history.compacted ? 'compact' : 'delete']])]]),
@@ -288,6 +293,9 @@ export class World {
           const { topic, partition } = target;
           if (how === 'leader_moved' && index === 0) return { kind: 'retry', topic, partition, reason: 'another broker leads' };
           const log = this.#logs[partition]!;
+          const [place, led] = [`${log.topicId} ${partition}`, leaders.get(`${log.topicId} ${partition}`)];
+          leaders.set(place, log.epoch);
+          if (led !== undefined && led !== log.epoch) return { kind: 'retry', topic, partition, reason: 'another broker leads' };
           if (how === 'epochs_forgotten' && target.lastFetchedEpoch >= 0 && !this.#history.compacted && target.topicId === this.#topicId)
             return { kind: 'out_of_range', topic, partition, logStartOffset: log.start, logEndOffset: log.end };
           // The byte limit was used up by another partition; one that is asked alone gets a batch always.
@@ -389,7 +397,9 @@ export class World {
         this.happened.add(stop.code);
       },
       clear: async (_stage, _topic, partition) => void this.#stopped.delete(partition),
-      record: async ({ partition, lostFrom, lostTo }) => {
+      record: async ({ partition, lostFrom, lostTo, by }) => {
+        if (by === 'mirror.onRecreated' && this.#history.onRecreated === 'stop')
+          this.failure ??= new Error('a topic that was created again was taken up, which nobody allowed');
         if (lostFrom === undefined || lostTo === undefined) return;
         this.judges[partition]!.gaveUp({ from: offsetValue(lostFrom), to: offsetValue(lostTo) });
         this.happened.add('given_up');

@@ -1,0 +1,47 @@
+import { describe, expect, it } from 'vitest';
+import type { DecodedRecord } from '../../../src/apply/contracts.ts';
+import { mapTable } from '../../../src/apply/mapping.ts';
+import { UnitFold } from '../../../src/apply/unit-fold.ts';
+import { tableDescription } from './descriptions.ts';
+import { ListText } from './list-text.ts';
+import { field } from './log-double.ts';
+
+const writers = { arrayText: () => new ListText(), arrayLiteral: () => '{}', exactJson: (value: unknown) => JSON.stringify(value) };
+const fields = [
+  field('id', 'long'),
+  field('a', 'string', { nullable: true }),
+  field('at', 'long'),
+  field('changed', 'array', { nullable: true }),
+];
+const description = tableDescription('public.things', { id: 'bigint', a: 'text', at: 'bigint', farshore_units: 'jsonb' }, ['id']);
+
+function foldOf(): UnitFold {
+  const mapped = mapTable({ topic: 'things', version: ['at'], ignore: ['changed'], partial: { mask: 'changed' } }, { fields }, description);
+  if (mapped.kind === 'problems') throw mapped.problems[0]!;
+  return new UnitFold(mapped.mapping, mapped.mapping.units!, { homeEpoch: 1, generation: 1 }, writers);
+}
+const record = (at: bigint): DecodedRecord => ({ id: 1n, a: `a${at}`, at, changed: ['id', 'a', 'at'] as unknown as null });
+const rowsOf = ({ before, deletes, after }: ReturnType<UnitFold['finish']>) =>
+  [before, deletes, after].reduce((sum, rows) => sum + (rows?.versions.count ?? 0), 0);
+
+describe('what a fold of partial records counts', () => {
+  it.each([
+    [
+      'a state below a delete that came before it',
+      (fold: UnitFold) => [fold.deleteAt(record(9n), record(9n), 1n, 0), fold.add(record(3n), 2n)],
+    ],
+    [
+      'a state that a later delete takes away',
+      (fold: UnitFold) => [fold.add(record(3n), 1n), fold.deleteAt(record(9n), record(9n), 2n, 0)],
+    ],
+    [
+      'a delete above a delete',
+      (fold: UnitFold) => [fold.deleteAt(record(3n), record(3n), 1n, 0), fold.deleteAt(record(9n), record(9n), 2n, 0)],
+    ],
+  ])('counts %s as folded: nothing of it is written', (_what, play) => {
+    const fold = foldOf();
+    play(fold);
+    const folded = fold.finish();
+    expect([folded.records, folded.folded, rowsOf(folded)]).toEqual([2, 1, 1]);
+  });
+});
