@@ -3,6 +3,7 @@ import pg from 'pg';
 import type { Statement } from '../apply/contracts.ts';
 import type { Clock } from '../model/clock.ts';
 import { FarshoreError } from '../model/errors.ts';
+import { CopyMemory } from './copy-memory.ts';
 import { databaseError, type Outcome, sessionIsLost } from './driver-error.ts';
 import { loginHint } from './login-hint.ts';
 import { type DatabaseOptions, tlsSettings } from './options.ts';
@@ -33,6 +34,7 @@ export class Connection {
   readonly #requestTimeoutMs: number;
   readonly #begin: Statement;
   readonly #prepared = new Map<string, string>();
+  readonly #copyMemory = new CopyMemory();
   #lost: unknown;
 
   private constructor(client: pg.Client, socket: Socket, clock: Clock, options: DatabaseOptions) {
@@ -215,7 +217,7 @@ export class Connection {
     this.#assertUsable();
     signal.throwIfAborted();
     const { promise: settled, resolve } = Promise.withResolvers<PipelineFailure | undefined>();
-    const pipeline = new Pipeline(statements, this.#prepared, resolve);
+    const pipeline = new Pipeline(statements, this.#prepared, resolve, this.#copyMemory);
     this.#client.query(pipeline);
     let failure: PipelineFailure | undefined;
     try {

@@ -34,16 +34,16 @@ interface Column {
 /**
  * The rows of columns as the data messages of COPY's text form: elements that are written already change their place and their escapes,
  * none is a JavaScript value again. Writing lines while records are decoded would save this pass over the bytes, and cost each
- * batch that meets a row that exists a second decoding.
+ * batch that meets a row that exists a second decoding. `memory` gives at least as many bytes as it is asked for.
  */
-export function copyLines({ columns, hex }: CopyRows): readonly Buffer[] {
+export function copyLines({ columns, hex }: CopyRows, memory: (bytes: number) => Buffer = Buffer.allocUnsafeSlow): readonly Buffer[] {
   const list = columns.map(columnOf);
   const versions = columnOf(hex);
   const count = versions.ends.length;
   if (list.some(({ ends }) => ends.length !== count)) throw new FarshoreError('internal', 'The columns of rows to copy differ in length.');
   // Quotes and commas of an array take what a line's tabs do; a version, `\\x` for two quotes, takes more.
   const text = [...list, versions].reduce((sum, { mostBytes }) => sum + mostBytes, 2 * count);
-  const into = Buffer.allocUnsafeSlow(text + (Math.ceil(text / MESSAGE_BYTES) + 1) * MESSAGE_HEAD_BYTES);
+  const into = memory(text + (Math.ceil(text / MESSAGE_BYTES) + 1) * MESSAGE_HEAD_BYTES);
   const messages: Buffer[] = [];
   let messageAt = 0;
   let at = MESSAGE_HEAD_BYTES;

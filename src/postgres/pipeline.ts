@@ -4,6 +4,7 @@ import { FarshoreError } from '../model/errors.ts';
 import { arrayLiteral } from './array-literal.ts';
 import { type BoundValue, writeBind } from './bind-message.ts';
 import { COPY_DONE, copyLines } from './copy-lines.ts';
+import { CopyMemory } from './copy-memory.ts';
 import { TextColumn } from './text-column.ts';
 
 /** What a failed pipeline had done: how many statements had answered in full, and whether anything was sent. */
@@ -54,6 +55,8 @@ export class Pipeline implements pg.Submittable {
   /** Names prepared in this session, with their text; shared by the pipelines of one connection. */
   readonly #prepared: Map<string, string>;
   readonly #settle: (failure: PipelineFailure | undefined) => void;
+  readonly #memory: CopyMemory;
+  readonly #lent: Buffer[] = [];
   readonly results: PipelineResult[] = [];
   #sent = false;
   #settled = false;
@@ -61,10 +64,21 @@ export class Pipeline implements pg.Submittable {
   #rows: Record<string, string | null>[] = [];
 
   /** Throws `internal` for a value that cannot be bound: before anything is sent. */
-  constructor(statements: readonly Statement[], prepared: Map<string, string>, settle: (failure: PipelineFailure | undefined) => void) {
+  constructor(
+    statements: readonly Statement[],
+    prepared: Map<string, string>,
+    settle: (failure: PipelineFailure | undefined) => void,
+    memory = new CopyMemory(),
+  ) {
     this.#statements = statements;
     this.#values = statements.map((statement) => statement.values.map((value) => boundValue(value, statement)));
-    this.#copies = statements.map(({ copy }) => (copy === undefined ? undefined : copyLines(copy)));
+    this.#memory = memory;
+    const lend = (bytes: number): Buffer => {
+      const lent = memory.take(bytes);
+      this.#lent.push(lent);
+      return lent;
+    };
+    this.#copies = statements.map(({ copy }) => (copy === undefined ? undefined : copyLines(copy, lend)));
     this.#prepared = prepared;
     this.#settle = settle;
   }
@@ -138,6 +152,7 @@ export class Pipeline implements pg.Submittable {
   }
 
   handleReadyForQuery(): void {
+    if (!this.#settled) for (const memory of this.#lent) this.#memory.giveBack(memory);
     this.#finish(undefined);
   }
 

@@ -2,6 +2,7 @@ import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import type { ArrayElement } from '../../../src/apply/dependencies.ts';
 import { copyLines } from '../../../src/postgres/copy-lines.ts';
+import { CopyMemory } from '../../../src/postgres/copy-memory.ts';
 import { TextColumn } from '../../../src/postgres/text-column.ts';
 
 const columnOf = (values: readonly ArrayElement[]): TextColumn => {
@@ -76,6 +77,23 @@ describe('copyLines', () => {
   it('refuses columns that differ in length or are none of text', () => {
     expect(() => copyLines({ columns: [columnOf(['a'])], hex: columnOf(['00', '01']) })).toThrow('differ in length');
     expect(() => copyLines({ columns: [['a']], hex: columnOf(['00']) })).toThrow('Only columns of text');
+  });
+
+  it('writes into memory that was used before, whatever was in it', () => {
+    const memory = new CopyMemory();
+    const lines = (note: string) =>
+      textOf(copyLines({ columns: [columnOf([note])], hex: columnOf(['00']) }, (bytes) => memory.take(bytes)));
+    const used = memory.take(1_000).fill(0x61);
+    memory.giveBack(used);
+    expect(lines('short')).toBe('short\t\\\\x00\n');
+    expect(memory.take(10)).not.toBe(used);
+    memory.giveBack(used);
+    expect(lines('x'.repeat(2_000))).toHaveLength(2_007);
+    memory.giveBack(Buffer.alloc(5_000_000));
+    expect(memory.take(1)).toHaveLength(1);
+    memory.giveBack(used);
+    memory.giveBack(Buffer.alloc(10));
+    expect(memory.take(1)).toBe(used);
   });
 
   it('sends nothing for no rows', () => {
