@@ -91,7 +91,9 @@ describe('the loop of backfills', () => {
 
   it('reads no row while the region lags, and goes on when it does not', async () => {
     let lagSeconds = 11;
-    const { state, run } = bench(20, 12, { load: () => ({ homeElsewhere: undefined, lagSeconds: lagSeconds--, applyLagSeconds: 0, load: 0 }) });
+    const { state, run } = bench(20, 12, {
+      load: () => ({ homeElsewhere: undefined, lagSeconds: lagSeconds--, applyLagSeconds: 0, load: 0 }),
+    });
     await run();
     expect(state.read).toBe(20);
     const never = bench(20, 12, { load: () => ({ homeElsewhere: undefined, lagSeconds: undefined, applyLagSeconds: 0, load: 0 }) });

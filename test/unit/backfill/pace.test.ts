@@ -42,10 +42,18 @@ describe('the stream comes first', () => {
   });
 
   it('says what it waits for', () => {
-    expect(whyWait({ homeElsewhere: 'the home is eu-west', applyLagSeconds: 0, lagSeconds: 0, load: 0 }, limits, 'database')).toBe('the home is eu-west');
-    expect(whyWait({ homeElsewhere: undefined, applyLagSeconds: 0, lagSeconds: undefined, load: 0 }, limits, 'database')).toBe('the lag of the region is not known');
-    expect(whyWait({ homeElsewhere: undefined, applyLagSeconds: 0, lagSeconds: 61, load: 0 }, limits, 'database')).toBe('the region lags 61 s');
-    expect(whyWait({ homeElsewhere: undefined, applyLagSeconds: 0, lagSeconds: 1, load: 0.93 }, limits, 'database')).toBe('the daemon is busy (93 %)');
+    expect(whyWait({ homeElsewhere: 'the home is eu-west', applyLagSeconds: 0, lagSeconds: 0, load: 0 }, limits, 'database')).toBe(
+      'the home is eu-west',
+    );
+    expect(whyWait({ homeElsewhere: undefined, applyLagSeconds: 0, lagSeconds: undefined, load: 0 }, limits, 'database')).toBe(
+      'the lag of the region is not known',
+    );
+    expect(whyWait({ homeElsewhere: undefined, applyLagSeconds: 0, lagSeconds: 61, load: 0 }, limits, 'database')).toBe(
+      'the region lags 61 s',
+    );
+    expect(whyWait({ homeElsewhere: undefined, applyLagSeconds: 0, lagSeconds: 1, load: 0.93 }, limits, 'database')).toBe(
+      'the daemon is busy (93 %)',
+    );
   });
 
   it('lets records that are here go on while the primary is away, and wait for apply alone', () => {
