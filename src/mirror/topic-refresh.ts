@@ -268,7 +268,8 @@ export class TopicRefresh {
       known.compacted = compacted;
       known.limitBatches(limit);
     }
-    if (found) this.#deps.observe({ type: 'topic_found', topic: route.regional, partitions: home.partitions.length });
+    if (found && this.#table.ofTopic(route.regional).length > 0)
+      this.#deps.observe({ type: 'topic_found', topic: route.regional, partitions: home.partitions.length });
   }
 
   async #stopTopic(route: Route, home: TopicDescription | undefined, error: FarshoreError, signal: AbortSignal): Promise<void> {

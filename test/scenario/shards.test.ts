@@ -2,6 +2,7 @@ import { setTimeout as delay } from 'node:timers/promises';
 import pg from 'pg';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { shardOf } from '../../src/mirror/shards.ts';
+import { smallCycles } from '../faults/breaking-points.ts';
 import { judge, ledgerDdl } from '../faults/ledger.ts';
 import { createTopic, eventually, freshDatabase, kafkajsFor, sharedRig, uniqueTopic } from '../rig/context.ts';
 import { rowTable, rowValue, TestDaemon } from './daemon.ts';
@@ -37,7 +38,7 @@ describe('three daemons that share a region by shards', () => {
           region,
           topics: [topic],
           tables: [`{ topic: ${topic}, table: public.${topic}, version: version }`],
-          mirror: [`shards: ${SHARDS}`, 'transactionTimeoutMs: 5000'],
+          mirror: [...smallCycles, `shards: ${SHARDS}`],
         }),
       );
     }

@@ -38,7 +38,7 @@ describe('who tries which shard', () => {
           shards,
         );
         const stay = [...before].filter((_, n) => count === 1 || n !== leaves % count).map(([id, held]) => ({ id, held }));
-        const members = [...stay, ...Array.from({ length: comes }, (_, n) => ({ id: `new${n}`, held: [] }))];
+        const members = [...stay, ...Array.from({ length: comes }, (_, n) => ({ id: `a${n}`, held: [] }))];
         const after = assignShards(members, shards);
         const kept = stay.reduce((sum, { id, held }) => sum + held.filter((shard) => after.get(id)!.includes(shard)).length, 0);
         // The most that can stay: each keeps what it has up to its share, and the larger shares go to those that have most.
