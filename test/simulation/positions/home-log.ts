@@ -85,8 +85,8 @@ export class HomeLog {
 
   /** Retention: whole batches from the front, up to the last stable offset. */
   truncateFront(batches: number): void {
-    const at = this.#batches[batches]?.base ?? this.#end;
-    const to = at < this.lastStable ? at : this.lastStable;
+    let to = this.#batches[batches]?.base ?? this.#end;
+    if (this.lastStable < to) to = this.lastStable;
     if (to <= this.start) return;
     for (const batch of this.#batches) if (batch.last < to) for (const record of batch.records) this.expired.add(record);
     this.#batches = this.#batches.filter(({ last }) => last >= to);

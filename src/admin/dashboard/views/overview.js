@@ -175,5 +175,3 @@ export const overview = {
     drawChart(root, rateChart, live.samples);
   },
 };
-
-export const loading = (title) => [heading(title), h('p.empty', 'Asking the daemon…')];
