@@ -2,7 +2,7 @@
 import { chartPlace, drawChart } from '../charts.js';
 import { h } from '../dom.js';
 import { count, figure, percent, plural, rate, seconds, short, when, words } from '../format.js';
-import { badge, facts, heading, lookOf, runbookLink, section } from '../parts.js';
+import { badge, facts, lookOf, runbookLink, section } from '../parts.js';
 import { pathPicture } from '../path-picture.js';
 import { verdictNow } from '../top.js';
 
