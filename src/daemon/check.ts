@@ -33,12 +33,13 @@ export async function checkAll(config: FarshoreConfig, signal: AbortSignal): Pro
     () => undefined,
   );
   try {
-    const [primaryFindings, regionalFindings, databaseFindings, sourceFindings, registryFindings] = await Promise.all([
+    const [primaryFindings, regionalFindings, databaseFindings, sourceFindings, ...registryFindings] = await Promise.all([
       checkCluster('primary kafka', primary, signal),
       checkCluster('regional kafka', regional, signal),
       checkDatabase(database, registry, config, signal),
       checkPrimaryDatabase(database, config, signal),
       checkRegistry(registry, config, signal),
+      checkRegionalRegistry(config, signal),
     ]);
     const findings = [...primaryFindings, ...regionalFindings];
     const up = (found: readonly Finding[]): boolean => found.every(({ level }) => level === 'ok');
@@ -53,7 +54,7 @@ export async function checkAll(config: FarshoreConfig, signal: AbortSignal): Pro
     }
     if (up(primaryFindings)) findings.push(...(await checkTopics(primary, config, signal)));
     if (up(primaryFindings) && up(regionalFindings)) findings.push(...(await checkKafkaRights(config, primary, regional, signal)));
-    return [...findings, ...databaseFindings, ...sourceFindings, ...registryFindings];
+    return [...findings, ...databaseFindings, ...sourceFindings, ...registryFindings.flat()];
   } finally {
     await Promise.all([primary.close(), regional.close(), database.close()]);
   }
@@ -228,6 +229,22 @@ async function checkRegistry(
   try {
     const count = (await registry.refs(signal)).length;
     return [{ area, level: 'ok', what: `${registry.name} answers with ${count} schemas` }, ...(await checkModes(registry, config, signal))];
+  } catch (error) {
+    signal.throwIfAborted();
+    return [problem(area, error)];
+  }
+}
+
+/** Where the region has one of its own: schemas are registered there, so it has to answer. */
+async function checkRegionalRegistry(config: FarshoreConfig, signal: AbortSignal): Promise<readonly Finding[]> {
+  const area = 'registry';
+  const registry = schemaRegistry(
+    () => config.regional.registry,
+    () => undefined,
+  );
+  if (registry === undefined) return [];
+  try {
+    return [{ area, level: 'ok', what: `${registry.name} of the region answers with ${(await registry.refs(signal)).length} schemas` }];
   } catch (error) {
     signal.throwIfAborted();
     return [problem(area, error)];

@@ -1,10 +1,14 @@
+import { spawn } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
+import { join } from 'node:path';
+import { text } from 'node:stream/consumers';
 import pg from 'pg';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { AuditStatus } from '../../src/model/audit.ts';
 import type { CutoverPlan } from '../../src/model/cutover.ts';
 import { ConfluentRegistry } from '../rig/confluent-registry.ts';
 import { createTopic, eventually, freshDatabase, kafkajsFor, sharedRig, uniqueTopic } from '../rig/context.ts';
+import { repositoryRoot } from '../rig/paths.ts';
 import { undeclaredAnswers } from './api-answers.ts';
 import { ROW_SCHEMA_ID, rowSchema, rowTable, rowValue, TestDaemon } from './daemon.ts';
 
@@ -169,6 +173,13 @@ describe('the way back of a cutover', () => {
 
   it('carries heartbeats only before the switch', async () => {
     expect((await back.status()).partitions.filter((one) => one.topic === topic && one.mirror !== null)).toEqual([]);
+  });
+
+  it('has its own registry looked at by check', async () => {
+    const check = spawn(process.execPath, [join(repositoryRoot, 'src/main.ts'), 'check', '--config', forward.configFile, '-o', 'json']);
+    const { findings } = JSON.parse(await text(check.stdout)) as { findings: { area: string; level: string; what: string }[] };
+    const ofRegistries = findings.filter(({ area }) => area === 'registry').map(({ level, what }) => `${level} ${what}`);
+    expect(ofRegistries).toContainEqual(expect.stringMatching(/^ok .* of the region answers with \d+ schemas$/));
   });
 
   it('answers on both sides as the document of the API declares', async () => {
