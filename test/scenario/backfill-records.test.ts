@@ -33,7 +33,8 @@ async function killedAt(daemon: TestDaemon, table: string, rows: number): Promis
   await eventually(async () => (await viewOf(daemon, table)).rowsRead >= rows, { deadlineMs: 60_000, everyMs: 50, what: 'chunks' });
   await daemon.kill();
   await daemon.start();
-  const { state, rowsRead, rowsExpected } = await viewOf(daemon, table);
+  // A daemon that holds the lease again reads the open backfills a moment later.
+  const { state, rowsRead, rowsExpected } = await eventually(() => viewOf(daemon, table), { what: 'the backfill being known again' });
   expect(state).toBe('running');
   expect(rowsRead).toBeLessThan(rowsExpected);
 }
@@ -53,8 +54,8 @@ describe('a backfill from the beginning of a topic, without any primary database
   const write = async (): Promise<void> => {
     for (let n = 1; !stop.signal.aborted; n++) {
       const id = (n * 7_919) % KEYS;
-      // Of every tenth key nothing comes any more: it was deleted for good.
-      if (id % 10 !== 0) await send([[id, n % 4 === 0 ? null : rowValue(id, `change ${n}`, n)]]);
+      // Of every tenth key nothing comes any more: it was deleted for good. Every third one is left to the backfill.
+      if (id % 10 !== 0 && id % 3 !== 0) await send([[id, n % 4 === 0 ? null : rowValue(id, `change ${n}`, n)]]);
       await delay(3);
     }
   };
@@ -109,7 +110,7 @@ describe('a backfill from the beginning of a topic, without any primary database
     // In the second reading.
     await killedAt(daemon, added, first.rowsExpected / 2 + 300);
     const done = await untilState(daemon, added, 'done');
-    expect(done.rowsWritten).toBeGreaterThan(KEYS * 0.5);
+    expect(done.rowsWritten).toBeGreaterThan(KEYS * 0.25);
     stop.abort();
     await writing;
     await eventually(async () => JSON.stringify(await rowsOf(added)) === JSON.stringify(await rowsOf(streamed)), {
