@@ -69,7 +69,7 @@ describe('a region before its cutover', () => {
     const first = await eventually(
       async () => {
         const now = await plan();
-        return ['partitions_running', 'lag', 'heartbeat', 'rejected', 'parked', 'full_audit', 'hold'].every(
+        return ['partitions_running', 'lag', 'heartbeat', 'rejected', 'parked', 'full_audit', 'backfill', 'hold'].every(
           (name) => gate(now, name as GateName)?.open === true,
         )
           ? now
@@ -78,7 +78,7 @@ describe('a region before its cutover', () => {
       { what: 'the gates that are measured being open', deadlineMs: 60_000 },
     );
     expect(first).toMatchObject({ region, primary: 'us-north', home: 'primary', open: 'primary', epoch: '1', hold: null });
-    expect(first.measured?.gates).toHaveLength(11);
+    expect(first.measured?.gates).toHaveLength(12);
     expect(gate(first, 'divergence')).toMatchObject({ open: false, reason: expect.stringContaining('no table is audited') });
     expect(gate(first, 'shadow')).toMatchObject({ open: false, reason: 'no shadow is configured' });
     expect(gate(first, 'reverse_path')).toMatchObject({
