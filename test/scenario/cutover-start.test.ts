@@ -122,6 +122,18 @@ describe('a cutover with a primary that is written to', () => {
     });
     return await until('being ready', ({ state }) => state === 'ready');
   };
+  /** A gate may shut for a moment between being ready and the command's arrival, and the start is rightly refused then. */
+  const start = async (by: string): Promise<void> => {
+    for (let tries = 1; ; tries++) {
+      await until('being ready', ({ state }) => state === 'ready');
+      const refused = await verb('start', by).then(
+        () => undefined,
+        (error: Error) => error,
+      );
+      if (refused === undefined) return;
+      if (tries === 5 || (await plan()).state === 'ready') throw refused;
+    }
+  };
   const mayLogIn = async (): Promise<boolean> =>
     (await home.query('select rolcanlogin from pg_roles where rolname = $1', [role])).rows[0].rolcanlogin;
   const grants = async () =>
@@ -204,7 +216,7 @@ describe('a cutover with a primary that is written to', () => {
     await client.connect();
     await writeOne(client);
     await client.end();
-    await verb('start', 'ada');
+    await start('ada');
     await until('the drain waiting for the first hop', (now) =>
       now.steps.some(({ step, state }) => step === 'drain_first_hop' && state === 'started'),
     );
@@ -226,7 +238,8 @@ describe('a cutover with a primary that is written to', () => {
     const outcomes = await Promise.allSettled([verb('start', 'ada'), verb('start', 'bo')]);
     expect(outcomes.filter(({ status }) => status === 'fulfilled')).toHaveLength(1);
     expect(String((outcomes.find(({ status }) => status === 'rejected') as PromiseRejectedResult).reason)).toMatch(
-      /start is refused: a move is under way/,
+      // By the time the slower command has started the move may be over.
+      /start is refused: (a move is under way|the region is home already)/,
     );
     const switched = await until('being switched', ({ state, open }) => state === 'switched' && open === 'region');
     expect(switched).toMatchObject({ home: 'region', epoch: '2' });
@@ -271,13 +284,12 @@ describe('a cutover with a primary that is written to', () => {
     await ready();
     const before = await grants();
     await copy.query(`update ${table} set note = 'rogue' where id = 3`);
-    await verb('start', 'ada');
+    await start('ada');
     const now = await until('having gone back', ({ open, state }) => open === 'primary' && state !== 'draining');
-    expect(now).toMatchObject({
-      home: 'primary',
-      epoch: '5',
-      reason: expect.stringMatching(/last_digest failed: .*public.orders: 1 of \d+ rows differ/),
-    });
+    expect(now).toMatchObject({ home: 'primary', epoch: '5' });
+    // The next reading of the gates gives the state a reason of its own.
+    const { rows: fallen } = await copy.query("select reason from farshore.cutover_log where reason like '%last_digest failed%'");
+    expect(fallen[0]?.reason).toMatch(/last_digest failed: .*public.orders: 1 of \d+ rows differ/);
     expect([await mayLogIn(), await grants(), await active()]).toEqual([true, before, 503]);
     const client = asApplication();
     await client.connect();
@@ -295,8 +307,7 @@ describe('a cutover with a primary that is written to', () => {
     const failpoint = (place: string) => daemon.launch({ FARSHORE_FAILPOINT: `cutover:${place}=kill@1` });
     await failpoint('freeze_acted');
     await eventually(async () => (await daemon.status()).role === 'active', { deadlineMs: 30_000, what: 'the daemon being active' });
-    await until('being ready', ({ state }) => state === 'ready');
-    await verb('start', 'ada');
+    await start('ada');
     expect(await daemon.ended()).toMatchObject({ signal: 'SIGKILL' });
     // The writers are frozen and nobody has recorded it: closed to everybody, whoever reads it.
     expect([await mayLogIn(), (await copy.query('select open, move ->> $1 as step from farshore.cutover', ['step'])).rows]).toEqual([
