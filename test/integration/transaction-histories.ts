@@ -4,6 +4,8 @@ import type { Consumed, Oracle } from '../rig/oracle.ts';
 import { never, newFetcher, readAll, recordsOf } from './kafka-reading-fixtures.ts';
 
 const PRODUCERS = 6;
+/** A transaction stays open over many steps of the others, which take their time on a busy machine; the coordinator must not end it by itself. */
+const TRANSACTION_TIMEOUT_MS = 600_000;
 /** Records one step writes in so many partitions, each to one of its own choice. */
 const SPREAD = 12;
 /** Partitions that are read at a time: one alone leaves the broker waiting for us, and us for it. */
@@ -44,7 +46,7 @@ export async function writeHistories(oracle: Oracle, histories: Histories): Prom
     }
     const producer = `${topic}.${below(PRODUCERS)}`;
     if (!open.has(producer)) {
-      await oracle.begin(producer, { bootstrap, transactionalId: producer });
+      await oracle.begin(producer, { bootstrap, transactionalId: producer, transactionTimeoutMs: TRANSACTION_TIMEOUT_MS });
       open.add(producer);
     }
     await oracle.send(producer, { topic, records });
