@@ -42,11 +42,16 @@ export async function ask(
   { method, path }: Route,
   { headers = {}, body }: { readonly headers?: Readonly<Record<string, string>>; readonly body?: string } = {},
 ): Promise<Answer> {
-  const sent = request(new URL(path, url), { method, headers, timeout: 20_000 });
+  const sent = request(new URL(path, url), { method, headers, signal: AbortSignal.timeout(20_000) });
   sent.end(body);
   const [answer] = (await once(sent, 'response')) as [import('node:http').IncomingMessage];
+  // A stream of events has no end to wait for: its first ones show what any of them would tell.
+  const endless = answer.headers['content-type']?.startsWith('text/event-stream') ?? false;
   let text = '';
-  for await (const chunk of answer) text += String(chunk);
+  for await (const chunk of answer) {
+    text += String(chunk);
+    if (endless) break;
+  }
   return { status: answer.statusCode ?? 0, body: text };
 }
 
