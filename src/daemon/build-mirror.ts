@@ -126,6 +126,7 @@ function mirrorSettings({ current }: StageParts, { isApplied }: MirrorParts): Mi
     refreshMs: config.mirror.refreshSeconds * 1_000,
     fetchMaxWaitMs: config.mirror.fetchMaxWaitMs,
     maxCycleBytes: config.mirror.maxCycleBytes,
+    transactionTimeoutMs: config.mirror.transactionTimeoutMs,
     maxPartitionFetchBytes: config.mirror.maxPartitionFetchBytes,
     recommitMs: config.mirror.recommitSeconds * 1_000,
   };

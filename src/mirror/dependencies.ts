@@ -46,6 +46,7 @@ export interface MirrorSettings {
   readonly fetchMaxWaitMs: number;
   /** Bytes one round of fetches may bring; two rounds are held at a time (one read, one in its transaction). */
   readonly maxCycleBytes: number;
+  readonly transactionTimeoutMs: number;
   readonly maxPartitionFetchBytes: number;
   /** A position that did not move for this long is committed again: group offsets expire one by one (C11). */
   readonly recommitMs: number;

@@ -7,6 +7,7 @@ import type { StageStatus } from '../model/status.ts';
 import { type CommandContext, type PartitionCommand, runCommand } from './commands.ts';
 import type { RegionalLog } from './contracts.ts';
 import { type CycleInput, type CyclePlan, mayEndInGap, planCycle, positionPastGap } from './cycle.ts';
+import { nextCycleBytes } from './cycle-bytes.ts';
 import type { MirrorDependencies, MirrorSettings } from './dependencies.ts';
 import type { MirrorPartition } from './partition.ts';
 import { readEnds, verifyPartitions } from './partition-start.ts';
@@ -41,11 +42,14 @@ export class MirrorStage {
   #refreshDueMs = 0;
   #rotation = 0;
   #turnMs: number;
+  /** As many as the link carries within a transaction's timeout. */
+  #cycleBytes: number;
 
   constructor({ regional, ...others }: MirrorDependencies, settings: MirrorSettings) {
     const deps: MirrorDependencies = { ...others, regional: this.#doubted(regional) };
     this.#deps = deps;
     this.#settings = settings;
+    this.#cycleBytes = settings.maxCycleBytes;
     this.#refresh = new TopicRefresh(deps, settings, this.#table);
     this.#turnMs = deps.clock.monotonicMs();
   }
@@ -245,11 +249,7 @@ export class MirrorStage {
     // The broker fills an answer in the order asked until the byte limit: starting elsewhere each time keeps a busy partition from starving the rest.
     const turn = this.#rotation++ % targets.length;
     const rotated = turn === 0 ? targets : [...targets.slice(turn), ...targets.slice(0, turn)];
-    return await this.#deps.home.fetch(
-      rotated,
-      { maxWaitMs: this.#settings.fetchMaxWaitMs, maxBytes: this.#settings.maxCycleBytes },
-      signal,
-    );
+    return await this.#deps.home.fetch(rotated, { maxWaitMs: this.#settings.fetchMaxWaitMs, maxBytes: this.#cycleBytes }, signal);
   }
 
   async #plan(answers: readonly FetchedPartition[], signal: AbortSignal): Promise<CyclePlan> {
@@ -317,7 +317,7 @@ export class MirrorStage {
   async #commit(plan: CyclePlan, startedMs: number, signal: AbortSignal): Promise<void> {
     const { transaction } = plan;
     if (transaction.positions.length === 0) return;
-    const { ends } = await this.#deps.regional.commit(transaction, signal);
+    const { ends } = await this.#timed(this.#deps.regional.commit(transaction, signal));
     const nowMs = this.#deps.clock.monotonicMs();
     const regionalEnds = new Map(ends.map((e) => [`${e.topic}:${e.partition}`, e.end]));
     for (const position of transaction.positions) {
@@ -332,6 +332,21 @@ export class MirrorStage {
     }
     for (const { topic, partition, reason } of plan.reencoded) this.#deps.observe({ type: 'batch_reencoded', topic, partition, reason });
     if (plan.mirrored.length > 0) this.#deps.observe({ type: 'mirror_cycle', topics: plan.mirrored, seconds: (nowMs - startedMs) / 1000 });
+  }
+
+  /** The size of the cycles follows how long their transactions take, and those that fail for taking too long. */
+  async #timed<T>(committing: Promise<T>): Promise<T> {
+    const { maxCycleBytes, transactionTimeoutMs } = this.#settings;
+    const startedMs = this.#deps.clock.monotonicMs();
+    let committed = false;
+    try {
+      const answer = await committing;
+      committed = true;
+      return answer;
+    } finally {
+      const tookMs = this.#deps.clock.monotonicMs() - startedMs;
+      this.#cycleBytes = nextCycleBytes(this.#cycleBytes, maxCycleBytes, { tookMs, committed, transactionTimeoutMs });
+    }
   }
 
   /** An answer that is not data. What it means is decided apart; here it is carried out. */

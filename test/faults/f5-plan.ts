@@ -90,5 +90,5 @@ export const cutOf: Readonly<Record<AnswerFault['lost'], CutFault>> = {
   both: 'down',
 };
 
-/** Behind which links a backlog is left to catch up with: up to 23 s each, so in the full form only. */
-export const backlogLinks = (full: boolean): readonly Link[] => (full ? links : []);
+/** Behind which links a backlog is left to catch up with: up to 23 s each, so all of them in the full form only. */
+export const backlogLinks = (full: boolean): readonly Link[] => (full ? links : ['regional']);

@@ -240,7 +240,14 @@ export class World {
     const rules = { primary: 'us', topics: [TOPIC], exclude: [], prefix: '', heartbeatTopic: undefined, heartbeatsOnly: false };
     return {
       ...{ region: 'eu', primary: 'us', rules: () => rules, configExclude: [], minRetentionMs: () => undefined, onTruncated, onRecreated },
-      ...{ refreshMs: 5_000, fetchMaxWaitMs: 500, maxCycleBytes: 1 << 20, maxPartitionFetchBytes: 1 << 20, recommitMs: 60_000 },
+      ...{
+        refreshMs: 5_000,
+        fetchMaxWaitMs: 500,
+        maxCycleBytes: 1 << 20,
+        transactionTimeoutMs: 15_000,
+        maxPartitionFetchBytes: 1 << 20,
+        recommitMs: 60_000,
+      },
     };
   }
 
