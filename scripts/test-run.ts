@@ -6,6 +6,7 @@ import { spawn, spawnSync } from 'node:child_process';
 import { once } from 'node:events';
 import { mkdirSync, readFileSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
+import { lanes } from '../test/faults/trials.ts';
 import { repositoryRoot, stateDirectory } from '../test/rig/paths.ts';
 import { closingLine, countTests, countTrials, type Tally, type VitestReport } from '../test/rig/tally.ts';
 
@@ -43,9 +44,9 @@ function vitest(args: readonly string[]): Tally {
   return countTests(report, status);
 }
 
-/** The fault trials in their short form; their lines go on to the output as they come. */
-async function trials(): Promise<Tally> {
-  const child = spawn(process.execPath, [join(repositoryRoot, 'test/faults/main.ts')], {
+/** One lane of the fault trials in their short form; their lines go on to the output as they come. */
+async function trials(lane: number): Promise<Tally> {
+  const child = spawn(process.execPath, [join(repositoryRoot, 'test/faults/main.ts'), '--lane', String(lane)], {
     cwd: repositoryRoot,
     stdio: ['ignore', 'pipe', 'pipe'],
   });
@@ -67,7 +68,7 @@ const tallies = [
   staticCheck('nothing unused', 'knip', []),
   vitest(chosen),
   // A choice of tests is one of vitest's: the trials are no part of it.
-  ...(chosen.length === 0 ? [await trials()] : []),
+  ...(chosen.length === 0 ? await Promise.all(lanes.map((_, index) => trials(index + 1))) : []),
 ];
 for (const title of tallies.flatMap((tally) => tally.skipped)) say(`skipped: ${title}`);
 say(closingLine(tallies));

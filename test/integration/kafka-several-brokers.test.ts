@@ -224,22 +224,22 @@ describe('three brokers', () => {
     }
   });
 
-  it('1,000 partitions: ends and records come with one request a broker', { timeout: 120_000 }, async () => {
-    await create('many', 1_000, 1);
-    const records = Array.from({ length: 1_000 }, (_, partition) => ({ key: 'k', value: `v${partition}`, partition }));
+  it('300 partitions: ends and records come with one request a broker', { timeout: 120_000 }, async () => {
+    await create('many', 300, 1);
+    const records = Array.from({ length: 300 }, (_, partition) => ({ key: 'k', value: `v${partition}`, partition }));
     await oracle.produce({ bootstrap: servers.bootstrap, topic: 'many', records });
     await using cluster = await connect();
     const wanted = await targets(cluster, 'many');
     cluster.asked.length = 0;
     const ends = await partitionEnds(cluster, wanted, never);
-    expect(ends.filter(({ end }) => end === 1n)).toHaveLength(1_000);
+    expect(ends.filter(({ end }) => end === 1n)).toHaveLength(300);
     // Starts, and ends.
     expect(cluster.asked).toHaveLength(6);
     cluster.asked.length = 0;
     const fetcher = newFetcher(cluster);
     const found = new Set<number>();
     const next = new Map(wanted.map((target) => [target.partition, target]));
-    while (found.size < 1_000) {
+    while (found.size < 300) {
       for (const answer of await fetcher.fetch([...next.values()], { maxWaitMs: 500, maxBytes }, never)) {
         if (answer.kind !== 'batches' || answer.empty) continue;
         found.add(answer.partition);
