@@ -60,15 +60,10 @@ async function launch(
   options: KafkaOptions,
   format: readonly string[],
 ): Promise<SupervisedServer> {
-  const archive = (await exists(java.brokerArchive)) ? [`-XX:SharedArchiveFile=${java.brokerArchive}`] : [];
   const server = await supervise({
     command: 'java',
     args: [
       ...quickStartFlags(java, options.heapMiB ?? 512),
-      // An archive of another Java is left unused, which is slower and nothing else.
-      '-Xlog:cds=off',
-      '-Xlog:cds+dynamic=off',
-      ...archive,
       ...(options.javaFlags ?? []),
       '-cp',
       java.classPath,
