@@ -31,6 +31,10 @@ begin
     -- What led to a cutover is only added to.
     execute format('revoke update, delete on farshore.cutover_log from %I', role_name);
     execute format('grant execute on all functions in schema farshore to %I', role_name);
+  elsif side = 'primary' and to_regnamespace('farshore') is not null then
+    -- Where a daemon carries back into this database: a revert waits until it has applied what came back.
+    execute format('grant usage on schema farshore to %I', role_name);
+    execute format('grant select on farshore.apply_positions, farshore.rejected_records, farshore.partition_stops to %I', role_name);
   elsif side = 'writer' then
     execute format('grant usage on schema farshore to %I', role_name);
     execute format('grant execute on function farshore.assert_writer(bigint), farshore.guard_writer() to %I', role_name);

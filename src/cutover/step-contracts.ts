@@ -64,6 +64,11 @@ export interface Copies {
   notMirrored(ends: Offsets): Obstacles;
   /** What of these ends of the region the mirror of the former primary has not committed there. */
   notCarriedBack(ends: Offsets, signal: AbortSignal): Promise<Obstacles>;
+  /**
+   * What of these ends of the primary's cluster its own database has not applied, with what was parked, rejected or stopped there since the region
+   * became home: a row that is only in the primary's Kafka would come after its writers are let in, and take their writes back.
+   */
+  notAppliedBack(ends: readonly PartitionEnd[], homeEpoch: bigint, signal: AbortSignal): Promise<Obstacles>;
   /** Parked records, and partitions that do not run. */
   waiting(signal: AbortSignal): Promise<Obstacles>;
   /** Ends the mirror's loop, and then fences its transactional ids in the region (C10: only with the lease). */
@@ -72,6 +77,16 @@ export interface Copies {
   fenceBack(signal: AbortSignal): Promise<void>;
   /** The forward mirror, which does not run, is to go on at these ends of the primary. */
   startForwardAt(ends: Offsets, signal: AbortSignal): Promise<void>;
+}
+
+/** The primary's database, into which another daemon applies what comes back. */
+export interface AppliedBack {
+  /** `wanted` by names of the primary; why it does not hold all of that. */
+  notApplied(
+    wanted: readonly { readonly topic: string; readonly partition: number; readonly end: bigint }[],
+    homeEpoch: bigint,
+    signal: AbortSignal,
+  ): Promise<Obstacles>;
 }
 
 export interface FirstHop {

@@ -87,7 +87,12 @@ const steps: Readonly<Record<CutoverStep, (context: StepContext) => Promise<Step
     const { ends } = move.results.drain_last_stable as { readonly ends: Offsets };
     if (move.from === 'region') {
       const before = (cutover.kept?.results.from_offsets as { readonly regional: Offsets } | undefined)?.regional ?? {};
-      return unless(await copies.notCarriedBack(grownSince(before, ends), signal), { passed: ends });
+      const grown = grownSince(before, ends);
+      const notCarried = await copies.notCarriedBack(grown, signal);
+      if (notCarried.length > 0) return unless(notCarried, null);
+      // Read after all was carried there; of the other partitions nothing came back.
+      const atHome = (await parts.logs.home(signal)).filter(({ topic, partition }) => grown[topic]?.[partition] !== undefined);
+      return unless(await copies.notAppliedBack(atHome, cutover.epoch, signal), { passed: ends });
     }
     const notMirrored = copies.notMirrored(ends);
     if (notMirrored.length > 0) return unless(notMirrored, null);

@@ -18,6 +18,7 @@ import type { TableName } from '../model/sql-name.ts';
 import type { StageStatus } from '../model/status.ts';
 import { matchesTopics } from '../model/topic-patterns.ts';
 import type { OutboxStore } from '../outbox/contracts.ts';
+import { appliedBack } from '../postgres/applied-back.ts';
 import type { Database } from '../postgres/database.ts';
 import { primaryWriters } from '../postgres/primary-writers.ts';
 import { regionWriters } from '../postgres/region-writers.ts';
@@ -153,7 +154,7 @@ export function buildSteps(active: ActiveParts, sources: StepSources): BuiltStep
 
 function copies(
   { current, lease, clock }: ActiveParts,
-  { clusters, gate, mirror, apply, lagSources, rejected, schemasNotBack }: StepSources,
+  { clusters, gate, mirror, apply, audit, lagSources, rejected, schemasNotBack }: StepSources,
   topics: (signal: AbortSignal) => Promise<ReturnType<typeof movingTopics>>,
 ): StepParts['copies'] {
   const config = current();
@@ -205,6 +206,17 @@ function copies(
         return position === undefined ? undefined : offsetValue(position.next);
       });
       return [...schemas, ...records];
+    },
+    async notAppliedBack(wanted, homeEpoch, signal) {
+      // Without it the last digest refuses the move, whatever is answered here.
+      if (audit === undefined) return [];
+      const applied = new Set(config.apply.tables.map(({ topic }) => topic));
+      const nameAtHome = new Map((await topics(signal)).map(({ regional, home }) => [regional, home]));
+      // The high watermark: where the transaction that carried it has no marker in the log yet, the last stable offset lies before its records.
+      const ends = wanted
+        .filter(({ topic }) => applied.has(topic))
+        .map(({ topic, partition, highWatermark }) => ({ topic: nameAtHome.get(topic) ?? topic, partition, end: highWatermark }));
+      return await appliedBack(audit.primary).notApplied(ends, homeEpoch, signal);
     },
     async waiting(signal) {
       const parked = (await rejected.counts(signal)).reduce((sum, count) => sum + count.parked, 0);

@@ -222,6 +222,26 @@ describe('the way back of a cutover', () => {
     }
   });
 
+  it('C25: a revert waits until the primary’s own database has applied what came back, a delete that no last digest would miss too', async () => {
+    const { epoch } = await move('start');
+    await writeInRegion(KEYS, epoch);
+    await alike();
+    const [id, partition] = [1, 1 % PARTITIONS];
+    await back.cli(['partition', 'pause', `${topic}:${partition}`, '--stage', 'apply', '--by', 'ada']);
+    await copy.query(`begin; select farshore.assert_writer(${epoch}); delete from ${table} where id = ${id};
+      insert into farshore.outbox (topic, partition, key, value) values ('${topic}', ${partition}, '${id}', null); commit`);
+    await forward.cli(['cutover', 'revert', '--yes-region', region, '--by', 'ada']);
+    const stays = await until(
+      'the region being open again',
+      ({ open, state, home: at }) => open === 'region' && state !== 'draining' && at === 'region',
+    );
+    expect(stays.reason).toMatch(/the primary's database applied .* and it ends at|at the primary, apply of/);
+    await back.cli(['partition', 'resume', `${topic}:${partition}`, '--stage', 'apply', '--by', 'ada']);
+    await move('revert');
+    expect((await home.query(`select 1 from ${table} where id = ${id}`)).rowCount).toBe(0);
+    expect(await rowsOf(home)).toBe(await rowsOf(copy));
+  });
+
   it('C22: takes new schemas in the region only while it is home, and they are at the primary before a record that names them', async () => {
     const subject = `${topic}-value`;
     const seconds = (what: string, holds: () => boolean) => eventually(() => Promise.resolve(holds()), { what, deadlineMs: 30_000 });

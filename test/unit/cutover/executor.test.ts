@@ -35,6 +35,7 @@ class World {
   mirrorAt: 'its position' | 'fromOffsets' = 'its position';
   unpublished = 0n;
   differing = 0;
+  notApplied = false;
   passings = 0;
   nowMs = 0;
   #trouble: Trouble;
@@ -116,6 +117,7 @@ class World {
         passed: () => this.#effect(() => 'passed' as const),
         notMirrored: () => [],
         notCarriedBack: () => this.#effect(() => []),
+        notAppliedBack: () => this.#effect(() => (this.notApplied ? ['the database of the primary is behind'] : [])),
         waiting: () => this.#effect(() => []),
         fenceForward: () =>
           this.#effect(() => {
@@ -239,6 +241,16 @@ describe('the steps of a cutover, acted on', () => {
     expect(world.store.row.reason).toContain('drain_first_hop failed: not within 10 s: 3 committed rows are not published yet');
     expect([world.primaryOpen, world.mirrorRuns]).toEqual([true, true]);
     expect(world.nowMs).toBeLessThan(20_000);
+  });
+
+  it('C25: does not open the primary before its own database has applied what came back, deletes too', async () => {
+    const world = new World(started(await switchedRow(), { type: 'revert', ...command }));
+    world.primaryOpen = false;
+    world.notApplied = true;
+    await world.run();
+    expect(world.store.row).toMatchObject({ home: 'region', open: 'region', epoch: 2n });
+    expect(world.store.row.reason).toContain('the database of the primary is behind');
+    expect(world.primaryOpen).toBe(false);
   });
 
   it('raises the epoch once more when rows differ after it was raised', async () => {
