@@ -13,7 +13,7 @@ import type { Database } from '../postgres/database.ts';
 import { describeTables, executeDdl } from '../postgres/tables.ts';
 import { TextColumn } from '../postgres/text-column.ts';
 import { topicOrders } from '../postgres/topic-orders.ts';
-import type { ActiveParts } from './active.ts';
+import type { ActiveParts } from './active-parts.ts';
 import { FileBackfill, FileViews, openRecordFile } from './backfill-file.ts';
 import { homeOrders } from './backfill-logs.ts';
 import { refusal } from './backfill-prepare.ts';

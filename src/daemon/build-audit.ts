@@ -20,7 +20,7 @@ import { repairSides } from '../postgres/repair-sides.ts';
 import { repairTrail } from '../postgres/repair-trail.ts';
 import { describeTables } from '../postgres/tables.ts';
 import type { RejectedStore } from '../rejected/contracts.ts';
-import type { ActiveParts } from './active.ts';
+import type { ActiveParts } from './active-parts.ts';
 import { primaryDatabase } from './database.ts';
 import { keptRecord } from './kept-records.ts';
 import { LoadMeter } from './load-meter.ts';

@@ -17,7 +17,7 @@ import { backfillStore } from '../postgres/backfill-store.ts';
 import { backfillTable } from '../postgres/backfill-table.ts';
 import type { Database } from '../postgres/database.ts';
 import { describeTables } from '../postgres/tables.ts';
-import type { ActiveParts } from './active.ts';
+import type { ActiveParts } from './active-parts.ts';
 import { homeOrders, positionsOf, regionPassed } from './backfill-logs.ts';
 import { backfillMapping, refusal } from './backfill-prepare.ts';
 import { type RecordSources, recordBackfill } from './backfill-records.ts';

@@ -23,7 +23,7 @@ import { cutoverStore } from '../postgres/cutover-store.ts';
 import { hookStore } from '../postgres/hook-store.ts';
 import { tailStore } from '../postgres/tail-store.ts';
 import type { KeptCounts } from '../rejected/kept-counts.ts';
-import type { ActiveParts } from './active.ts';
+import type { ActiveParts } from './active-parts.ts';
 import type { BuiltSteps } from './build-steps.ts';
 import { hookRunner } from './hook-runner.ts';
 import type { MirrorGate } from './mirror-gate.ts';

@@ -6,7 +6,7 @@ import { LostDeletesLoop, type NeededAudit } from '../lag/lost-deletes-loop.ts';
 import { measureNeededAudits } from '../metrics/status.ts';
 import { FarshoreError } from '../model/errors.ts';
 import { readLedger } from '../postgres/read-ledger.ts';
-import type { ActiveParts } from './active.ts';
+import type { ActiveParts } from './active-parts.ts';
 import { deleteRetention } from './delete-retention.ts';
 import type { RegionApply, RegionMirror } from './region-stages.ts';
 

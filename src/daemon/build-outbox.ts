@@ -7,7 +7,7 @@ import { OutboxLoop } from '../outbox/outbox-loop.ts';
 import { OutboxRelay } from '../outbox/relay.ts';
 import { outboxStore } from '../postgres/outbox-store.ts';
 import { OutboxListener } from '../postgres/outbox-wakeups.ts';
-import type { ActiveParts } from './active.ts';
+import type { ActiveParts } from './active-parts.ts';
 import { regionalCluster } from './clusters.ts';
 import { creator } from './regional-admin.ts';
 

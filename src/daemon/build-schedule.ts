@@ -17,7 +17,7 @@ import { expireRejected } from '../rejected/retention.ts';
 import { cronTrigger } from '../schedule/cron.ts';
 import { type Job, Schedule } from '../schedule/schedule.ts';
 import { pruneShadow } from '../shadow/shadow-store.ts';
-import type { ActiveParts } from './active.ts';
+import type { ActiveParts } from './active-parts.ts';
 import { readable } from './delete-retention.ts';
 
 /** Once a day, away from the full hour at which everything else runs. */

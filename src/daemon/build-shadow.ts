@@ -13,7 +13,7 @@ import type { ShadowSide } from '../shadow/contracts.ts';
 import { noiseProbe } from '../shadow/intake.ts';
 import { requestOfRecord } from '../shadow/recorded-request.ts';
 import type { ShadowStage } from '../shadow/shadow-stage.ts';
-import type { ActiveParts } from './active.ts';
+import type { ActiveParts } from './active-parts.ts';
 import { buildShadowStage } from './build-shadow-compare.ts';
 import { regionalCluster } from './clusters.ts';
 import type { ShadowFront } from './shadow-front.ts';

@@ -24,7 +24,7 @@ import { primaryWriters } from '../postgres/primary-writers.ts';
 import { regionWriters } from '../postgres/region-writers.ts';
 import { topicLedger } from '../postgres/topic-ledger.ts';
 import type { RejectedStore } from '../rejected/contracts.ts';
-import type { ActiveParts } from './active.ts';
+import type { ActiveParts } from './active-parts.ts';
 import type { ActiveAudit } from './build-audit.ts';
 import { buildDigest } from './build-digest.ts';
 import { primaryAdminDatabase } from './database.ts';

@@ -5,7 +5,7 @@ import { heartbeatWriter } from '../kafka/heartbeat-writer.ts';
 import { followTopic } from '../kafka/topic-tail.ts';
 import { Heartbeats } from '../lag/heartbeats.ts';
 import { heartbeatRoute } from '../mirror/routes.ts';
-import type { ActiveParts } from './active.ts';
+import type { ActiveParts } from './active-parts.ts';
 import { creator } from './regional-admin.ts';
 
 /** Slower than those of the way here: nobody measures a latency by them. */

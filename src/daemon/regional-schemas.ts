@@ -8,7 +8,7 @@ import type { KafkaCluster } from '../kafka/cluster.ts';
 import { publishedHomes } from '../kafka/published-homes.ts';
 import type { Home } from '../model/cutover.ts';
 import { findFarshoreError } from '../model/errors.ts';
-import type { ActiveParts } from './active.ts';
+import type { ActiveParts } from './active-parts.ts';
 import { registryOptions } from './schemas.ts';
 
 /** A move of the home opens and shuts subjects within this. */
