@@ -63,7 +63,7 @@ export function buildMirror(
   );
   const settings = mirrorSettings(stage, parts);
   const mirror = new MirrorStage(
-    dependencies(stage, clusters, parts, offsets.watch(part?.guarded(log) ?? log)),
+    dependencies(stage, clusters, parts, offsets.watch(part?.guarded(log) ?? log), part?.shard ?? 0),
     part === undefined ? settings : { ...settings, share: part.share, maxCycleBytes: part.maxCycleBytes },
   );
   return { offsets, mirror };
@@ -81,14 +81,15 @@ export function buildTopicKeeper(stage: StageParts, clusters: MirrorClusters, pa
   );
   // Somebody is always in the middle of a transaction: what is committed is all that it needs to know.
   const positions: RegionalLog['positions'] = (topics, signal) => readPositions(clusters.writer, group, topics, signal, { stable: false });
-  return new TopicKeeper(dependencies(stage, clusters, parts, { ...log, positions }), mirrorSettings(stage, parts));
+  return new TopicKeeper(dependencies(stage, clusters, parts, { ...log, positions }, 0), mirrorSettings(stage, parts));
 }
 
 function dependencies(
-  { current, database, observer, clock }: StageParts,
+  { current, database, observer, clock, cycleSizes }: StageParts,
   clusters: MirrorClusters,
   { home, stops, visitRecords }: MirrorParts,
   regional: RegionalLog,
+  shard: number,
 ): MirrorDependencies {
   return {
     home,
@@ -102,6 +103,7 @@ function dependencies(
     visitRecords,
     observe: observer.observe,
     clock,
+    cycleSize: cycleSizes.of(shard),
   };
 }
 

@@ -8,6 +8,7 @@ import { parseListen } from '../config/listen.ts';
 import { loadConfig, systemFiles } from '../config/load.ts';
 import { printConfig } from '../config/print.ts';
 import { Metrics } from '../metrics/metrics.ts';
+import { CycleSizes } from '../mirror/cycle-bytes.ts';
 import { systemClock } from '../model/clock.ts';
 import { type ErrorCode, FarshoreError, findFarshoreError } from '../model/errors.ts';
 import type { Database } from '../postgres/database.ts';
@@ -97,7 +98,7 @@ export async function runDaemon(config: FarshoreConfig, { configPath, signal }: 
   const reloading = reload.run(AbortSignal.any([signal, ended.signal]));
   const notifying = notifier.run(AbortSignal.any([signal, ended.signal]));
   try {
-    await serve({ reload, database, state, observer, metrics, logger, failpoints, shadow, signal });
+    await serve({ reload, database, state, observer, metrics, logger, failpoints, cycleSizes: new CycleSizes(), shadow, signal });
     logger.info({ event: 'stopped' }, 'farshore stopped');
     return 0;
   } catch (error) {
@@ -134,13 +135,14 @@ interface Serving {
   readonly metrics: Metrics;
   readonly logger: Logger;
   readonly failpoints: Failpoints | undefined;
+  readonly cycleSizes: CycleSizes;
   readonly shadow: ShadowFront | undefined;
   readonly signal: AbortSignal;
 }
 
 /** Waits for the database, then works for the region, and for shards of it where several daemons share it. */
 async function serve(serving: Serving): Promise<void> {
-  const { reload, database, state, observer, failpoints, signal } = serving;
+  const { reload, database, state, observer, failpoints, cycleSizes, signal } = serving;
   const clock = systemClock;
   const { observe } = observer;
   const migrations = await loadMigrations();
@@ -165,7 +167,7 @@ async function serve(serving: Serving): Promise<void> {
   if (current().mirror.shards === 1) return await lead(serving, holder, undefined, signal);
   const leases = leaseDatabase(() => current().regional.database, clock);
   try {
-    await using shards = new ShardHolder({ current, database, leaseDatabase: leases, observer, clock, failpoints, holder });
+    await using shards = new ShardHolder({ current, database, leaseDatabase: leases, observer, clock, failpoints, cycleSizes, holder });
     state.shards = shards;
     observer.onTopics(() => shards.noticeTopics());
     await superviseLoops(
@@ -181,7 +183,7 @@ async function serve(serving: Serving): Promise<void> {
 
 /** Alternates between standby and active. */
 async function lead(
-  { reload, database, state, observer, metrics, logger, failpoints, shadow }: Serving,
+  { reload, database, state, observer, metrics, logger, failpoints, cycleSizes, shadow }: Serving,
   holder: string,
   shards: ShardHolder | undefined,
   signal: AbortSignal,
@@ -210,6 +212,7 @@ async function lead(
         metrics,
         clock,
         failpoints,
+        cycleSizes,
         shadow,
         shards,
       });

@@ -1,3 +1,4 @@
+import type { CycleSizes } from '../mirror/cycle-bytes.ts';
 import type { Clock } from '../model/clock.ts';
 import type { Database } from '../postgres/database.ts';
 import type { CurrentConfig } from './clusters.ts';
@@ -12,4 +13,6 @@ export interface StageParts {
   readonly observer: Observer;
   readonly clock: Clock;
   readonly failpoints: Failpoints | undefined;
+  /** Of the process: what one lease learned of the link counts for the next one. */
+  readonly cycleSizes: CycleSizes;
 }

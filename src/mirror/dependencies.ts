@@ -2,6 +2,7 @@ import type { VisitRecords } from '../model/batch.ts';
 import type { Clock } from '../model/clock.ts';
 import type { Observe } from '../model/events.ts';
 import type { HomeLog, HomePublisher, PublishedHomes, Reencode, RegionalLog, StopLedger, TopicLedger } from './contracts.ts';
+import type { CycleSize } from './cycle-bytes.ts';
 import type { RouteRules } from './routes.ts';
 
 /** All that mirror needs from outside, wired in one place. */
@@ -19,6 +20,7 @@ export interface MirrorDependencies {
   readonly visitRecords: VisitRecords;
   readonly observe: Observe;
   readonly clock: Clock;
+  readonly cycleSize: CycleSize;
 }
 
 /** Of a mirror that several stages share, in one daemon or in many. */

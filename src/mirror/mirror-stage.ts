@@ -5,9 +5,8 @@ import { topicPartitionKey } from '../model/partition.ts';
 import type { MirrorPosition } from '../model/position.ts';
 import type { StageStatus } from '../model/status.ts';
 import { type CommandContext, type PartitionCommand, runCommand } from './commands.ts';
-import type { RegionalLog } from './contracts.ts';
+import type { MirrorTransaction, RegionalLog } from './contracts.ts';
 import { type CycleInput, type CyclePlan, mayEndInGap, planCycle, positionPastGap } from './cycle.ts';
-import { nextCycleBytes } from './cycle-bytes.ts';
 import type { MirrorDependencies, MirrorSettings } from './dependencies.ts';
 import type { MirrorPartition } from './partition.ts';
 import { readEnds, verifyPartitions } from './partition-start.ts';
@@ -42,14 +41,11 @@ export class MirrorStage {
   #refreshDueMs = 0;
   #rotation = 0;
   #turnMs: number;
-  /** As many as the link carries within a transaction's timeout. */
-  #cycleBytes: number;
 
   constructor({ regional, ...others }: MirrorDependencies, settings: MirrorSettings) {
     const deps: MirrorDependencies = { ...others, regional: this.#doubted(regional) };
     this.#deps = deps;
     this.#settings = settings;
-    this.#cycleBytes = settings.maxCycleBytes;
     this.#refresh = new TopicRefresh(deps, settings, this.#table);
     this.#turnMs = deps.clock.monotonicMs();
   }
@@ -249,7 +245,11 @@ export class MirrorStage {
     // The broker fills an answer in the order asked until the byte limit: starting elsewhere each time keeps a busy partition from starving the rest.
     const turn = this.#rotation++ % targets.length;
     const rotated = turn === 0 ? targets : [...targets.slice(turn), ...targets.slice(0, turn)];
-    return await this.#deps.home.fetch(rotated, { maxWaitMs: this.#settings.fetchMaxWaitMs, maxBytes: this.#cycleBytes }, signal);
+    return await this.#deps.home.fetch(
+      rotated,
+      { maxWaitMs: this.#settings.fetchMaxWaitMs, maxBytes: this.#deps.cycleSize.limit(this.#settings.maxCycleBytes) },
+      signal,
+    );
   }
 
   async #plan(answers: readonly FetchedPartition[], signal: AbortSignal): Promise<CyclePlan> {
@@ -317,7 +317,7 @@ export class MirrorStage {
   async #commit(plan: CyclePlan, startedMs: number, signal: AbortSignal): Promise<void> {
     const { transaction } = plan;
     if (transaction.positions.length === 0) return;
-    const { ends } = await this.#timed(this.#deps.regional.commit(transaction, signal));
+    const { ends } = await this.#timed(bytesOf(transaction), this.#deps.regional.commit(transaction, signal));
     const nowMs = this.#deps.clock.monotonicMs();
     const regionalEnds = new Map(ends.map((e) => [`${e.topic}:${e.partition}`, e.end]));
     for (const position of transaction.positions) {
@@ -335,7 +335,7 @@ export class MirrorStage {
   }
 
   /** The size of the cycles follows how long their transactions take, and those that fail for taking too long. */
-  async #timed<T>(committing: Promise<T>): Promise<T> {
+  async #timed<T>(bytes: number, committing: Promise<T>): Promise<T> {
     const { maxCycleBytes, transactionTimeoutMs } = this.#settings;
     const startedMs = this.#deps.clock.monotonicMs();
     let committed = false;
@@ -345,7 +345,7 @@ export class MirrorStage {
       return answer;
     } finally {
       const tookMs = this.#deps.clock.monotonicMs() - startedMs;
-      this.#cycleBytes = nextCycleBytes(this.#cycleBytes, maxCycleBytes, { tookMs, committed, transactionTimeoutMs });
+      this.#deps.cycleSize.note(maxCycleBytes, { bytes, tookMs, committed, transactionTimeoutMs });
     }
   }
 
@@ -391,4 +391,10 @@ export class MirrorStage {
     }
     await stopPartition(partition, outcome.error, undefined, this.#deps, signal);
   }
+}
+
+function bytesOf({ writes }: MirrorTransaction): number {
+  let bytes = 0;
+  for (const { batches } of writes) for (const batch of batches) bytes += batch.bytes.length;
+  return bytes;
 }

@@ -6,6 +6,7 @@ import type {
   TopicLedger,
   TopicRecord,
 } from '../../../src/mirror/contracts.ts';
+import { CycleSize } from '../../../src/mirror/cycle-bytes.ts';
 import type { MirrorDependencies, MirrorSettings } from '../../../src/mirror/dependencies.ts';
 import { MirrorStage } from '../../../src/mirror/mirror-stage.ts';
 import type { Clock } from '../../../src/model/clock.ts';
@@ -275,6 +276,7 @@ export class World {
       visitRecords: () => undefined,
       observe: () => undefined,
       clock,
+      cycleSize: new CycleSize(),
     };
   }
 
