@@ -1,5 +1,13 @@
 import { defineConfig } from 'vitest/config';
 
+/** One file at a time: each drives real brokers, and two cores carry brokers, database and daemon. */
+const withServers = {
+  globalSetup: ['test/rig/global-setup.ts'],
+  fileParallelism: false,
+  testTimeout: 120_000,
+  hookTimeout: 120_000,
+};
+
 export default defineConfig({
   test: {
     projects: [
@@ -24,17 +32,9 @@ export default defineConfig({
           sequence: { groupOrder: 1 },
         },
       },
-      {
-        test: {
-          name: 'integration',
-          include: ['test/integration/**/*.test.ts', 'test/scenario/**/*.test.ts'],
-          globalSetup: ['test/rig/global-setup.ts'],
-          // One file at a time: each drives real brokers, and two cores carry brokers, database and daemon.
-          fileParallelism: false,
-          testTimeout: 120_000,
-          hookTimeout: 120_000,
-        },
-      },
+      { test: { name: 'integration', include: ['test/integration/**/*.test.ts'], ...withServers } },
+      // Whole daemons. The complete run has it beside the others, with servers of its own: half of its time is waiting.
+      { test: { name: 'scenario', include: ['test/scenario/**/*.test.ts'], ...withServers } },
     ],
   },
 });

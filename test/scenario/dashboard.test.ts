@@ -61,7 +61,8 @@ describe.skipIf(chromiumPath === undefined)(`the dashboard of a daemon ${needsCh
       topics: [topic],
       tables: [`{ topic: ${topic}, table: ${table}, version: version }`],
       heartbeat: true,
-      extra: ['audit: { publishAllowanceSeconds: 1, againSeconds: 0.2, tries: 2 }'],
+      // A daemon that has to wait for the processor counts as busy, and would let audit and backfill rest.
+      extra: ['audit: { publishAllowanceSeconds: 1, againSeconds: 0.2, tries: 2, pauseAboveLoad: 1 }', 'backfill: { pauseAboveLoad: 1 }'],
     });
     cleanup.use(daemon);
     await daemon.start();
@@ -72,7 +73,7 @@ describe.skipIf(chromiumPath === undefined)(`the dashboard of a daemon ${needsCh
     browser = await Browser.start();
     cleanup.use(browser);
     page = await browser.page();
-    page.setDefaultTimeout(30_000);
+    page.setDefaultTimeout(60_000);
     await page.goto(daemon.url);
   });
   afterAll(() => cleanup.disposeAsync());
