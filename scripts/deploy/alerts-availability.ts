@@ -105,7 +105,7 @@ export const availabilityAlerts: readonly Alert[] = [
   {
     name: 'FarshoreRegionalDependencyDown',
     severity: 'critical',
-    expr: 'min by (region, component) (farshore_component_up{component=~"regional_.*"}) == 0',
+    expr: 'min by (region, component) (farshore_component_up{component=~"regional_(kafka|database)"}) == 0',
     for: '2m',
     summary: 'The regional Kafka or database does not answer the daemon.',
     description:
@@ -120,8 +120,31 @@ export const availabilityAlerts: readonly Alert[] = [
       series: {
         [of('farshore_component_up', { component: 'regional_kafka' })]: '1 0 0 1+0x20',
         [of('farshore_component_up', { component: 'primary_kafka' })]: always(0),
+        [of('farshore_component_up', { component: 'regional_registry' })]: always(0),
       },
       at: '5m',
+    },
+  },
+  {
+    name: 'FarshoreRegionalRegistryDown',
+    severity: 'warning',
+    expr: 'min by (region) (farshore_component_up{component="regional_registry"}) == 0',
+    for: '5m',
+    summary: 'The region’s schema registry does not answer the daemon.',
+    description:
+      'New schemas are not carried into the registry of {{ $labels.region }}, and a switch waits for it. farshore status shows the reason.',
+    runbook: 'region-unreachable.md#the-schema-registry-of-the-region',
+    fires: {
+      series: { [of('farshore_component_up', { component: 'regional_registry' })]: always(0) },
+      at: '10m',
+      labels: region,
+    },
+    quiet: {
+      series: {
+        [of('farshore_component_up', { component: 'regional_registry' })]: '0 0 0 0 1+0x20',
+        [of('farshore_component_up', { component: 'registry' })]: always(0),
+      },
+      at: '10m',
     },
   },
   {

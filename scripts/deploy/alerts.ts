@@ -6,6 +6,7 @@ import { backfillAlerts } from './alerts-backfill.ts';
 import { cutoverAlerts } from './alerts-cutover.ts';
 import { lagAlerts } from './alerts-lag.ts';
 import { recordAlerts } from './alerts-records.ts';
+import { shadowAlerts } from './alerts-shadow.ts';
 
 /** Every alert, in groups from availability over slowness to information. An alert is added here and nowhere else. */
 export const alertGroups: Readonly<Record<string, readonly Alert[]>> = {
@@ -13,6 +14,7 @@ export const alertGroups: Readonly<Record<string, readonly Alert[]>> = {
   'farshore-lag': lagAlerts,
   'farshore-records': recordAlerts,
   'farshore-audit': auditAlerts,
+  'farshore-shadow': shadowAlerts,
   'farshore-backfill': backfillAlerts,
   'farshore-cutover': cutoverAlerts,
   'farshore-attention': attentionAlerts,

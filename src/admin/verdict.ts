@@ -59,6 +59,8 @@ function judgeComponents({ components }: DaemonStatus): readonly VerdictReason[]
     .filter(({ up }) => !up)
     .flatMap(({ component, reason: why }) => {
       const what = `${component.replaceAll('_', ' ')} is down${why === null ? '' : `: ${why}`}`;
+      if (component === 'regional_registry')
+        return reason('attention', what, '#/', 'region-unreachable.md#the-schema-registry-of-the-region');
       if (component.startsWith('regional_')) return reason('broken', what, '#/', 'region-unreachable.md#what-to-do');
       return reason(
         'attention',
@@ -101,7 +103,12 @@ function judgeStages({ partitions, tables }: DaemonStatus): readonly VerdictReas
         )),
     ...(paused.length === 0
       ? []
-      : reason('attention', `${counted(paused.length, 'partition')} paused by an operator: ${listed(paused.map(nameOf))}`, '#/partitions')),
+      : reason(
+          'attention',
+          `${counted(paused.length, 'partition')} paused by an operator: ${listed(paused.map(nameOf))}`,
+          '#/partitions',
+          'partition-stopped.md#a-partition-is-paused',
+        )),
   ];
 }
 
@@ -189,8 +196,17 @@ function judgeOthers({ backfills, shadow, outbox }: Judged): readonly VerdictRea
   const failed = backfills.backfills.filter(({ state }) => state === 'failed');
   const { mismatch } = shadow.total.counts;
   return [
-    ...(failed.length === 0 ? [] : reason('attention', `A backfill failed: ${listed(failed.map(({ table }) => table))}`, '#/backfills')),
-    ...(mismatch === 0 ? [] : reason('attention', `The region answered ${counted(mismatch, 'request')} wrongly`, '#/shadow')),
+    ...(failed.length === 0
+      ? []
+      : reason(
+          'attention',
+          `A backfill failed: ${listed(failed.map(({ table }) => table))}`,
+          '#/backfills',
+          'backfill.md#a-backfill-failed',
+        )),
+    ...(mismatch === 0
+      ? []
+      : reason('attention', `The region answered ${counted(mismatch, 'request')} wrongly`, '#/shadow', 'shadow-mismatch.md#what-differs')),
     ...(outbox?.oldestSeconds === undefined || outbox.oldestSeconds === null || outbox.oldestSeconds <= OUTBOX_SECONDS
       ? []
       : reason(

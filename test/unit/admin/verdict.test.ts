@@ -2,6 +2,7 @@ import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { type Judged, judge } from '../../../src/admin/verdict.ts';
+import type { BackfillView } from '../../../src/model/backfill.ts';
 import { noShadowView } from '../../../src/model/shadow-view.ts';
 import type { DaemonStatus, LagValue, PartitionStatus, StageStatus } from '../../../src/model/status.ts';
 import { repositoryRoot } from '../../rig/paths.ts';
@@ -44,6 +45,24 @@ const table = {
 const audited = (changes: Partial<typeof table>, known = true): Partial<Judged> => ({
   audit: { enabled: true, known, activity: '', tables: [{ ...table, ...changes }] },
 });
+const failedBackfill: BackfillView = {
+  id: '1',
+  table: 'public.t',
+  by: 'ada',
+  from: 'database',
+  file: null,
+  where: null,
+  state: 'failed',
+  waits: null,
+  error: { code: 'row_refused', message: 'm', hint: null },
+  rowsRead: 1,
+  rowsWritten: 0,
+  rowsExpected: 1,
+  rowsPerSecond: null,
+  positions: [],
+  startedAt: '2026-01-01T00:00:00Z',
+  endedAt: null,
+};
 
 /** One for each reason there is. */
 const cases: readonly (readonly [name: string, what: Judged, state: string, text: string])[] = [
@@ -71,6 +90,12 @@ const cases: readonly (readonly [name: string, what: Judged, state: string, text
     'regional kafka is down: x',
   ],
   ['the primary', judged({ components: [{ component: 'primary_kafka', up: false, reason: null }] }), 'attention', 'primary kafka'],
+  [
+    'the registry of the region',
+    judged({ components: [{ component: 'regional_registry', up: false, reason: null }] }),
+    'attention',
+    'regional registry',
+  ],
   ['the registry', judged({ components: [{ component: 'registry', up: false, reason: null }] }), 'attention', 'registry'],
   ['rows that differ', judged({}, audited({ divergent: { missing: 1, extra: 1, changed: 0 } })), 'broken', '2 rows differ'],
   ['an audit that cannot be asked', judged({}, audited({}, false)), 'unknown', 'audit'],
@@ -80,6 +105,12 @@ const cases: readonly (readonly [name: string, what: Judged, state: string, text
     judged({}, { shadow: { ...noShadowView, total: { ...noShadowView.total, counts: { ...noShadowView.total.counts, mismatch: 1 } } } }),
     'attention',
     '1 request wrongly',
+  ],
+  [
+    'a failed backfill',
+    judged({}, { backfills: { enabled: true, backfills: [failedBackfill] } }),
+    'attention',
+    'A backfill failed: public.t',
   ],
   ['an old outbox', judged({}, { outbox: { unpublished: 1, held: 0, oldestSeconds: 61 } }), 'broken', 'outbox'],
   ['a standby', judged({ role: 'standby', partitions: [] }), 'unknown', 'stands by'],
@@ -118,6 +149,13 @@ describe('the verdict', () => {
     expect(judge(judged({ partitions: [lag(unknown)], rejected: [{ table: 't', records: 1, parked: 0 }] })).state).toBe('unknown');
   });
 
+  it('sends everything that is wrong to a runbook', () => {
+    const without = cases.flatMap(([, what]) =>
+      judge(what).reasons.filter(({ state, runbook }) => state !== 'unknown' && runbook === null),
+    );
+    expect(without.map(({ what }) => what)).toEqual([]);
+  });
+
   it('sends to pages that exist', () => {
     const pages = new Map(
       readdirSync(join(repositoryRoot, 'docs', 'runbooks')).map((name) => [
@@ -126,7 +164,7 @@ describe('the verdict', () => {
       ]),
     );
     const runbooks = cases.flatMap(([, what]) => judge(what).reasons.flatMap(({ runbook }) => runbook ?? []));
-    expect(runbooks.length).toBeGreaterThan(15);
+    expect(runbooks.length).toBeGreaterThan(20);
     for (const runbook of runbooks) {
       const [page = '', anchor = ''] = runbook.split('#');
       const anchors = [...(pages.get(page) ?? '').matchAll(/^#+ (.*)$/gm)].map(([, title = '']) =>
