@@ -100,6 +100,8 @@ export class CutoverAdmin implements CutoverSource {
 
   #planOf(stored: Cutover): CutoverPlan {
     const hooks = cutoverHooks(this.#config).map((hook) => ({ on: hook.on, what: hookText(hook) }));
-    return cutoverPlan(stored, this.#loop()?.measured(), hooks, this.#impossible);
+    const loop = this.#loop();
+    // The file lies beside the daemon that acts: one that stands by has nothing to say about it.
+    return cutoverPlan(stored, loop?.measured(), loop?.brake() ?? { kind: 'none' }, hooks, this.#impossible);
   }
 }
