@@ -107,7 +107,9 @@ export const cutover = <D extends z.ZodType>(database: D) =>
         .describe('How long `/cutover/active` keeps its last answer while the database cannot be read.'),
       holdFile: text
         .optional()
-        .describe('A file that holds the cutover while it exists, whatever is in it; from the folder of the configuration.'),
+        .describe(
+          'While this file exists, whatever is in it, `start` (also `--primary-lost`), `revert` and `complete` are refused; from the folder of the configuration. A move that is under way may fall back.',
+        ),
       gates: gates.prefault({}),
       primaryDatabase: database
         .optional()

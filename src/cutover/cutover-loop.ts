@@ -2,6 +2,7 @@ import type { Clock } from '../model/clock.ts';
 import type { CutoverState, GateReading } from '../model/cutover.ts';
 import { FarshoreError, findFarshoreError } from '../model/errors.ts';
 import type { Observe } from '../model/events.ts';
+import { braked, holdOf } from './brake.ts';
 import type { Brake, CutoverStore, GateLimits, GateMeasurements } from './contracts.ts';
 import { readGates } from './gates.ts';
 import { type Measured, unmeasured } from './plan.ts';
@@ -125,13 +126,18 @@ export class CutoverLoop {
     return this.measured()?.readiness ?? unmeasured;
   }
 
+  /** Whether the operators’ file is there, now. */
+  brake(): Brake {
+    return this.#parts.brake();
+  }
+
   /** Resolves with the row as it became. Rejects with `request_invalid` and the reason of the refusal. */
   async command(event: CutoverCommand, signal: AbortSignal): Promise<Cutover> {
     const { store } = this.#parts;
     for (let attempt = 0; attempt < TRIES; attempt++) {
       // Decided anew on what the other one made of it: of two that want the same the second is told so.
       const seen = await this.#stored(signal);
-      const decision = decide(seen, event, this.#now());
+      const decision = braked(decide(seen, event, this.#now()), seen, event, this.#parts.brake());
       if (decision.kind === 'unchanged') return seen;
       if (decision.kind === 'refused') {
         throw new FarshoreError('request_invalid', `${event.type} is refused: ${decision.reason}`, {
@@ -198,11 +204,4 @@ export class CutoverLoop {
   #now(): string {
     return new Date(this.#parts.clock.wallMs()).toISOString();
   }
-}
-
-/** A file that cannot be looked for may be there. */
-function holdOf({ hold }: Cutover, brake: Brake, atMs: number): GateMeasurements['hold'] {
-  if (hold !== null) return { kind: 'measured', atMs, value: hold };
-  if (brake.kind === 'unknown') return { kind: 'missing', reason: `cutover.holdFile cannot be looked for: ${brake.reason}` };
-  return { kind: 'measured', atMs, value: brake.kind === 'on' ? { by: 'cutover.holdFile', reason: 'the file exists' } : null };
 }

@@ -1,7 +1,7 @@
 import type { Clock } from '../model/clock.ts';
 import { findFarshoreError } from '../model/errors.ts';
 import type { Observe } from '../model/events.ts';
-import { type Hook, type HookRunner, type HookStore, hookText, nextHook } from './hooks.ts';
+import { type Hook, type HookRunner, type HookStore, nextHook } from './hooks.ts';
 
 const LOOK_MS = 5_000;
 
@@ -36,7 +36,7 @@ export async function runNext({ hooks, store, runner, observe, clock }: HookPart
   const due = await store.newest(signal);
   const hook = nextHook(hooks, due);
   if (due === undefined || hook === undefined) return false;
-  const text = hookText(hook);
+  const { text } = hook;
   await store.started(due.facts.revision, text, signal);
   const startedMs = clock.monotonicMs();
   const run = await runner.run(hook, due.facts, signal);

@@ -27,7 +27,7 @@ export interface HookRun {
 
 export interface HookRunner {
   /** Answers within the hook's time limit; rejects only when the signal ends it. */
-  run(hook: Hook, facts: HookFacts, signal: AbortSignal): Promise<HookRun>;
+  run(hook: NumberedHook, facts: HookFacts, signal: AbortSignal): Promise<HookRun>;
 }
 
 /** The newest change of state, and the hooks of it whose end is recorded. */
@@ -43,16 +43,35 @@ export interface HookStore {
   ended(revision: string, hook: string, run: HookRun, signal: AbortSignal): Promise<void>;
 }
 
-/** As it is shown and recorded; what follows ? in an address may be a secret. */
-export const hookText = (hook: Hook): string =>
-  hook.kind === 'command' ? hook.command.join(' ') : `POST ${hook.url.replace(/[?#].*$/, '')}`;
+/** A hook under the text that it is shown and recorded as. */
+export type NumberedHook = Hook & {
+  readonly text: string;
+  /** Among those of its state that would have the same text. */
+  readonly nth: number;
+};
+
+/** What follows ? in an address may be a secret. */
+const hookText = (hook: Hook): string => (hook.kind === 'command' ? hook.command.join(' ') : `POST ${hook.url.replace(/[?#].*$/, '')}`);
 
 export const hookEnvironment = (facts: HookFacts): Readonly<Record<string, string>> =>
   Object.fromEntries(Object.entries(facts).map(([name, value]) => [`FARSHORE_${name.toUpperCase()}`, String(value)]));
 
+/** The end of each is recorded under its text: two that differ only behind the ? would be one, and the second would never run. */
+export function numbered(hooks: readonly Hook[]): readonly NumberedHook[] {
+  const taken = new Set<string>();
+  return hooks.map((hook) => {
+    const plain = hookText(hook);
+    let text = plain;
+    let nth = 1;
+    while (taken.has(`${hook.on} ${text}`)) text = `${plain} (${++nth})`;
+    taken.add(`${hook.on} ${text}`);
+    return { ...hook, text, nth };
+  });
+}
+
 /** The next hook to run. Of a state that was left again nothing is run any more. */
-export const nextHook = (hooks: readonly Hook[], due: DueHooks | undefined): Hook | undefined =>
-  due === undefined ? undefined : hooks.find((hook) => hook.on === due.facts.to && !due.ended.includes(hookText(hook)));
+export const nextHook = (hooks: readonly Hook[], due: DueHooks | undefined): NumberedHook | undefined =>
+  due === undefined ? undefined : numbered(hooks).find(({ on, text }) => on === due.facts.to && !due.ended.includes(text));
 
 const KEPT_CHARACTERS = 2_000;
 

@@ -1,4 +1,6 @@
 import { type CutoverPlan, type CutoverStep, type CutoverVerb, cutoverVerbs, forwardSteps } from '../model/cutover.ts';
+import { braked } from './brake.ts';
+import type { Brake } from './contracts.ts';
 import { type Cutover, type CutoverEvent, decide } from './state.ts';
 import { stepsOf } from './stepping.ts';
 import type { Readiness } from './window.ts';
@@ -47,9 +49,10 @@ export const unmeasured: Readiness = {
 export type Impossible = (verb: CutoverVerb) => string | null;
 
 /** What each verb would be refused with now, by the decision itself and by what is configured. */
-export function verbsNow(cutover: Cutover, readiness: Readiness | undefined, impossible: Impossible): CutoverPlan['verbs'] {
+export function verbsNow(cutover: Cutover, readiness: Readiness | undefined, brake: Brake, impossible: Impossible): CutoverPlan['verbs'] {
   return cutoverVerbs.map((verb) => {
-    const decision = decide(cutover, asked(verb, cutover.region, readiness ?? unmeasured), cutover.since);
+    const event = asked(verb, cutover.region, readiness ?? unmeasured);
+    const decision = braked(decide(cutover, event, cutover.since), cutover, event, brake);
     const reasons = [decision.kind === 'refused' ? decision.reason : null, impossible(verb)].filter((reason) => reason !== null);
     return { verb, refused: reasons.length === 0 ? null : reasons.join('; and ') };
   });
@@ -76,6 +79,7 @@ export interface Measured {
 export function cutoverPlan(
   cutover: Cutover,
   measured: Measured | undefined,
+  brake: Brake,
   hooks: CutoverPlan['hooks'],
   impossible: Impossible,
 ): CutoverPlan {
@@ -92,7 +96,7 @@ export function cutoverPlan(
     hold,
     measured: measured?.view ?? null,
     steps: stepsNow(cutover),
-    verbs: verbsNow(cutover, measured?.readiness, impossible),
+    verbs: verbsNow(cutover, measured?.readiness, brake, impossible),
     hooks,
   };
 }

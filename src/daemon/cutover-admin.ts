@@ -3,7 +3,7 @@ import type { FarshoreConfig } from '../config/config.ts';
 import { ActiveReader } from '../cutover/active-reader.ts';
 import type { CutoverStore } from '../cutover/contracts.ts';
 import type { CutoverLoop } from '../cutover/cutover-loop.ts';
-import { hookText } from '../cutover/hooks.ts';
+import { numbered } from '../cutover/hooks.ts';
 import { cutoverPlan, type Impossible } from '../cutover/plan.ts';
 import type { Cutover } from '../cutover/state.ts';
 import type { Clock } from '../model/clock.ts';
@@ -99,7 +99,9 @@ export class CutoverAdmin implements CutoverSource {
   };
 
   #planOf(stored: Cutover): CutoverPlan {
-    const hooks = cutoverHooks(this.#config).map((hook) => ({ on: hook.on, what: hookText(hook) }));
-    return cutoverPlan(stored, this.#loop()?.measured(), hooks, this.#impossible);
+    const hooks = numbered(cutoverHooks(this.#config)).map(({ on, text }) => ({ on, what: text }));
+    const loop = this.#loop();
+    // The file lies beside the daemon that acts: one that stands by has nothing to say about it.
+    return cutoverPlan(stored, loop?.measured(), loop?.brake() ?? { kind: 'none' }, hooks, this.#impossible);
   }
 }

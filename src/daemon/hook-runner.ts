@@ -1,5 +1,13 @@
 import { spawn } from 'node:child_process';
-import { boundedOutput, type Hook, type HookFacts, type HookRun, type HookRunner, hookEnvironment } from '../cutover/hooks.ts';
+import {
+  boundedOutput,
+  type Hook,
+  type HookFacts,
+  type HookRun,
+  type HookRunner,
+  hookEnvironment,
+  type NumberedHook,
+} from '../cutover/hooks.ts';
 import { HttpFailure } from '../http/http-failure.ts';
 import type { HttpPoster } from '../http/http-post.ts';
 
@@ -68,12 +76,14 @@ async function runCommand(command: readonly string[], { timeoutMs }: Hook, facts
 async function runPost(
   poster: Pick<HttpPoster, 'post'>,
   url: string,
-  { timeoutMs }: Hook,
+  { timeoutMs, nth }: NumberedHook,
   facts: HookFacts,
   signal: AbortSignal,
 ): Promise<HookRun> {
   try {
-    const headers = { 'content-type': 'application/json', 'idempotency-key': `${facts.region}-${facts.revision}` };
+    // One place may be told twice of one change: a key that both had would let it drop the second.
+    const key = `${facts.region}-${facts.revision}${nth === 1 ? '' : `-${nth}`}`;
+    const headers = { 'content-type': 'application/json', 'idempotency-key': key };
     const { status, body } = await poster.post(url, { headers, body: JSON.stringify(facts), timeoutMs, signal });
     const said = boundedOutput(body);
     return {

@@ -17,6 +17,7 @@ const plan = cutoverPlan(
       window: { seconds: 900, heldSeconds: 0, readings: 0, broken: 'shadow: no answers are compared' },
     },
   },
+  { kind: 'none' },
   [{ on: 'ready', what: 'tell them' }],
   (verb) => (verb === 'start' ? 'the primary cannot be frozen' : null),
 );
@@ -44,7 +45,7 @@ describe('cutover', () => {
   });
 
   it('tells that a standby measures nothing', async () => {
-    const io = testIo({ files, answer: answer(cutoverPlan(cutover(), undefined, [], () => null)) });
+    const io = testIo({ files, answer: answer(cutoverPlan(cutover(), undefined, { kind: 'none' }, [], () => null)) });
     await runCli(['cutover', 'plan', ...daemon], io);
     expect(io.out()).toContain('gates: not measured by this daemon now');
     expect(io.out()).toMatch(/start +refused: the gates are not measured by this daemon now/);

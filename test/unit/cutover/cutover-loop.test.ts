@@ -1,13 +1,19 @@
 import { describe, expect, it } from 'vitest';
 import type { Brake, CutoverStore, GateMeasurements } from '../../../src/cutover/contracts.ts';
-import { CutoverLoop } from '../../../src/cutover/cutover-loop.ts';
+import { type CutoverCommand, CutoverLoop } from '../../../src/cutover/cutover-loop.ts';
+import type { Cutover } from '../../../src/cutover/state.ts';
+import type { Readiness } from '../../../src/cutover/window.ts';
 import type { Clock } from '../../../src/model/clock.ts';
+import type { LossBound } from '../../../src/model/cutover.ts';
 import { FarshoreError } from '../../../src/model/errors.ts';
 import type { FarshoreEvent } from '../../../src/model/events.ts';
 import { cutover, good, limits, measured, RowDouble } from './fixtures.ts';
 
 const never = new AbortController().signal;
 const settings = { region: 'eu-west', primary: 'us-east', evaluateMs: 5_000, windowMs: 60_000, limits };
+
+const ada = { by: 'ada', region: 'eu-west' } as const;
+const lost: LossBound = { lagSeconds: null, partitions: [] };
 
 /** Every look at the clock finds it a little later, as a real one is. */
 class TickingClock implements Clock {
@@ -140,6 +146,36 @@ describe('the loop that reads the gates', () => {
     world.brake = { kind: 'unknown', reason: 'EACCES' };
     await turns(1);
     expect(hold()).toMatchObject({ open: false, reason: 'cutover.holdFile cannot be looked for: EACCES' });
+  });
+
+  it.each<[string, Partial<Cutover>, (ready: Readiness) => CutoverCommand]>([
+    ['a start', { state: 'ready' }, (readiness) => ({ type: 'start', readiness, ...ada })],
+    ['a start without the primary', { state: 'observing' }, (readiness) => ({ type: 'start', readiness, lost, ...ada })],
+    ['a revert', { state: 'switched', home: 'region', open: 'region' }, () => ({ type: 'revert', ...ada })],
+    ['a completion', { state: 'switched', home: 'region', open: 'region' }, () => ({ type: 'complete', ...ada })],
+  ])('refuses %s while the file exists, also one made since the gates were read', async (_what, changes, ask) => {
+    const { turns, world, loop } = setup(new RowDouble(cutover({ state: 'ready' })));
+    await turns(14);
+    world.row = new RowDouble(cutover(changes));
+    const command = ask(loop().readiness());
+    world.brake = { kind: 'on' };
+    const braked = { code: 'request_invalid', message: expect.stringContaining('cutover.holdFile'), facts: { refused: 'held' } };
+    await expect(loop().command(command, never)).rejects.toMatchObject(braked);
+    world.brake = { kind: 'unknown', reason: 'EACCES' };
+    await expect(loop().command(command, never)).rejects.toMatchObject({ ...braked, message: expect.stringContaining('EACCES') });
+    expect(world.row.log).toEqual([]);
+    world.brake = { kind: 'none' };
+    expect((await loop().command(command, never)).revision).toBe(2n);
+  });
+
+  it('lets a move that is under way fall back while the file exists: it would only leave nobody open', async () => {
+    for (const type of ['abort', 'revert'] as const) {
+      const { world, turns, loop } = setup(new RowDouble(cutover({ state: 'ready' })));
+      await turns(14);
+      await loop().command({ type: 'start', readiness: loop().readiness(), ...ada }, never);
+      world.brake = { kind: 'on' };
+      expect((await loop().command({ type, ...ada }, never)).move?.direction).toBe('back');
+    }
   });
 
   it('ends with what fences the daemon', async () => {

@@ -39,14 +39,19 @@ describe('the plan', () => {
     const ready = cutover({ state: 'ready' });
     expect(decide(ready, { type: 'start', by: 'ada', region: 'eu-west', readiness: readinessOf() }, at).kind).toBe('moved');
     const verbs = new Map(
-      verbsNow(ready, readinessOf(), (verb) => (verb === 'start' ? 'nothing freezes the primary' : null)).map(({ verb, refused }) => [
-        verb,
-        refused,
-      ]),
+      verbsNow(ready, readinessOf(), { kind: 'none' }, (verb) => (verb === 'start' ? 'nothing freezes the primary' : null)).map(
+        ({ verb, refused }) => [verb, refused],
+      ),
     );
     expect([...verbs.keys()]).toEqual(cutoverVerbs);
     expect(verbs.get('start')).toBe('nothing freezes the primary');
     expect(cutoverVerbs.filter((verb) => verbs.get(verb) === null)).toEqual(['hold']);
-    expect(verbsNow(ready, readinessOf(), () => null).find(({ verb }) => verb === 'start')?.refused).toBeNull();
+    expect(verbsNow(ready, readinessOf(), { kind: 'none' }, () => null).find(({ verb }) => verb === 'start')?.refused).toBeNull();
+  });
+
+  it('says that the file holds what it would hold', () => {
+    const verbs = verbsNow(cutover({ state: 'ready' }), readinessOf(), { kind: 'on' }, () => null);
+    expect(verbs.find(({ verb }) => verb === 'start')?.refused).toBe('cutover.holdFile holds it: the file exists');
+    expect(verbs.find(({ verb }) => verb === 'hold')?.refused).toBeNull();
   });
 });

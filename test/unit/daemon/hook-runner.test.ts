@@ -1,7 +1,7 @@
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
 import { text } from 'node:stream/consumers';
 import { describe, expect, it, onTestFinished, vi } from 'vitest';
-import { boundedOutput, type Hook, type HookFacts, hookText } from '../../../src/cutover/hooks.ts';
+import { boundedOutput, type HookFacts, type NumberedHook } from '../../../src/cutover/hooks.ts';
 import { hookRunner } from '../../../src/daemon/hook-runner.ts';
 import { HttpPoster } from '../../../src/http/http-post.ts';
 import { isAlive } from '../../rig/alive.ts';
@@ -25,8 +25,9 @@ const runner = () => {
   onTestFinished(() => poster.close());
   return hookRunner(poster);
 };
-const command = (...words: string[]): Hook => ({ on: 'ready', kind: 'command', command: words, timeoutMs: 20_000 });
-const node = (script: string): Hook => command(process.execPath, '-e', script);
+const first = { on: 'ready', text: 'as it is shown', nth: 1 } as const;
+const command = (...words: string[]): NumberedHook => ({ ...first, kind: 'command', command: words, timeoutMs: 20_000 });
+const node = (script: string): NumberedHook => command(process.execPath, '-e', script);
 
 async function server(answer: (request: IncomingMessage, response: ServerResponse) => void): Promise<string> {
   const listening = createServer(answer);
@@ -105,11 +106,12 @@ describe('a post', () => {
       seen.push([request.method, request.url, request.headers['idempotency-key'], JSON.parse(await text(request))]);
       response.writeHead(request.url === '/bad' ? 500 : 204).end(request.url === '/bad' ? 'no room' : undefined);
     });
-    const post = (path: string): Hook => ({ on: 'ready', kind: 'http', url: `${url}${path}`, timeoutMs: 5_000 });
+    const post = (path: string): NumberedHook => ({ ...first, kind: 'http', url: `${url}${path}`, timeoutMs: 5_000 });
     expect(await runner().run(post('/good?key=secret'), facts, never)).toEqual({ result: 'done', detail: 'status 204' });
     expect(await runner().run(post('/bad'), facts, never)).toEqual({ result: 'failed', detail: 'status 500: no room' });
     expect(seen[0]).toEqual(['POST', '/good?key=secret', 'eu-west-7', facts]);
-    expect(hookText(post('/good?key=secret'))).toBe(`POST ${url}/good`);
+    expect(await runner().run({ ...post('/good?key=other'), nth: 2 }, facts, never)).toMatchObject({ result: 'done' });
+    expect(seen[2]).toEqual(['POST', '/good?key=other', 'eu-west-7-2', facts]);
   });
 
   it('fails when nobody answers in time, and is not sent at all for a while after several times', async () => {
@@ -118,7 +120,7 @@ describe('a post', () => {
       asked++;
     });
     const hooks = runner();
-    const hook: Hook = { on: 'ready', kind: 'http', url, timeoutMs: 100 };
+    const hook: NumberedHook = { ...first, kind: 'http', url, timeoutMs: 100 };
     for (let time = 0; time < 3; time++) {
       expect(await hooks.run(hook, facts, never)).toEqual({ result: 'failed', detail: `${url} did not answer within 100 ms` });
     }
