@@ -16,6 +16,7 @@ export interface ShadowView {
   /** Comparisons of paths without a configured route that found no room for a group of their own. */
   readonly ungrouped: number;
   readonly total: ShadowScore;
+  /** The worst first. */
   readonly routes: readonly ShadowRouteView[];
 }
 

@@ -142,7 +142,7 @@ function bracket<A>(
   const unable = [first, second].find((judgement) => judgement.kind === 'not_compared');
   if (unable !== undefined) return ended({ result: 'skipped', reason: unable.reason });
   // Right by either answer: the region answered between the two.
-  if (first.kind !== 'differs' || second.kind !== 'differs') return ended({ result: 'lag' });
+  if (first.kind !== 'differs' || second.kind !== 'differs') return ended(lagOrNoise(ladder.differences, [first, second]));
   const seenNow = { ...ladder, differences: first.differences };
   const itself = judge(before, after);
   if (itself.kind === 'not_compared') return ended({ result: 'skipped', reason: itself.reason });
@@ -153,6 +153,18 @@ function bracket<A>(
   const differences = again.length === 0 ? first.differences : again;
   if (seen >= rules.times) return ended({ result: 'mismatch', differences });
   return nextRung({ ...seenNow, seen, seenAt: new Set(differences.map(({ path }) => path)) }, 'unconfirmed', rules);
+}
+
+/**
+ * A place may become noise while a difference there is asked again: nothing healed then. It was lag only where something that was seen to
+ * differ no longer does.
+ */
+function lagOrNoise(seen: readonly Difference[], judgements: readonly Judgement[]): Verdict {
+  const noise = judgements.find((judgement) => judgement.kind === 'noise');
+  if (noise === undefined || judgements.some(({ kind }) => kind === 'same')) return { result: 'lag', differences: [] };
+  const { differences } = noise;
+  const still = new Set(differences.map(({ path }) => path));
+  return { result: seen.every(({ path }) => still.has(path)) ? 'noise' : 'lag', differences };
 }
 
 function nextRung({ rung, seen, seenAt, differences }: Rung, reason: UnsettledReason, { waitsMs }: LadderRules): Ladder<never> {

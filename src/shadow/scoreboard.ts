@@ -1,6 +1,6 @@
 import type { Clock } from '../model/clock.ts';
 import type { Observe } from '../model/events.ts';
-import type { ShadowDiffResult, ShadowExample, ShadowView } from '../model/shadow-view.ts';
+import type { ShadowDiffResult, ShadowExample, ShadowRouteView, ShadowView } from '../model/shadow-view.ts';
 import type { ShadowRequest } from './contracts.ts';
 import type { Difference } from './difference.ts';
 import type { NoiseThresholds } from './noise.ts';
@@ -27,6 +27,10 @@ export interface Took {
 }
 
 const HOUR_MS = 3_600_000;
+
+/** What is confirmed before what is only not shown to be right; a route without comparisons last. */
+const worstFirst = (a: ShadowRouteView, b: ShadowRouteView): number =>
+  b.counts.mismatch - a.counts.mismatch || (a.lowerBound ?? 1) - (b.lowerBound ?? 1);
 
 /** What came of the comparisons, by route. As many routes as are configured and allowed beside them, whatever is asked. */
 export class Scoreboard {
@@ -87,8 +91,9 @@ export class Scoreboard {
     const places = new Map(differences.map((difference) => [`${difference.kind} ${difference.path}`, difference]));
     for (const difference of places.values()) {
       const { path, kind } = difference;
-      const place: ShadowDiffResult =
-        noise.standing(path) === 'noise' || result === 'noise' ? 'noise' : result === 'mismatch' ? 'mismatch' : 'unsettled';
+      // What remains beside lag is noise: the verdict says so.
+      const isNoise = noise.standing(path) === 'noise' || result === 'noise' || result === 'lag';
+      const place: ShadowDiffResult = isNoise ? 'noise' : result === 'mismatch' ? 'mismatch' : 'unsettled';
       const example = this.#settings.keepSamples ? this.#example(request, difference) : null;
       const isNew = statistics.differed({ path, kind, result: place, weight: 1 / places.size, lastSeenMs: this.#clock.wallMs(), example });
       if (isNew && place === 'mismatch') this.#observe({ type: 'shadow_mismatch_found', route, path, kind });
@@ -130,7 +135,7 @@ export class Scoreboard {
       waiting,
       ungrouped: this.#groups.overflowed,
       total: scoreOf(sumOf(routes.map((statistics) => statistics.counts(nowMs, windowHours)))),
-      routes: routes.map((statistics) => statistics.view(nowMs, windowHours)),
+      routes: routes.map((statistics) => statistics.view(nowMs, windowHours)).toSorted(worstFirst),
     };
   }
 

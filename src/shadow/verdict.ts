@@ -22,8 +22,8 @@ export type Verdict =
   | { readonly result: 'mismatch'; readonly differences: readonly Difference[] }
   /** Differs only where the primary differs from itself. */
   | { readonly result: 'noise'; readonly differences: readonly Difference[] }
-  /** Differed, and was right once the region had passed the primary's ends. */
-  | { readonly result: 'lag' }
+  /** Differed, and was right once the region had passed the primary's ends. `differences`: what remained, all of it noise. */
+  | { readonly result: 'lag'; readonly differences: readonly Difference[] }
   | { readonly result: 'unsettled'; readonly reason: UnsettledReason; readonly differences: readonly Difference[] }
   | { readonly result: 'error'; readonly side: ShadowSide; readonly reason: AskFailure }
   | { readonly result: 'shed'; readonly reason: ShedReason }

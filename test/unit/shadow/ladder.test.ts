@@ -138,7 +138,7 @@ describe('the ladder', () => {
       else if (step.do === 'pass') ladder = afterPass(ladder, 'passed', rules);
       else ladder = afterAsk(ladder, told(asked.shift()!), judge, rules);
     }
-    expect(ladder).toEqual({ at: 'ended', verdict: { result: 'lag' } });
+    expect(ladder).toEqual({ at: 'ended', verdict: { result: 'lag', differences: [] } });
   });
 
   it('C20: a difference where the primary was seen to disagree with itself is not confirmed before it is known how often', () => {
@@ -175,6 +175,25 @@ describe('the ladder', () => {
     expect(play(['a', 'a', 'b'])).toEqual({ result: 'mismatch', differences: [at('$.wrong')] });
     expect(play(['aa', 'aa', 'bb', 'cc', 'dd'])).toMatchObject({ result: 'unsettled', reason: 'unconfirmed' });
     expect(play(['aa', 'aa', 'bb', 'bb'])).toMatchObject({ result: 'mismatch', differences: [at('$.bb')] });
+  });
+
+  it.each([
+    ['nothing healed: noise under its own name', ['$.mark'], ['$.mark'], 'noise'],
+    ['something healed beside it', ['$.version', '$.mark'], ['$.mark'], 'lag'],
+    ['all of it healed', ['$.version'], [], 'lag'],
+  ] as const)('a place that becomes noise while it is asked again, and %s', (_name, seenFirst, seenThen, result) => {
+    const at = (path: string): Difference => ({ ...difference, path, place: path });
+    const looks: Judgement[] = [{ kind: 'differs', differences: seenFirst.map(at), sure: true }];
+    const then: Judgement = seenThen.length === 0 ? { kind: 'same' } : { kind: 'noise', differences: seenThen.map(at) };
+    let ladder: Ladder<string> = ladderStart;
+    for (;;) {
+      const step = ladderStep(ladder, rules);
+      if (step.do === 'end') break;
+      if (step.do === 'sleep') ladder = afterSleep(ladder);
+      else if (step.do === 'pass') ladder = afterPass(ladder, 'passed', rules);
+      else ladder = afterAsk(ladder, { kind: 'answer', answer: step.side }, () => looks.shift() ?? then, rules);
+    }
+    expect(ladder).toEqual({ at: 'ended', verdict: { result, differences: seenThen.map(at) } });
   });
 
   it('C20: reads the primary’s ends only after its first answer was given time to be published', () => {

@@ -234,10 +234,10 @@ describe('the shadow stage', () => {
     await shadow.clock.advance(1_000);
     const view = shadow.stage.view();
     expect(view.routes.map(({ route, samples }) => [route, samples])).toEqual([
-      ['GET /orders/{id}', 0],
-      ['GET /a/{id}', 2],
       ['GET /b/{id}', 1],
+      ['GET /a/{id}', 2],
       ['other', 3],
+      ['GET /orders/{id}', 0],
     ]);
     expect(view.ungrouped).toBe(3);
     await shadow.end();

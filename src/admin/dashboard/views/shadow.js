@@ -6,7 +6,6 @@ import { badge, button, facts, heading, problem, section, table } from '../parts
 
 const SHOWN_FIELDS = 12;
 const ms = (latency) => (latency === null ? h('span.unknown', 'unknown') : `${rate(latency.p50Ms)} / ${rate(latency.p99Ms)}`);
-const worstFirst = (a, b) => b.counts.mismatch - a.counts.mismatch || (a.lowerBound ?? 1) - (b.lowerBound ?? 1);
 
 function routeRow(one) {
   return {
@@ -121,7 +120,7 @@ export const shadow = {
             { name: 'Primary p50 / p99 ms', isFigure: true },
             { name: 'Region p50 / p99 ms', isFigure: true },
           ],
-          rows: [...view.routes].sort(worstFirst).map(routeRow),
+          rows: view.routes.map(routeRow),
           empty: 'No route was compared.',
         }),
       ),
