@@ -4,6 +4,7 @@ import { findFarshoreError } from '../model/errors.ts';
 import type { Observe } from '../model/events.ts';
 import type { AuditStore, OpenPass } from './audit-contracts.ts';
 import type { ComparedTable, PassSteps, Sides } from './contracts.ts';
+import { fitsCursor } from './pass-cursor.ts';
 import { type SettleParts, type SettleSettings, settle } from './settle.ts';
 
 /** What a pass may use. */
@@ -45,7 +46,8 @@ const PAUSE_LOOK_MS = 1_000;
 
 /**
  * Compares one table from where its open pass stands, to its end or to that of the budget, and settles what it met, and what earlier passes left
- * open. What it saw is kept either way. Rejects when the region's database cannot keep it, and with the signal's reason; the pass goes on later.
+ * open. What it saw is kept either way. An open pass that cannot go on, since an index, a collation or the source of the table changed, begins
+ * anew: what it skipped would be called equal, and standing there it would never end. Rejects when the region's database cannot keep it, and with the signal's reason; the pass goes on later.
  */
 export async function runPass(
   name: string,
@@ -57,7 +59,10 @@ export async function runPass(
   signal: AbortSignal,
 ): Promise<PassStopped | undefined> {
   const { store, clock } = parts;
-  const pass = await store.openPass(name, asked.by, asked.rowsExpected, signal);
+  const opened = await store.openPass(name, asked.by, asked.rowsExpected, signal);
+  const stands = opened.cursor === undefined || fitsCursor(table, opened.cursor);
+  if (!stands) parts.observe({ type: 'audit_pass_restarted', table: name, rows: opened.rowsCompared });
+  const pass = stands ? opened : await store.restartPass(opened, asked.by, asked.rowsExpected, signal);
   const startedMs = clock.monotonicMs();
   let stopped: PassStopped | undefined;
   try {
