@@ -40,6 +40,13 @@ export interface PassSettings {
   readonly settle: SettleSettings;
 }
 
+export interface PassEnd {
+  /** Undefined: it reached the end of the table. */
+  readonly stopped: PassStopped | undefined;
+  /** In words, of one that failed. */
+  readonly why: string;
+}
+
 /** So many suspects are settled at once: the waits of the bracket cost the same for one and for thousands. */
 const SUSPECTS_AT_ONCE = 5_000;
 const PAUSE_LOOK_MS = 1_000;
@@ -57,7 +64,7 @@ export async function runPass(
   settings: PassSettings,
   budget: PassBudget,
   signal: AbortSignal,
-): Promise<PassStopped | undefined> {
+): Promise<PassEnd> {
   const { store, clock } = parts;
   const opened = await store.openPass(name, asked.by, asked.rowsExpected, signal);
   const stands = opened.cursor === undefined || fitsCursor(table, opened.cursor);
@@ -65,6 +72,7 @@ export async function runPass(
   const pass = stands ? opened : await store.restartPass(opened, asked.by, asked.rowsExpected, signal);
   const startedMs = clock.monotonicMs();
   let stopped: PassStopped | undefined;
+  let why = '';
   try {
     stopped = await compare(pass, table, parts, settings, budget, asked.lostDeletes, signal);
     await settleOpen(pass, table, parts, settings.settle, asked.lostDeletes, signal);
@@ -72,12 +80,13 @@ export async function runPass(
     const known = findFarshoreError(error);
     if (signal.aborted || known === undefined || known.action === 'halt') throw error;
     stopped = known.action === 'retry' ? 'unreachable' : 'refused';
+    why = known.message;
     parts.observe({ type: 'audit_pass_failed', table: name, code: known.code, message: known.message, hint: known.hint });
   }
   const workedMs = clock.monotonicMs() - startedMs;
   await store.endPass(pass, stopped, workedMs, signal);
   parts.observe({ type: 'audit_pass_ended', table: name, stopped, seconds: workedMs / 1_000 });
-  return stopped;
+  return { stopped, why };
 }
 
 async function compare(
