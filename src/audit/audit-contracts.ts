@@ -32,6 +32,8 @@ export interface TableFigures {
 export interface AuditStore {
   /** The open pass of the table, or a new one. */
   openPass(table: string, by: string, rowsExpected: number, signal: AbortSignal): Promise<OpenPass>;
+  /** A new pass in the place of the open one, whose cursor leads nowhere any more. */
+  restartPass(pass: OpenPass, by: string, rowsExpected: number, signal: AbortSignal): Promise<OpenPass>;
   /** One step and its suspects, in one transaction: after a kill the pass goes on behind it. */
   step(
     pass: OpenPass,

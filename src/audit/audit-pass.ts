@@ -4,6 +4,7 @@ import { findFarshoreError } from '../model/errors.ts';
 import type { Observe } from '../model/events.ts';
 import type { AuditStore, OpenPass } from './audit-contracts.ts';
 import type { ComparedTable, PassSteps, Sides } from './contracts.ts';
+import { fitsCursor } from './pass-cursor.ts';
 import { type SettleParts, type SettleSettings, settle } from './settle.ts';
 
 /** What a pass may use. */
@@ -39,13 +40,21 @@ export interface PassSettings {
   readonly settle: SettleSettings;
 }
 
+export interface PassEnd {
+  /** Undefined: it reached the end of the table. */
+  readonly stopped: PassStopped | undefined;
+  /** In words, of one that failed. */
+  readonly why: string;
+}
+
 /** So many suspects are settled at once: the waits of the bracket cost the same for one and for thousands. */
 const SUSPECTS_AT_ONCE = 5_000;
 const PAUSE_LOOK_MS = 1_000;
 
 /**
  * Compares one table from where its open pass stands, to its end or to that of the budget, and settles what it met, and what earlier passes left
- * open. What it saw is kept either way. Rejects when the region's database cannot keep it, and with the signal's reason; the pass goes on later.
+ * open. What it saw is kept either way. An open pass that cannot go on, since an index, a collation or the source of the table changed, begins
+ * anew: what it skipped would be called equal, and standing there it would never end. Rejects when the region's database cannot keep it, and with the signal's reason; the pass goes on later.
  */
 export async function runPass(
   name: string,
@@ -55,11 +64,15 @@ export async function runPass(
   settings: PassSettings,
   budget: PassBudget,
   signal: AbortSignal,
-): Promise<PassStopped | undefined> {
+): Promise<PassEnd> {
   const { store, clock } = parts;
-  const pass = await store.openPass(name, asked.by, asked.rowsExpected, signal);
+  const opened = await store.openPass(name, asked.by, asked.rowsExpected, signal);
+  const stands = opened.cursor === undefined || fitsCursor(table, opened.cursor);
+  if (!stands) parts.observe({ type: 'audit_pass_restarted', table: name, rows: opened.rowsCompared });
+  const pass = stands ? opened : await store.restartPass(opened, asked.by, asked.rowsExpected, signal);
   const startedMs = clock.monotonicMs();
   let stopped: PassStopped | undefined;
+  let why = '';
   try {
     stopped = await compare(pass, table, parts, settings, budget, asked.lostDeletes, signal);
     await settleOpen(pass, table, parts, settings.settle, asked.lostDeletes, signal);
@@ -67,12 +80,13 @@ export async function runPass(
     const known = findFarshoreError(error);
     if (signal.aborted || known === undefined || known.action === 'halt') throw error;
     stopped = known.action === 'retry' ? 'unreachable' : 'refused';
+    why = known.message;
     parts.observe({ type: 'audit_pass_failed', table: name, code: known.code, message: known.message, hint: known.hint });
   }
   const workedMs = clock.monotonicMs() - startedMs;
   await store.endPass(pass, stopped, workedMs, signal);
   parts.observe({ type: 'audit_pass_ended', table: name, stopped, seconds: workedMs / 1_000 });
-  return stopped;
+  return { stopped, why };
 }
 
 async function compare(

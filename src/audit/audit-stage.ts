@@ -59,12 +59,23 @@ const REPAIRS_AT_ONCE = 500;
 /** Who is recorded for repairs that nobody asked for. */
 export const POLICY = 'audit.policy';
 
+/** Tables that were asked for together share its time, which runs from the first one's beginning. */
+interface Run {
+  untilMs: number | undefined;
+}
+
+/** One asking: a pass that runs when the table is asked for again serves the asking before, and the new one is another. */
+interface Asking {
+  readonly by: string;
+  readonly run: Run;
+}
+
 /** Runs passes one after another, as asked and as scheduled; findings, figures and cursors are in the database. */
 export class AuditStage {
   readonly #parts: AuditParts;
   readonly #settings: AuditSettings;
-  /** Table → who asked for its next pass. */
-  readonly #asked = new Map<string, string>();
+  /** Table → the asking that its next pass serves. */
+  readonly #asked = new Map<string, Asking>();
   readonly #refused = new Map<string, Refused['reasons']>();
   #wake = Promise.withResolvers<void>();
   #activity = 'waits for its next time';
@@ -86,9 +97,14 @@ export class AuditStage {
       throw new FarshoreError('request_invalid', `${table} is not audited`, { hint });
     }
     const wanted = table === undefined ? names : [table];
-    for (const name of wanted) this.#asked.set(name, by);
-    this.#wake.resolve();
+    const run: Run = { untilMs: undefined };
+    for (const name of wanted) this.#ask(name, { by, run });
     return wanted;
+  }
+
+  #ask(name: string, asking: Asking): void {
+    this.#asked.set(name, asking);
+    this.#wake.resolve();
   }
 
   async run(signal: AbortSignal): Promise<void> {
@@ -230,10 +246,11 @@ export class AuditStage {
   /** Passes that a daemon before left under way go on; those that used their budget up wait for their next time. */
   async #resumeOpen(signal: AbortSignal): Promise<void> {
     await this.#look(signal);
+    const run: Run = { untilMs: undefined };
     for (const { table, openPass } of this.#figures ?? []) {
       const spent = openPass?.stopped != null && budgetSpent.has(openPass.stopped);
       const audited = this.#parts.tables.some(({ name }) => name === table);
-      if (openPass !== null && !spent && audited) this.request(table, openPass.by);
+      if (openPass !== null && !spent && audited) this.#ask(table, { by: openPass.by, run });
     }
   }
 
@@ -250,28 +267,39 @@ export class AuditStage {
     for (;;) {
       await untilWoken(this.#wake.promise, signal);
       this.#wake = Promise.withResolvers();
-      const budget = this.#budget();
-      for (let next = this.#next(); next !== undefined; next = this.#next()) {
-        const by = this.#asked.get(next.name)!;
-        const ended = await this.#one(next, by, budget, signal);
-        if (ended === 'again') {
-          this.#activity = `${next.name}: a side could not be asked; tries again`;
-          await this.#parts.clock.sleep(AGAIN_MS, signal);
-        } else if (this.#asked.get(next.name) === by) this.#asked.delete(next.name);
-      }
+      await this.#serve(signal);
       this.#activity = 'waits for its next time';
     }
   }
 
-  #next(): AuditedTable | undefined {
-    return this.#parts.tables.find(({ name }) => this.#asked.has(name));
+  /**
+   * Until nothing is asked for. A table that cannot be asked now, or whose statements take longer than they may, comes up again after all others
+   * had their turn, and holds none of them up; what is left of it when the time of its run is over waits for the next one.
+   */
+  async #serve(signal: AbortSignal): Promise<void> {
+    const { clock, tables } = this.#parts;
+    const later = new Map<string, string>();
+    for (;;) {
+      const next = tables.find(({ name }) => this.#asked.has(name) && !later.has(name));
+      if (next === undefined) {
+        if (later.size === 0) return;
+        this.#activity = `${[...later].map(([name, why]) => `${name}: ${why}`).join('; ')}; tries again`;
+        await clock.sleep(AGAIN_MS, signal);
+        later.clear();
+        continue;
+      }
+      const asking = this.#asked.get(next.name)!;
+      const untilMs = asking.run.untilMs ?? clock.monotonicMs() + this.#settings.maxSeconds * 1_000;
+      asking.run.untilMs = untilMs;
+      const again = await this.#one(next, asking.by, { ...this.#settings, untilMs }, signal);
+      if (again !== undefined && clock.monotonicMs() < untilMs) later.set(next.name, again);
+      // Asked for meanwhile: rows that this pass had read may have been written, or repaired, since.
+      else if (this.#asked.get(next.name) === asking) this.#asked.delete(next.name);
+    }
   }
 
-  #budget(): PassBudget {
-    return { ...this.#settings, untilMs: this.#parts.clock.monotonicMs() + this.#settings.maxSeconds * 1_000 };
-  }
-
-  async #one(table: AuditedTable, by: string, budget: PassBudget, signal: AbortSignal): Promise<'ended' | 'again'> {
+  /** Why it has to be asked again; undefined: it ended, or stands until its next time. */
+  async #one(table: AuditedTable, by: string, budget: PassBudget, signal: AbortSignal): Promise<string | undefined> {
     const { sides, store, clock, observe, lagSeconds, load } = this.#parts;
     try {
       this.#activity = `compares ${table.name}`;
@@ -282,7 +310,7 @@ export class AuditStage {
             observe({ type: 'audit_refused', table: table.name, code, message, hint });
         }
         this.#refused.set(table.name, prepared.reasons);
-        return 'ended';
+        return undefined;
       }
       this.#refused.delete(table.name);
       const needed = await store.needsFullAudit(signal);
@@ -291,15 +319,15 @@ export class AuditStage {
         settling: { passed: (stop) => table.passed(stop), held: (keys, stop) => table.held(prepared.table, keys, stop) },
       };
       const asked = { by, rowsExpected: await table.rowsExpected(signal), lostDeletes: needed.has(table.name) };
-      const stopped = await runPass(table.name, prepared.table, asked, parts, this.#settings, budget, signal);
+      const { stopped, why } = await runPass(table.name, prepared.table, asked, parts, this.#settings, budget, signal);
       await this.#look(signal);
       if (stopped === undefined && this.#settings.policy === 'repair') await this.#repairByPolicy(table.name, signal);
-      return stopped === 'unreachable' ? 'again' : 'ended';
+      return stopped === 'unreachable' ? why : undefined;
     } catch (error) {
       const known = findFarshoreError(error);
       if (signal.aborted || known === undefined || known.action === 'halt') throw error;
       observe({ type: 'audit_pass_failed', table: table.name, code: known.code, message: known.message, hint: known.hint });
-      return known.action === 'retry' ? 'again' : 'ended';
+      return known.action === 'retry' ? known.message : undefined;
     }
   }
 

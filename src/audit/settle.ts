@@ -65,13 +65,15 @@ export async function settle(
       unsettle(open, 'not_passed');
       break;
     }
+    // Before the region is looked at: a record that waits only until then is in the row that is seen, and one that still waits is known to.
+    // Asked afterwards: waits → no row is seen → its parent comes and it is applied → nothing waits → confirmed, though both are equal.
+    const waiting = await held(open, signal);
     const region = await looks(sides.region.look.bind(sides.region), table, open, signal);
     if (!(await replayed(parts, signal))) {
       unsettle(open, 'standby');
       break;
     }
     const after = await looks(sides.primary.look.bind(sides.primary), table, open, signal);
-    const waiting = await held(open, signal);
     const moving: Key[] = [];
     for (const [index, key] of open.entries()) {
       const judgement = judge({ before: before[index]!, region: region[index]!, after: after[index]! });

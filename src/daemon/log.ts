@@ -103,6 +103,7 @@ export function levelOf(event: FarshoreEvent): Level {
     case 'audit_repair':
     case 'backfill_changed':
     case 'audit_pass_ended':
+    case 'audit_pass_restarted':
     case 'partition_resumed':
     case 'partition_paused':
     case 'outbox_discarded':
@@ -134,6 +135,8 @@ export function messageOf(event: FarshoreEvent): string {
       return `${event.table} is not compared: ${event.message}${event.hint === undefined ? '' : ` · ${event.hint}`}`;
     case 'audit_pass_failed':
       return `the audit of ${event.table} stands: ${event.message}${event.hint === undefined ? '' : ` · ${event.hint}`}`;
+    case 'audit_pass_restarted':
+      return `the audit of ${event.table} begins again at the first row, after ${event.rows} rows: its key, collation or source is not what it was`;
     case 'audit_pass_ended':
       return event.stopped === undefined
         ? `${event.table} was compared to its end`

@@ -80,6 +80,7 @@ export function measureEvent(metrics: Metrics, event: FarshoreEvent, clock: Pick
       metrics.increase('farshore_audit_failures_total', { table: event.table, code: event.code });
       break;
     case 'audit_finding':
+    case 'audit_pass_restarted':
       break;
     case 'audit_repair':
       metrics.increase('farshore_audit_repairs_total', { table: event.table, result: event.result });

@@ -107,6 +107,8 @@ export type FarshoreEvent =
       readonly cause: 'lost_delete' | undefined;
     }
   | { readonly type: 'audit_pass_ended'; readonly table: string; readonly stopped: PassStopped | undefined; readonly seconds: number }
+  /** The open pass could not go on: the table, or how it is walked, is not what it was. `rows`: those it had compared. */
+  | { readonly type: 'audit_pass_restarted'; readonly table: string; readonly rows: number }
   | {
       readonly type: 'audit_pass_failed' | 'audit_refused';
       readonly table: string;

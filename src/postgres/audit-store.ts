@@ -16,6 +16,13 @@ const openPassText = `with made as (
   returning id, cursor, rows_compared)
 select id, cursor, rows_compared from made`;
 
+const openedPass = (table: string, row: TextRow): OpenPass => ({
+  id: text(row, 'id'),
+  table,
+  cursor: optionalText(row, 'cursor'),
+  rowsCompared: integer(row, 'rows_compared'),
+});
+
 const stepText = `update farshore.audit_passes
    set cursor = $2, rows_compared = rows_compared + $3, bytes = bytes + $4, rows_unlisted = rows_unlisted + $5, updated_at = clock_timestamp()
  where id = $1`;
@@ -164,8 +171,12 @@ export function auditStore(database: Database, epoch: bigint): AuditStore {
   return {
     async openPass(table, by, rowsExpected, signal) {
       const [made] = await write([{ text: openPassText, values: [table, by, BigInt(Math.round(rowsExpected))] }], signal);
-      const row = made!.rows[0]!;
-      return { id: text(row, 'id'), table, cursor: optionalText(row, 'cursor'), rowsCompared: integer(row, 'rows_compared') };
+      return openedPass(table, made!.rows[0]!);
+    },
+    async restartPass({ id, table }, by, rowsExpected, signal) {
+      const gone = { text: 'delete from farshore.audit_passes where id = $1 and ended_at is null', values: [id] };
+      const [, made] = await write([gone, { text: openPassText, values: [table, by, BigInt(Math.round(rowsExpected))] }], signal);
+      return openedPass(table, made!.rows[0]!);
     },
     async step(pass, { cursor, rows, bytes, unlisted, suspects }, signal) {
       const moved = { text: stepText, values: [pass.id, cursor, BigInt(rows), BigInt(bytes), BigInt(unlisted)] };

@@ -78,6 +78,23 @@ describe('a pass', () => {
   });
 });
 
+describe('a pass that begins anew', () => {
+  it('is another one: with the time of its own, nothing compared, and findings that it has not asked', async () => {
+    const pass = await store.openPass('public.rekeyed', 'ada', 10, never);
+    await rowsOf(database, "update farshore.audit_passes set started_at = started_at - interval '2 days' where id = $1", [pass.id]);
+    const suspects = [{ key: ['1'], kind: 'changed', columns: [] }] as const;
+    await store.step(pass, { cursor: '{"of":[]}', rows: 10, bytes: 100, unlisted: 3, suspects }, never);
+    const [finding] = await store.unchecked(pass, 10, never);
+    await store.settled(pass, [{ id: finding!.id, key: ['1'], state: 'unsettled', why: 'moving' }], false, never);
+    const anew = await store.restartPass(pass, 'bob', 20, never);
+    expect(anew).toMatchObject({ table: 'public.rekeyed', cursor: undefined, rowsCompared: 0 });
+    expect((await figuresOf('public.rekeyed'))?.openPass).toMatchObject({ by: 'bob', rowsCompared: 0, rowsUnlisted: 0, rowsExpected: 20 });
+    expect(await store.unchecked(anew, 10, never)).toMatchObject([{ key: ['1'] }]);
+    await store.endPass(anew, undefined, 5, never);
+    expect((await figuresOf('public.rekeyed'))?.passAgeSeconds).toBeLessThan(3_600);
+  });
+});
+
 describe('C7: tables that need a full audit', () => {
   const need = async (topic: string, table: string) =>
     await readLedger(database).need({ topic, stage: 'apply', partition: 0, table, unreadMs: 2, retentionMs: 1 }, never);

@@ -2,8 +2,11 @@ import { describe, expect, it } from 'vitest';
 import type { AuditStore, OpenPass } from '../../../src/audit/audit-contracts.ts';
 import { type PassBudget, type PassParts, runPass } from '../../../src/audit/audit-pass.ts';
 import type { ComparedTable, PassStep, Sides } from '../../../src/audit/contracts.ts';
+import { writeCursor } from '../../../src/audit/pass-cursor.ts';
 import type { PassStopped } from '../../../src/model/audit.ts';
+import { billsTable } from './compared.ts';
 
+const bills = billsTable({ total: 'numeric' });
 const STEPS = 10;
 const step = (n: number): PassStep => ({
   cursor: `after ${n}`,
@@ -15,10 +18,21 @@ const step = (n: number): PassStep => ({
 });
 
 /** Ten ranges of 100 rows and 1,000 bytes; time passes while the pass waits, and each range takes a second. */
-async function passWith(budget: Partial<PassBudget>, changes: { lag?: () => number | undefined; load?: () => number } = {}) {
-  const seen = { atMs: 0, steps: 0, waits: 0, stopped: 'nothing was stored' as PassStopped | undefined | 'nothing was stored' };
+async function passWith(
+  budget: Partial<PassBudget>,
+  changes: { lag?: () => number | undefined; load?: () => number; cursor?: string } = {},
+) {
+  const seen = {
+    from: [] as (string | undefined)[],
+    told: [] as string[],
+    atMs: 0,
+    steps: 0,
+    waits: 0,
+    stopped: 'nothing was stored' as PassStopped | undefined | 'nothing was stored',
+  };
   const store = {
-    openPass: async () => ({ id: '1', table: 'public.t', cursor: undefined }) as unknown as OpenPass,
+    openPass: async () => ({ id: '1', table: 'public.bills', cursor: changes.cursor, rowsCompared: 700 }),
+    restartPass: async () => ({ id: '2', table: 'public.bills', cursor: undefined, rowsCompared: 0 }),
     step: async () => undefined,
     unchecked: async () => [],
     endPass: async (_pass: OpenPass, stopped: PassStopped | undefined) => {
@@ -27,7 +41,8 @@ async function passWith(budget: Partial<PassBudget>, changes: { lag?: () => numb
   } as unknown as AuditStore;
   const parts = {
     sides: {} as Sides,
-    passSteps: async function* () {
+    passSteps: async function* (_table: ComparedTable, _sides: Sides, { cursor }: { readonly cursor: string | undefined }) {
+      seen.from.push(cursor);
       for (let n = 1; n <= STEPS; n++) {
         seen.atMs += 1_000;
         seen.steps++;
@@ -43,7 +58,7 @@ async function passWith(budget: Partial<PassBudget>, changes: { lag?: () => numb
         seen.waits++;
       },
     },
-    observe: () => undefined,
+    observe: ({ type }: { readonly type: string }) => seen.told.push(type),
     lagSeconds: changes.lag ?? (() => 0),
     load: changes.load ?? (() => 0),
     settling: { passed: async () => 'passed', held: async () => [] },
@@ -59,7 +74,7 @@ async function passWith(budget: Partial<PassBudget>, changes: { lag?: () => numb
   };
   const settings = { rowsPerRange: 100, settle: { publishAllowanceMs: 0, tries: 1, againMs: 0 } };
   const asked = { by: 'ada', rowsExpected: 1_000, lostDeletes: false };
-  await runPass('public.t', {} as ComparedTable, asked, parts, settings, all, AbortSignal.timeout(10_000));
+  await runPass('public.bills', bills, asked, parts, settings, all, AbortSignal.timeout(10_000));
   return seen;
 }
 
@@ -87,5 +102,29 @@ describe('the budget of a pass', () => {
     expect((await passWith({}, { load: soon(0.95, 0.5) })).waits).toBeGreaterThan(9);
     expect(await passWith({ untilMs: 20_000 }, { lag: () => undefined })).toMatchObject({ stopped: 'max_seconds', steps: 1 });
     expect(await passWith({ untilMs: 20_000 }, { load: () => 1 })).toMatchObject({ stopped: 'max_seconds', steps: 1 });
+  });
+});
+
+describe('an open pass', () => {
+  const place = { kind: 'after', key: ['500'] } as const;
+
+  it('goes on at its cursor', async () => {
+    const cursor = writeCursor(bills, place);
+    expect(await passWith({}, { cursor })).toMatchObject({ from: [cursor], stopped: undefined });
+  });
+
+  it.each([
+    ['its key is ordered in another way', writeCursor({ ...bills, key: [{ ...bills.key[0]!, keyAs: 'text' }] }, place)],
+    ['it is walked by another column', writeCursor({ ...bills, key: [{ ...bills.key[0]!, name: 'code' }] }, place)],
+    [
+      'its source is another table',
+      writeCursor({ ...bills, primary: { ...bills.primary, table: { schema: 'public', table: 'old' } } }, place),
+    ],
+    ['other rows of its source are meant', writeCursor({ ...bills, primary: { ...bills.primary, where: 'paid' } }, place)],
+    ['its cursor cannot be read', '{'],
+  ])('begins at the first row, and ends, where since its beginning %s: it refused to go on for ever', async (_, cursor) => {
+    const { from, stopped, told } = await passWith({}, { cursor });
+    expect({ from, stopped }).toEqual({ from: [undefined], stopped: undefined });
+    expect(told).toContain('audit_pass_restarted');
   });
 });

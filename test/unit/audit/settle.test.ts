@@ -109,6 +109,21 @@ describe('settling suspects', () => {
     expect(writes).toBe(2 * settings.tries);
   });
 
+  it('C19: does not confirm a row whose record waited while the region was looked at and was applied before the end of the bracket', async () => {
+    // parked → the region is looked at: no row → its parent comes and the row is written → nothing waits any more
+    const world = { parked: true };
+    const { clock, given } = parts({
+      primary: () => look('a'),
+      region: () => {
+        if (!world.parked) return look('a');
+        world.parked = false;
+        return absent;
+      },
+      held: () => world.parked,
+    });
+    expect(told(await ended(clock, settle(table, [{ key: ['1'] }], given, settings, never)))).toEqual(['1 parked']);
+  });
+
   it('leaves open what the region did not catch up with', async () => {
     const { clock, given } = parts({ primary: () => look('a'), region: () => look('b'), passed: async () => 'not_yet' });
     expect(told(await ended(clock, settle(table, [{ key: ['1'] }, { key: ['2'] }], given, settings, never)))).toEqual([
