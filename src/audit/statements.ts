@@ -77,10 +77,14 @@ export function boundariesStatement(
   };
 }
 
-/** `k0`, …: the rows that were written last, by the age of the transactions that wrote them. */
+/**
+ * `k0`, …: the rows that were written last, by the age of the transactions that wrote them. A frozen row keeps the id it was written with: past
+ * 2^31 transactions its age is negative, and first in that order it would leave no place for the new rows. One statement, one transaction:
+ * PostgreSQL counts ages from where a transaction first asked for one, and what was written after that would be negative too.
+ */
 export function newestKeysStatement(table: ComparedTable, side: Side, limit: number): Statement {
   return {
-    text: `select ${keyTexts(table, side)} ${from(table, side)} where true${condition(table[side].where)} order by age(t.xmin) limit ${limit}`,
+    text: `select ${keyTexts(table, side)} ${from(table, side)} where true${condition(table[side].where)} order by age(t.xmin) < 0, age(t.xmin) limit ${limit}`,
     values: [],
   };
 }

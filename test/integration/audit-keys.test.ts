@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { ComparedTable, Side } from '../../src/audit/contracts.ts';
-import { boundariesStatement, rangeDigestStatement } from '../../src/audit/statements.ts';
+import { boundariesStatement, newestKeysStatement, rangeDigestStatement } from '../../src/audit/statements.ts';
 import { type AuditRig, auditRig, compared, pass, suspectText } from './audit-rig.ts';
 import { never } from './postgres-fixtures.ts';
 
@@ -186,5 +186,22 @@ describe('a range of keys', () => {
         expect(plan).not.toContain('Seq Scan');
       }
     }
+  });
+});
+
+describe('the rows that were written last', () => {
+  it('are not those that were frozen more than 2^31 transactions ago, whose age is negative', async () => {
+    await rig.both('create table seen (id int primary key, wrote text)');
+    // A view may have a column of this name: it stands for the one of a server that is older than any test can be.
+    await rig.at('primary', 'create view seen_rows as select id, wrote, wrote::xid as xmin from seen');
+    await rig.at('primary', `insert into seen values (1, '2000000000'), (2, '10'), (3, '2000000001'), (4, '30'), (5, '2'), (6, '20')`);
+    const table = await compared(rig, 'seen');
+    const view = { ...table, primary: { table: { schema: 'public', table: 'seen_rows' }, where: undefined } };
+    const newest = async (limit: number) => {
+      const { rows } = await rig.databases.primary.query(newestKeysStatement(view, 'primary', limit), never);
+      return rows.map((row) => Number(row.k0));
+    };
+    expect(await newest(3)).toEqual([4, 6, 2]);
+    expect((await newest(10)).slice(0, 4)).toEqual([4, 6, 2, 5]);
   });
 });
