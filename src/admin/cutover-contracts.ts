@@ -1,4 +1,4 @@
-import type { ActiveView, CutoverLogEntry, CutoverPlan, CutoverVerb } from '../model/cutover.ts';
+import type { ActiveView, CutoverLogEntry, CutoverPlan, CutoverVerb, UnmirroredRange } from '../model/cutover.ts';
 
 export interface CutoverChange {
   readonly verb: CutoverVerb;
@@ -19,6 +19,8 @@ export interface CutoverSource {
   plan(signal: AbortSignal): Promise<CutoverPlan>;
   /** The newest first. */
   log(limit: number, signal: AbortSignal): Promise<readonly CutoverLogEntry[]>;
+  /** What a primary that was given up has and the region never had; empty where none was. */
+  tail(signal: AbortSignal): Promise<readonly UnmirroredRange[]>;
   /** Resolves once stored. Rejects with `request_invalid` and the reason when it is refused. */
   change(change: CutoverChange, signal: AbortSignal): Promise<CutoverPlan>;
 }

@@ -1,6 +1,6 @@
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import { type CutoverVerb, cutoverVerbs } from '../model/cutover.ts';
-import { activeAnswer, cutoverChanged, cutoverLogAnswer, planAnswer } from './answers/cutover-answers.ts';
+import { activeAnswer, cutoverChanged, cutoverLogAnswer, cutoverTailAnswer, planAnswer } from './answers/cutover-answers.ts';
 import type { CutoverSource } from './cutover-contracts.ts';
 import { answers } from './openapi.ts';
 
@@ -62,6 +62,11 @@ export function addCutoverReading(app: FastifyInstance, source: CutoverSource, c
       log: await source.log(Number(query.limit ?? AT_ONCE), closing),
     }),
   );
+  const tail = answers(
+    'Of a primary that was given up: the records that it has alone, each range with the command that exports it.',
+    cutoverTailAnswer,
+  );
+  app.get('/api/cutover/tail', { schema: tail }, async () => ({ tail: await source.tail(closing) }));
 }
 
 export function addCutoverChanging(

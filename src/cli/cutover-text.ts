@@ -1,4 +1,4 @@
-import type { CutoverLogEntry, CutoverPlan } from '../model/cutover.ts';
+import type { CutoverLogEntry, CutoverPlan, UnmirroredRange } from '../model/cutover.ts';
 import { type Paint, printable, textTable } from './output.ts';
 
 export function planText(plan: CutoverPlan, paint: Paint): string {
@@ -26,6 +26,22 @@ function gatesText({ gates, window }: NonNullable<CutoverPlan['measured']>, pain
     .replaceAll(/^SHUT/gm, paint('red', 'SHUT'));
   const broken = window.broken === null ? '' : `; began anew last because ${printable(window.broken)}`;
   return `${table}all open for ${window.heldSeconds} of ${window.seconds} s, in ${window.readings} readings${broken}\n`;
+}
+
+/** Commands stand on lines of their own: they are copied. */
+export function tailText(tail: readonly UnmirroredRange[]): string {
+  if (tail.length === 0) return 'no primary that was given up is known to have records that never came here\n';
+  const rows = tail.map(({ topic, primaryTopic, partition, from, to, foundAt }) => [
+    printable(topic),
+    printable(primaryTopic),
+    String(partition),
+    from,
+    to,
+    String(BigInt(to) - BigInt(from)),
+    foundAt,
+  ]);
+  const table = textTable([['TOPIC', 'AT THE PRIMARY', 'PARTITION', 'FROM', 'BEFORE', 'AT MOST', 'FOUND'], ...rows]);
+  return `${table}\n${tail.map(({ exportCommand }) => `${printable(exportCommand)}\n`).join('')}`;
 }
 
 export function logText(log: readonly CutoverLogEntry[]): string {

@@ -1,6 +1,6 @@
 import { Command, InvalidArgumentError } from 'commander';
-import type { CutoverLogEntry, CutoverPlan, CutoverVerb } from '../model/cutover.ts';
-import { logText, planText } from './cutover-text.ts';
+import type { CutoverLogEntry, CutoverPlan, CutoverVerb, UnmirroredRange } from '../model/cutover.ts';
+import { logText, planText, tailText } from './cutover-text.ts';
 import { type DaemonOptions, daemonClient, withDaemon } from './daemon-client.ts';
 import { type CliIo, UsageError } from './io.ts';
 import { type OutputOptions, painter, withOutput, writeValue } from './output.ts';
@@ -19,6 +19,7 @@ export function cutoverVerb(io: CliIo): Command {
     .description('see whether the region may become the home, and why not; hold it back, move the home there and back')
     .addCommand(planVerb(io))
     .addCommand(logVerb(io))
+    .addCommand(tailVerb(io))
     .addCommand(
       changing(io, 'hold', 'keep a cutover from being started until it is released').requiredOption(
         '--reason <text>',
@@ -59,6 +60,18 @@ const logVerb = (io: CliIo): Command =>
       readonly log: readonly CutoverLogEntry[];
     };
     writeValue(io, options, log, logText);
+  });
+
+const tailVerb = (io: CliIo): Command =>
+  withOutput(
+    withDaemon(
+      new Command('tail').description(
+        'what a primary that was given up has alone: offset ranges, and the command that exports the records of each',
+      ),
+    ),
+  ).action(async (options: OutputOptions & DaemonOptions) => {
+    const { tail } = (await daemonClient(io, options).get('/api/cutover/tail')) as { readonly tail: readonly UnmirroredRange[] };
+    writeValue(io, options, tail, tailText);
   });
 
 const changing = (io: CliIo, verb: CutoverVerb, description: string): Command =>

@@ -15,9 +15,16 @@ export interface Tail {
   readonly to: bigint;
 }
 
+export interface KeptTail extends Tail {
+  /** When it was first seen, ISO 8601. */
+  readonly foundAt: string;
+}
+
 export interface TailStore {
   /** Replaces what is known of these partitions. */
   keep(tails: readonly Tail[], signal: AbortSignal): Promise<void>;
+  /** By topic and partition. */
+  list(signal: AbortSignal): Promise<readonly KeptTail[]>;
 }
 
 /** What a primary that was given up holds and the region never had. A partition without a position had nothing mirrored. */
@@ -36,7 +43,7 @@ export async function watchTail(
   parts: {
     readonly row: () => Cutover | undefined;
     readonly logs: Pick<MovingLogs, 'home'>;
-    readonly store: TailStore;
+    readonly store: Pick<TailStore, 'keep'>;
     readonly observe: Observe;
     readonly clock: Clock;
   },

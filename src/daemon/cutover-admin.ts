@@ -6,17 +6,21 @@ import type { CutoverLoop } from '../cutover/cutover-loop.ts';
 import { numbered } from '../cutover/hooks.ts';
 import { cutoverPlan, type Impossible } from '../cutover/plan.ts';
 import type { Cutover } from '../cutover/state.ts';
+import { unmirroredRanges } from '../cutover/tail-export.ts';
+import type { TailStore } from '../cutover/unmirrored-tail.ts';
 import type { Clock } from '../model/clock.ts';
-import type { ActiveView, CutoverLogEntry, CutoverPlan, LossBound } from '../model/cutover.ts';
+import type { ActiveView, CutoverLogEntry, CutoverPlan, LossBound, UnmirroredRange } from '../model/cutover.ts';
 import { FarshoreError } from '../model/errors.ts';
 import { cutoverReader } from '../postgres/cutover-store.ts';
 import type { Database } from '../postgres/database.ts';
+import { tailStore } from '../postgres/tail-store.ts';
 import { cutoverHooks } from './build-cutover.ts';
 
 /** The cutover as the API sees it, on the active daemon and on those that stand by. */
 export class CutoverAdmin implements CutoverSource {
   readonly #config: FarshoreConfig;
   readonly #store: Pick<CutoverStore, 'load' | 'log'>;
+  readonly #tails: Pick<TailStore, 'list'>;
   readonly #reader: ActiveReader;
   readonly #loop: () => CutoverLoop | undefined;
   readonly #lossBound: (signal: AbortSignal) => Promise<LossBound>;
@@ -30,6 +34,7 @@ export class CutoverAdmin implements CutoverSource {
   ) {
     this.#config = config;
     this.#store = cutoverReader(database);
+    this.#tails = tailStore(database);
     this.#reader = new ActiveReader(config.region, config.cutover.activeGraceSeconds * 1_000, this.#store, clock);
     this.#loop = loop;
     this.#lossBound = lossBound;
@@ -51,6 +56,11 @@ export class CutoverAdmin implements CutoverSource {
 
   async log(limit: number, signal: AbortSignal): Promise<readonly CutoverLogEntry[]> {
     return await this.#store.log(limit, signal);
+  }
+
+  async tail(signal: AbortSignal): Promise<readonly UnmirroredRange[]> {
+    const { primary, mirror } = this.#config;
+    return unmirroredRanges(await this.#tails.list(signal), { brokers: primary.kafka.brokers, prefix: mirror.prefix });
   }
 
   async change({ verb, region, by, reason, primaryLost, acceptLoss }: CutoverChange, signal: AbortSignal): Promise<CutoverPlan> {

@@ -69,6 +69,19 @@ export interface LossBound {
   }[];
 }
 
+/** Records that a primary that was given up has in its log and the region never had. Offsets of the primary, the end not included. */
+export interface UnmirroredRange {
+  /** Its name in the region. */
+  readonly topic: string;
+  readonly primaryTopic: string;
+  readonly partition: number;
+  readonly from: string;
+  readonly to: string;
+  readonly foundAt: string;
+  /** Writes the records into a file, with Kafka’s own console consumer. */
+  readonly exportCommand: string;
+}
+
 /** One gate at one moment. `reason` says why it is shut, null while it is open. */
 export interface GateReading {
   readonly gate: GateName;

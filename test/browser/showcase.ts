@@ -456,6 +456,7 @@ export class Showcase {
           reason: '',
         }),
         plan: async () => ({ ...this.cutover, measured: this.cutover.measured === null ? null : { ...this.cutover.measured, at: ago(1) } }),
+        tail: async () => [],
         log: async () => [
           {
             revision: '4',

@@ -13,6 +13,7 @@ import {
   type GateView,
   gateNames,
   homes,
+  type UnmirroredRange,
 } from '../../model/cutover.ts';
 import {
   anything,
@@ -81,6 +82,20 @@ export const cutoverLogAnswer = shape<{ readonly log: readonly CutoverLogEntry[]
       hooks: listOf(
         shape<CutoverLogEntry['hooks'][number]>({ hook: text, result: orNull(oneOf(['done', 'failed'])), detail: orNull(text) }),
       ),
+    }),
+  ),
+});
+
+export const cutoverTailAnswer = shape<{ readonly tail: readonly UnmirroredRange[] }>({
+  tail: listOf(
+    named<UnmirroredRange>('UnmirroredRange', {
+      topic: text,
+      primaryTopic: text,
+      partition: whole,
+      from: wholeText,
+      to: wholeText,
+      foundAt: time,
+      exportCommand: text,
     }),
   ),
 });

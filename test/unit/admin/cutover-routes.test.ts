@@ -1,11 +1,16 @@
 import { describe, expect, it } from 'vitest';
 import type { CutoverChange, CutoverSource } from '../../../src/admin/cutover-contracts.ts';
 import { createAdmin } from '../../../src/admin/server.ts';
-import type { ActiveView } from '../../../src/model/cutover.ts';
+import type { ActiveView, UnmirroredRange } from '../../../src/model/cutover.ts';
 import { FarshoreError } from '../../../src/model/errors.ts';
 import { testSettings, testSource, token } from './fixture.ts';
 
 const answer: ActiveView = { active: true, region: 'eu-west', state: 'switched', writerEpoch: '2', ageSeconds: 0, reason: 'open' };
+
+const range: UnmirroredRange = {
+  ...{ topic: 'e.t', primaryTopic: 't', partition: 0, from: '1', to: '5', foundAt: '2026-03-01T10:00:00.000Z' },
+  exportCommand: 'kafka-console-consumer.sh --offset 1',
+};
 
 async function setup(changes: Partial<CutoverSource> = {}) {
   const changed: CutoverChange[] = [];
@@ -18,6 +23,7 @@ async function setup(changes: Partial<CutoverSource> = {}) {
       limits.push(limit);
       return [];
     },
+    tail: async () => [range],
     change: async (change) => {
       changed.push(change);
       return { state: 'ready' } as Awaited<ReturnType<CutoverSource['plan']>>;
@@ -46,6 +52,7 @@ describe('the cutover over HTTP', () => {
     expect((await get('/api/cutover/log?limit=7')).statusCode).toBe(200);
     expect((await get('/api/cutover/log?limit=0')).statusCode).toBe(400);
     expect(limits).toEqual([100, 7]);
+    expect((await get('/api/cutover/tail')).json()).toEqual({ tail: [range] });
   });
 
   it('takes a change with its region and who asks, behind the token', async () => {

@@ -45,7 +45,7 @@ const outboxDouble: AdminSource['outbox'] = {
   retry: async () => 0,
   discard: async () => 0,
 };
-const cutoverDouble: AdminSource['cutover'] = { active: refuse, plan: refuse, log: refuse, change: refuse };
+const cutoverDouble: AdminSource['cutover'] = { active: refuse, plan: refuse, log: refuse, tail: refuse, change: refuse };
 
 /** A daemon that answers as told and keeps what it was asked to do. */
 export function testSource(changes: Partial<AdminSource> = {}) {

@@ -48,6 +48,9 @@ export const fullAnswers: Partial<AdminSource> = {
         hooks: [{ hook: 'h', result: null, detail: null }],
       },
     ],
+    tail: async () => [
+      { topic: 'e.t', primaryTopic: 't', partition: 0, from: '1', to: '5', foundAt: at, exportCommand: 'kafka-console-consumer.sh' },
+    ],
     change: async () => plan,
   },
   outbox: {

@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { runCli } from '../../../src/cli/cli.ts';
 import { cutoverPlan } from '../../../src/cutover/plan.ts';
-import type { CutoverLogEntry } from '../../../src/model/cutover.ts';
+import type { CutoverLogEntry, UnmirroredRange } from '../../../src/model/cutover.ts';
 import { at, cutover, readinessOf } from '../cutover/fixtures.ts';
 import { testIo } from './fixtures.ts';
 
@@ -71,6 +71,24 @@ describe('cutover', () => {
     expect(await runCli(['cutover', 'log', '--limit', '5', ...daemon], io)).toBe(0);
     expect(io.sent[0]?.url).toBe('http://127.0.0.1:8320/api/cutover/log?limit=5');
     expect(io.out()).toMatch(/farshore +evaluated +observing → shadowing +1 +the copy has held\n +hook +not ended +tell them\n$/);
+  });
+
+  it('lists what a lost primary has alone, with commands to copy', async () => {
+    const range: UnmirroredRange = {
+      ...{ topic: 'e.invoices', primaryTopic: 'invoices', partition: 3, from: '812', to: '815', foundAt: at },
+      exportCommand: 'kafka-console-consumer.sh --offset 812 > invoices-3-812.tail',
+    };
+    const io = testIo({ files, answer: answer({ tail: [range] }) });
+    expect(await runCli(['cutover', 'tail', ...daemon], io)).toBe(0);
+    expect(io.sent.map(({ method, url }) => [method, url])).toEqual([['GET', 'http://127.0.0.1:8320/api/cutover/tail?']]);
+    expect(io.out()).toMatch(/^e\.invoices +invoices +3 +812 +815 +3 +2026-03-01T10:00:00\.000Z$/m);
+    expect(io.out()).toMatch(/^kafka-console-consumer\.sh --offset 812 > invoices-3-812\.tail$/m);
+    const json = testIo({ files, answer: answer({ tail: [range] }) });
+    await runCli(['cutover', 'tail', '-o', 'json', ...daemon], json);
+    expect(JSON.parse(json.out())).toEqual([range]);
+    const none = testIo({ files, answer: answer({ tail: [] }) });
+    await runCli(['cutover', 'tail', ...daemon], none);
+    expect(none.out()).toBe('no primary that was given up is known to have records that never came here\n');
   });
 
   it('wants the region named: by --yes-region, or typed where somebody is there', async () => {
