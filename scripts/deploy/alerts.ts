@@ -6,6 +6,7 @@ import { backfillAlerts } from './alerts-backfill.ts';
 import { cutoverAlerts } from './alerts-cutover.ts';
 import { lagAlerts } from './alerts-lag.ts';
 import { recordAlerts } from './alerts-records.ts';
+import { shadowStarvationAlerts } from './alerts-shadow-starvation.ts';
 
 /** Every alert, in groups from availability over slowness to information. An alert is added here and nowhere else. */
 export const alertGroups: Readonly<Record<string, readonly Alert[]>> = {
@@ -15,5 +16,6 @@ export const alertGroups: Readonly<Record<string, readonly Alert[]>> = {
   'farshore-audit': auditAlerts,
   'farshore-backfill': backfillAlerts,
   'farshore-cutover': cutoverAlerts,
+  'farshore-shadow-starvation': shadowStarvationAlerts,
   'farshore-attention': attentionAlerts,
 };
