@@ -67,6 +67,7 @@ const plantings: readonly Planted[] = [
 ];
 
 const PASS_LIMIT_MS = 180_000;
+const LIVE_HISTORY = 4_000;
 
 export const auditSection = `audit: { publishAllowanceSeconds: 2, tries: 10, againSeconds: 1, rowsPerRange: 1000 }
 `;
@@ -78,10 +79,48 @@ export async function divergenceRun(
   signal: AbortSignal,
 ): Promise<{ readonly passed: boolean; readonly result: DivergenceResult }> {
   const { say, publisher, primary, region } = demo;
-  await produce(demo, records, signal);
+  await replicate(demo, records, signal);
+  const { planted, right, falseFindings } = await tellOfDivergence(demo, signal);
   while ((await publisher.publish(1_000)) > 0) signal.throwIfAborted();
   await until(demo, signal, ({ applied }) => applied >= publisher.published);
 
+  for (const { table, key, kind, columns } of falseFindings) say(`not planted: ${table} ${key} ${kind} ${columns}`);
+  const { rows } = await region.query<{ n: string }>("select count(*) n from farshore.audit_repairs where result = 'repaired'");
+  const [here, there] = [await digest(primary), await digest(region)];
+  const { lost, extra } = await differences(primary, region);
+  const repaired = Number(rows[0]?.n);
+  const digestEqual = here.digest === there.digest && lost === 0 && extra === 0;
+  const result = {
+    broken: 'divergence',
+    planted,
+    found: right.length,
+    falseFindings: falseFindings.length,
+    repaired,
+    digestEqual,
+  } as const;
+  const passed = right.length === planted && falseFindings.length === 0 && repaired === planted && digestEqual;
+  return { passed, result };
+}
+
+async function replicate(demo: Demo, records: number, signal: AbortSignal): Promise<void> {
+  const { publisher } = demo;
+  await produce(demo, records, signal);
+  while ((await publisher.publish(1_000)) > 0) signal.throwIfAborted();
+  await until(demo, signal, ({ applied }) => applied >= publisher.published);
+}
+
+/** The same for whoever watches: traffic goes on afterwards. */
+export async function liveDivergence(demo: Demo, signal: AbortSignal): Promise<void> {
+  demo.say('A history is written and replicated first.');
+  await replicate(demo, LIVE_HISTORY, signal);
+  const { planted, right, falseFindings } = await tellOfDivergence(demo, signal);
+  demo.say(`${right.length} of ${planted} changed rows were found, each with its kind and columns; ${falseFindings.length} others.`);
+  demo.say(`Traffic goes on; ${demo.adminUrl}/#/audit shows what was found. Ctrl-C stops everything.`);
+}
+
+/** Rows are changed while traffic goes on; an operator audits, looks, repairs, and audits again. */
+async function tellOfDivergence(demo: Demo, signal: AbortSignal) {
+  const { say } = demo;
   const planted = await plant(demo);
   say(`${planted.size} rows of the region were changed behind the daemon’s back. Traffic goes on meanwhile.`);
   const traffic = new AbortController();
@@ -103,27 +142,9 @@ export async function divergenceRun(
     traffic.abort();
     await flowing;
   }
-  while ((await publisher.publish(1_000)) > 0) signal.throwIfAborted();
-  await until(demo, signal, ({ applied }) => applied >= publisher.published);
-
   const right = confirmed.filter(({ table, key, kind, columns }) => planted.get(`${table} ${key}`) === `${kind} ${columns.toSorted()}`);
   const falseFindings = confirmed.filter(({ table, key }) => !planted.has(`${table} ${key}`));
-  for (const { table, key, kind, columns } of falseFindings) say(`not planted: ${table} ${key} ${kind} ${columns}`);
-  const { rows } = await region.query<{ n: string }>("select count(*) n from farshore.audit_repairs where result = 'repaired'");
-  const [here, there] = [await digest(primary), await digest(region)];
-  const { lost, extra } = await differences(primary, region);
-  const repaired = Number(rows[0]?.n);
-  const digestEqual = here.digest === there.digest && lost === 0 && extra === 0;
-  const result = {
-    broken: 'divergence',
-    planted: planted.size,
-    found: right.length,
-    falseFindings: falseFindings.length,
-    repaired,
-    digestEqual,
-  } as const;
-  const passed = right.length === planted.size && falseFindings.length === 0 && repaired === planted.size && digestEqual;
-  return { passed, result };
+  return { planted: planted.size, right, falseFindings };
 }
 
 /** Each on a row that nothing else writes any more; by table and key, what must be found. */

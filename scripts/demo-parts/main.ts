@@ -13,7 +13,7 @@ import { ledgerDdl, withClient } from './compare.ts';
 import { demoConfiguration } from './configuration.ts';
 import { APPLICATION, cutoverDdl, cutoverRun, cutoverSection, wayBackConfiguration } from './cutover-run.ts';
 import { DaemonProcess } from './daemon-process.ts';
-import { auditSection, divergenceRun } from './divergence-run.ts';
+import { auditSection, divergenceRun, liveDivergence } from './divergence-run.ts';
 import { primaryDdl, regionDdl, tables, topicOf } from './domain.ts';
 import { Generator } from './generator.ts';
 import { endKept, writePlaces } from './kept.ts';
@@ -186,8 +186,14 @@ async function main(args: readonly string[]): Promise<number> {
   keep = options.keep;
   if (keep) await writePlaces(placesFile, { ...places, daemonPid: daemon.pid });
   say('Live traffic. Ctrl-C stops everything.');
-  if (shadowed === undefined) await live(demo, options.broken === 'poison', stop.signal);
-  else await liveShadow(demo, shadowed, stop.signal);
+  try {
+    if (options.broken === 'divergence') await liveDivergence(demo, stop.signal);
+    if (shadowed === undefined) await live(demo, options.broken === 'poison', stop.signal);
+    else await liveShadow(demo, shadowed, stop.signal);
+  } catch (error) {
+    // Ctrl-C also ends what is waited for, and commands that run.
+    if (!stop.signal.aborted) throw error;
+  }
   if (keep) await writePlaces(placesFile, { ...places, daemonPid: daemon.pid });
   return 0;
 }

@@ -28,7 +28,7 @@ export const usage = `Usage: ./scripts/demo [--cutover] [--check [--records N]] 
                that are still on their way: shows what is found of it; with --check it ends by itself
   --break divergence
                rows of the region are changed behind the daemon's back while traffic goes on: shows how the audit names and
-               repairs them; goes with --check
+               repairs them; with --check it compares both databases and ends by itself
   --cutover    the home moves to the region and back, and then there for good, while an application writes on whichever side
                is home; ends by itself with one JSON object; --records N changes (default 2000) each time
   --keep       leave all running afterwards; .farshore/demo.json says where
@@ -58,8 +58,6 @@ export function demoOptions(args: readonly string[]): DemoOptions {
   const { break: broken } = values;
   if (broken !== undefined && broken !== 'poison' && broken !== 'shadow' && broken !== 'divergence')
     throw new TypeError(`--break knows poison, shadow and divergence, not ${broken}`);
-  if (broken === 'divergence' && !values.check)
-    throw new TypeError('--break divergence goes with --check: rows are planted, found and repaired once');
   if (broken === 'shadow' && values.keep) throw new TypeError('--break shadow does not go with --keep: its services end with the demo');
   if (broken === 'poison' && values.check && records < LEAST_WITH_POISON)
     throw new TypeError(`--break poison --check wants --records of at least ${LEAST_WITH_POISON}, for a hundred that are poison`);

@@ -54,7 +54,7 @@ export const shadowSection = (primary: number, region: number, proxyPort: number
 export async function shadowRun(demo: Demo, shadowed: Shadowed, signal: AbortSignal) {
   const { say } = demo;
   await replicateHistory(demo, signal);
-  say(`Users now ask ${shadowed.proxyUrl}. The region’s service rounds totals in yen: ${INJECTED_PATH}.`);
+  say(whatIsWrong(shadowed));
   const traffic = new AbortController();
   const users = askAsUsers(demo, shadowed, AbortSignal.any([signal, traffic.signal]));
   users.catch(() => traffic.abort());
@@ -101,6 +101,9 @@ export async function shadowRun(demo: Demo, shadowed: Shadowed, signal: AbortSig
   return { passed: Object.values(holds).every(Boolean), result };
 }
 
+const whatIsWrong = ({ proxyUrl }: Shadowed): string =>
+  `Users now ask ${proxyUrl}. The region’s service rounds totals in yen: ${INJECTED_PATH}.`;
+
 async function replicateHistory(demo: Demo, signal: AbortSignal): Promise<void> {
   demo.say('A history is written and replicated first.');
   await produce(demo, HISTORY, signal);
@@ -125,6 +128,14 @@ function resultOf(view: ShadowView): ShadowResult {
     noisePaths: unique(paths('noise')),
     healedByLag: view.total.counts.lag,
   };
+}
+
+function found(view: ShadowView): readonly string[] {
+  const { confirmedPaths, noisePaths } = resultOf(view);
+  return [
+    ...confirmedPaths.map((path) => `Found: ${path} is wrong in the region, and confirmed.`),
+    ...noisePaths.map((path) => `Found: ${path} is noise, the primary differs from itself there.`),
+  ];
 }
 
 function isEnough(view: ShadowView): boolean {
@@ -180,17 +191,22 @@ async function pathsToAsk({ primary }: Pick<Demo, 'primary'>, random: Random): P
   ];
 }
 
-/** The same until the signal, with a line of counts now and then. */
+/** The same until the signal, with a line of counts now and then, and each place once it is known what it is. */
 export async function liveShadow(demo: Demo, shadowed: Shadowed, signal: AbortSignal): Promise<void> {
   await replicateHistory(demo, signal);
-  demo.say(`Users ask ${shadowed.proxyUrl}; farshore shadow diffs --url ${demo.adminUrl} shows what differs.`);
+  demo.say(whatIsWrong(shadowed));
+  demo.say(`farshore shadow diffs --url ${demo.adminUrl} shows what differs, ${demo.adminUrl}/#/shadow too.`);
+  const told = new Set<string>();
   const users = askAsUsers(demo, shadowed, signal);
   const ended = users.then(
     () => undefined,
     () => undefined,
   );
   while (!signal.aborted) {
-    process.stdout.write(`${shadowLine(await shadowView(demo))}\n`);
+    const view = await shadowView(demo);
+    process.stdout.write(`${shadowLine(view)}\n`);
+    for (const line of found(view)) if (!told.has(line)) demo.say(line);
+    for (const line of found(view)) told.add(line);
     await Promise.race([delay(LINE_EVERY_MS, undefined, { signal }).catch(() => undefined), ended]);
     if (demo.daemon.failure !== undefined) throw demo.daemon.failure;
     if (await Promise.race([ended.then(() => true), false])) break;

@@ -167,6 +167,32 @@ const rows: Readonly<Record<string, readonly Panel[]>> = {
       lines: { '{{cluster}}': `max by (cluster) (farshore_last_stable_offset_stuck_seconds{${here}})` },
     },
   ],
+  Shadow: [
+    {
+      title: 'Right answers, at least',
+      about: 'Lower bound of the match ratio (Wilson, 95 %), as the gate reads it. Few comparisons cannot pass for many.',
+      unit: 'percentunit',
+      lines: { '{{route}}': `min by (route) (farshore_shadow_match_ratio_lower_bound{${here}})` },
+    },
+    {
+      title: 'Verdicts',
+      about: 'mismatch is confirmed. match, noise and lag are right; unsettled counts against the ratio; the rest compared nothing.',
+      unit: 'ops',
+      lines: { '{{result}}': rate('farshore_shadow_comparisons_total', here, 'result') },
+    },
+    {
+      title: 'Time of an answer, p99',
+      about: 'To the last byte of the first answer of each side. 5 s is the most that is told.',
+      unit: 's',
+      lines: { '{{side}} {{route}}': p99('farshore_shadow_answer_duration_seconds', 'side, route') },
+    },
+    {
+      title: 'Last comparison',
+      about: 'How long ago. It grows while the shadow starves; not known before the first.',
+      unit: 's',
+      lines: { '{{region}}': `max by (region) (farshore_shadow_last_comparison_age_seconds{${here}})` },
+    },
+  ],
   'The process': [
     {
       title: 'Memory',

@@ -49,6 +49,15 @@ describe('the Grafana board', () => {
     expect(Math.max(...board.panels.map(({ gridPos: { x, w } }) => x + w))).toBe(24);
   });
 
+  it.each([
+    ['the lower bound of the match ratio', 'farshore_shadow_match_ratio_lower_bound'],
+    ['verdicts', 'farshore_shadow_comparisons_total'],
+    ['how long both sides take', 'sum by (le, side, route) (rate(farshore_shadow_answer_duration_seconds_bucket'],
+    ['how long nothing was compared', 'farshore_shadow_last_comparison_age_seconds'],
+  ])('shows of the shadow %s', (_what, part) => {
+    expect(expressions.filter((expr) => expr.includes(part))).not.toEqual([]);
+  });
+
   it.skipIf(promtool === undefined)('asks only what Prometheus can answer (needs promtool)', async () => {
     expect(expressions.length).toBeGreaterThan(20);
     expect(await check(expressions)).toContain(`${expressions.length} rules found`);
