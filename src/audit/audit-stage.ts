@@ -5,6 +5,7 @@ import type { Observe } from '../model/events.ts';
 import type { AuditStore, TableFigures } from './audit-contracts.ts';
 import { type PassBudget, type PassParts, type PassSettings, runPass } from './audit-pass.ts';
 import type { ComparedTable, Key, Refused, Sides, Suspect } from './contracts.ts';
+import { coverageOf } from './coverage.ts';
 import { passSteps } from './pass.ts';
 import { type RepairOutcome, type RepairRequest, type RepairSides, type RepairStore, repairFindings } from './repair.ts';
 import type { RepairedTable } from './repair-statements.ts';
@@ -122,15 +123,13 @@ export class AuditStage {
     const figures = new Map(this.#figures?.map((one) => [one.table, one]));
     const tables = this.#parts.tables.map(({ name }): AuditTableView => {
       const found = figures.get(name);
-      const pass = found?.openPass ?? found?.lastPass;
-      const whole = pass?.endedAt !== null && pass !== undefined && pass !== null;
       return {
         table: name,
         refused: (this.#refused.get(name) ?? []).map(({ code, message, hint }) => ({ code, message, hint: hint ?? null })),
         lastPass: found?.lastPass ?? null,
         openPass: found?.openPass ?? null,
         passAgeSeconds: found?.passAgeSeconds ?? null,
-        coverage: whole ? 1 : pass == null ? 0 : Math.min(0.999, pass.rowsCompared / Math.max(1, pass.rowsExpected, pass.rowsCompared + 1)),
+        coverage: coverageOf(found?.openPass ?? found?.lastPass, (found?.suspects ?? 0) + (found?.unsettled ?? 0)),
         divergent: found?.divergent ?? { missing: 0, extra: 0, changed: 0 },
         suspects: found?.suspects ?? 0,
         unsettled: found?.unsettled ?? 0,

@@ -236,7 +236,7 @@ export const instruments = {
   },
   farshore_audit_coverage_ratio: {
     type: 'gauge',
-    help: 'How much of the table the open pass, or else the last one, has compared: 0 to 1.',
+    help: 'How much of the table the open pass, or else the last one, has compared: 0 to 1. Rows that are not settled, or not listed, take from it.',
     labels: { table: configured },
   },
   farshore_audit_pass_age_seconds: {
