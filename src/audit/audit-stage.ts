@@ -69,6 +69,8 @@ interface Run {
 interface Asking {
   readonly by: string;
   readonly run: Run;
+  /** Rows and bytes of its tries. */
+  readonly used: { rows: number; bytes: number };
 }
 
 /** Runs passes one after another, as asked and as scheduled; findings, figures and cursors are in the database. */
@@ -99,12 +101,12 @@ export class AuditStage {
     }
     const wanted = table === undefined ? names : [table];
     const run: Run = { untilMs: undefined };
-    for (const name of wanted) this.#ask(name, { by, run });
+    for (const name of wanted) this.#ask(name, by, run);
     return wanted;
   }
 
-  #ask(name: string, asking: Asking): void {
-    this.#asked.set(name, asking);
+  #ask(name: string, by: string, run: Run): void {
+    this.#asked.set(name, { by, run, used: { rows: 0, bytes: 0 } });
     this.#wake.resolve();
   }
 
@@ -249,7 +251,7 @@ export class AuditStage {
     for (const { table, openPass } of this.#figures ?? []) {
       const spent = openPass?.stopped != null && budgetSpent.has(openPass.stopped);
       const audited = this.#parts.tables.some(({ name }) => name === table);
-      if (openPass !== null && !spent && audited) this.#ask(table, { by: openPass.by, run });
+      if (openPass !== null && !spent && audited) this.#ask(table, openPass.by, run);
     }
   }
 
@@ -290,7 +292,7 @@ export class AuditStage {
       const asking = this.#asked.get(next.name)!;
       const untilMs = asking.run.untilMs ?? clock.monotonicMs() + this.#settings.maxSeconds * 1_000;
       asking.run.untilMs = untilMs;
-      const again = await this.#one(next, asking.by, { ...this.#settings, untilMs }, signal);
+      const again = await this.#one(next, asking.by, { ...this.#settings, untilMs, used: asking.used }, signal);
       if (again !== undefined && clock.monotonicMs() < untilMs) later.set(next.name, again);
       // Asked for meanwhile: rows that this pass had read may have been written, or repaired, since.
       else if (this.#asked.get(next.name) === asking) this.#asked.delete(next.name);
