@@ -50,10 +50,15 @@ export interface AuditStore {
   noteRogueWrites(table: string, suspects: readonly Suspect[], signal: AbortSignal): Promise<void>;
   /** Findings of the table that this pass has not asked again yet, those of earlier passes too. */
   unchecked(pass: OpenPass, limit: number, signal: AbortSignal): Promise<readonly OpenFinding[]>;
-  /** What became of them. */
-  settled(pass: OpenPass, found: readonly (Settled & { readonly id: string })[], lostDeletes: boolean, signal: AbortSignal): Promise<void>;
-  /** Ended, or standing at its cursor for a reason. An end also takes the table from those that need a full audit, if they did when it began (C7). */
-  endPass(pass: OpenPass, stopped: PassStopped | undefined, workingMs: number, signal: AbortSignal): Promise<void>;
+  /** What became of them, and the bytes it took to know. */
+  settled(
+    pass: OpenPass,
+    found: readonly (Settled & { readonly id: string })[],
+    asked: { readonly lostDeletes: boolean; readonly bytes: number },
+    signal: AbortSignal,
+  ): Promise<void>;
+  /** Answers for how long the pass has worked by now, all its runs together. Ended, or standing at its cursor for a reason. An end also takes the table from those that need a full audit, if they did when it began (C7). */
+  endPass(pass: OpenPass, stopped: PassStopped | undefined, workingMs: number, signal: AbortSignal): Promise<number>;
   needsFullAudit(signal: AbortSignal): Promise<ReadonlySet<string>>;
   figures(signal: AbortSignal): Promise<readonly TableFigures[]>;
   findings(

@@ -14,6 +14,8 @@ export interface PassBudget {
   readonly maxRows: number;
   /** From both sides. */
   readonly maxBytes: number;
+  /** What the run has used of both so far: a table that is asked again within it goes on counting. */
+  readonly used: { rows: number; bytes: number };
   /** Undefined: as fast as both sides answer. */
   readonly maxRowsPerSecond: number | undefined;
   /** Replication comes first: above this lag the pass waits. */
@@ -75,7 +77,7 @@ export async function runPass(
   let why = '';
   try {
     stopped = await compare(pass, table, parts, settings, budget, asked.lostDeletes, signal);
-    await settleOpen(pass, table, parts, settings.settle, asked.lostDeletes, signal);
+    await settleOpen(pass, table, parts, settings.settle, budget, asked.lostDeletes, signal);
   } catch (error) {
     const known = findFarshoreError(error);
     if (signal.aborted || known === undefined || known.action === 'halt') throw error;
@@ -84,8 +86,8 @@ export async function runPass(
     parts.observe({ type: 'audit_pass_failed', table: name, code: known.code, message: known.message, hint: known.hint });
   }
   const workedMs = clock.monotonicMs() - startedMs;
-  await store.endPass(pass, stopped, workedMs, signal);
-  parts.observe({ type: 'audit_pass_ended', table: name, stopped, seconds: workedMs / 1_000 });
+  const seconds = (await store.endPass(pass, stopped, workedMs, signal)) / 1_000;
+  parts.observe({ type: 'audit_pass_ended', table: name, stopped, seconds });
   return { stopped, why };
 }
 
@@ -99,9 +101,8 @@ async function compare(
   signal: AbortSignal,
 ): Promise<PassStopped | undefined> {
   const { sides, passSteps, store, clock, observe } = parts;
+  const { used } = budget;
   let open = 0;
-  let compared = 0;
-  let received = 0;
   let paceMs = clock.monotonicMs();
   for await (const step of passSteps(table, sides, { rowsPerRange, cursor: pass.cursor }, signal)) {
     const { cursor, rowsCompared, bytesReceived, suspects, unlisted } = step;
@@ -115,17 +116,17 @@ async function compare(
       suspects: suspects.length,
       unlisted: unlistedRows,
     });
-    compared += rowsCompared;
-    received += bytesReceived;
+    used.rows += rowsCompared;
+    used.bytes += bytesReceived;
     open += suspects.length;
     if (open >= SUSPECTS_AT_ONCE) {
-      await settleOpen(pass, table, parts, settling, lostDeletes, signal);
+      await settleOpen(pass, table, parts, settling, budget, lostDeletes, signal);
       open = 0;
     }
     if (step.done) break;
     if (clock.monotonicMs() >= budget.untilMs) return 'max_seconds';
-    if (compared >= budget.maxRows) return 'max_rows';
-    if (received >= budget.maxBytes) return 'max_bytes';
+    if (used.rows >= budget.maxRows) return 'max_rows';
+    if (used.bytes >= budget.maxBytes) return 'max_bytes';
     if (budget.maxRowsPerSecond !== undefined) {
       paceMs = Math.max(paceMs, clock.monotonicMs() - 1_000) + (rowsCompared / budget.maxRowsPerSecond) * 1_000;
       const waitMs = paceMs - clock.monotonicMs();
@@ -151,16 +152,18 @@ async function settleOpen(
   table: ComparedTable,
   { sides, clock, store, observe, settling }: PassParts,
   settings: SettleSettings,
+  { used }: PassBudget,
   lostDeletes: boolean,
   signal: AbortSignal,
 ): Promise<void> {
   for (;;) {
     const open = await store.unchecked(pass, SUSPECTS_AT_ONCE, signal);
     if (open.length === 0) return;
-    const found = await settle(table, open, { sides, clock, ...settling }, settings, signal);
+    const { settled: found, bytes } = await settle(table, open, { sides, clock, ...settling }, settings, signal);
+    used.bytes += bytes;
     const idOf = new Map(open.map(({ id, key }) => [JSON.stringify(key), id]));
     const named = found.map((one) => ({ ...one, id: idOf.get(JSON.stringify(one.key))! }));
-    await store.settled(pass, named, lostDeletes, signal);
+    await store.settled(pass, named, { lostDeletes, bytes }, signal);
     for (const one of named) {
       if (one.state !== 'confirmed') continue;
       const { key, kind, columns } = one;
@@ -169,6 +172,6 @@ async function settleOpen(
     }
     const counts = { healed: 0, confirmed: 0, unsettled: 0, parked: 0 };
     for (const { state } of found) counts[state]++;
-    observe({ type: 'audit_settled', table: pass.table, ...counts });
+    observe({ type: 'audit_settled', table: pass.table, ...counts, bytes });
   }
 }

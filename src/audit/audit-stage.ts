@@ -5,6 +5,7 @@ import type { Observe } from '../model/events.ts';
 import type { AuditStore, TableFigures } from './audit-contracts.ts';
 import { type PassBudget, type PassParts, type PassSettings, runPass } from './audit-pass.ts';
 import type { ComparedTable, Key, Refused, Sides, Suspect } from './contracts.ts';
+import { coverageOf } from './coverage.ts';
 import { passSteps } from './pass.ts';
 import { type RepairOutcome, type RepairRequest, type RepairSides, type RepairStore, repairFindings } from './repair.ts';
 import type { RepairedTable } from './repair-statements.ts';
@@ -68,6 +69,8 @@ interface Run {
 interface Asking {
   readonly by: string;
   readonly run: Run;
+  /** Rows and bytes of its tries. */
+  readonly used: { rows: number; bytes: number };
 }
 
 /** Runs passes one after another, as asked and as scheduled; findings, figures and cursors are in the database. */
@@ -98,12 +101,12 @@ export class AuditStage {
     }
     const wanted = table === undefined ? names : [table];
     const run: Run = { untilMs: undefined };
-    for (const name of wanted) this.#ask(name, { by, run });
+    for (const name of wanted) this.#ask(name, by, run);
     return wanted;
   }
 
-  #ask(name: string, asking: Asking): void {
-    this.#asked.set(name, asking);
+  #ask(name: string, by: string, run: Run): void {
+    this.#asked.set(name, { by, run, used: { rows: 0, bytes: 0 } });
     this.#wake.resolve();
   }
 
@@ -122,15 +125,13 @@ export class AuditStage {
     const figures = new Map(this.#figures?.map((one) => [one.table, one]));
     const tables = this.#parts.tables.map(({ name }): AuditTableView => {
       const found = figures.get(name);
-      const pass = found?.openPass ?? found?.lastPass;
-      const whole = pass?.endedAt !== null && pass !== undefined && pass !== null;
       return {
         table: name,
         refused: (this.#refused.get(name) ?? []).map(({ code, message, hint }) => ({ code, message, hint: hint ?? null })),
         lastPass: found?.lastPass ?? null,
         openPass: found?.openPass ?? null,
         passAgeSeconds: found?.passAgeSeconds ?? null,
-        coverage: whole ? 1 : pass == null ? 0 : Math.min(0.999, pass.rowsCompared / Math.max(1, pass.rowsExpected, pass.rowsCompared + 1)),
+        coverage: coverageOf(found?.openPass ?? found?.lastPass, (found?.suspects ?? 0) + (found?.unsettled ?? 0)),
         divergent: found?.divergent ?? { missing: 0, extra: 0, changed: 0 },
         suspects: found?.suspects ?? 0,
         unsettled: found?.unsettled ?? 0,
@@ -250,7 +251,7 @@ export class AuditStage {
     for (const { table, openPass } of this.#figures ?? []) {
       const spent = openPass?.stopped != null && budgetSpent.has(openPass.stopped);
       const audited = this.#parts.tables.some(({ name }) => name === table);
-      if (openPass !== null && !spent && audited) this.#ask(table, { by: openPass.by, run });
+      if (openPass !== null && !spent && audited) this.#ask(table, openPass.by, run);
     }
   }
 
@@ -291,7 +292,7 @@ export class AuditStage {
       const asking = this.#asked.get(next.name)!;
       const untilMs = asking.run.untilMs ?? clock.monotonicMs() + this.#settings.maxSeconds * 1_000;
       asking.run.untilMs = untilMs;
-      const again = await this.#one(next, asking.by, { ...this.#settings, untilMs }, signal);
+      const again = await this.#one(next, asking.by, { ...this.#settings, untilMs, used: asking.used }, signal);
       if (again !== undefined && clock.monotonicMs() < untilMs) later.set(next.name, again);
       // Asked for meanwhile: rows that this pass had read may have been written, or repaired, since.
       else if (this.#asked.get(next.name) === asking) this.#asked.delete(next.name);

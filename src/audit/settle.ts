@@ -1,5 +1,5 @@
 import type { Clock } from '../model/clock.ts';
-import type { ComparedTable, Key, RowLook, ServerPosition, Sides, Suspect } from './contracts.ts';
+import type { Answered, AuditSide, ComparedTable, Key, RowLook, ServerPosition, Side, Sides, Suspect } from './contracts.ts';
 import { judge } from './judge.ts';
 
 /** What became of a suspect. */
@@ -51,15 +51,21 @@ export async function settle(
   parts: SettleParts,
   { publishAllowanceMs, tries, againMs }: SettleSettings,
   signal: AbortSignal,
-): Promise<readonly Settled[]> {
+): Promise<{ readonly settled: readonly Settled[]; readonly bytes: number }> {
   const { sides, clock, passed, held } = parts;
   const settled: Settled[] = [];
+  let bytes = 0;
+  const looksAt = async (side: Side): Promise<readonly RowLook[]> => {
+    const found = await looks(sides[side], table, open, signal);
+    bytes += found.bytes;
+    return found.value;
+  };
   let open = suspects.map(({ key }) => key);
   const unsettle = (keys: readonly Key[], why: 'moving' | 'not_passed' | 'standby') => {
     for (const key of keys) settled.push({ key, state: 'unsettled', why });
   };
   for (let round = 1; open.length > 0; round++) {
-    const before = await looks(sides.primary.look.bind(sides.primary), table, open, signal);
+    const before = await looksAt('primary');
     await clock.sleep(publishAllowanceMs, signal);
     if ((await passed(signal)) === 'not_yet') {
       unsettle(open, 'not_passed');
@@ -68,12 +74,12 @@ export async function settle(
     // Before the region is looked at: a record that waits only until then is in the row that is seen, and one that still waits is known to.
     // Asked afterwards: waits → no row is seen → its parent comes and it is applied → nothing waits → confirmed, though both are equal.
     const waiting = await held(open, signal);
-    const region = await looks(sides.region.look.bind(sides.region), table, open, signal);
+    const region = await looksAt('region');
     if (!(await replayed(parts, signal))) {
       unsettle(open, 'standby');
       break;
     }
-    const after = await looks(sides.primary.look.bind(sides.primary), table, open, signal);
+    const after = await looksAt('primary');
     const moving: Key[] = [];
     for (const [index, key] of open.entries()) {
       const judgement = judge({ before: before[index]!, region: region[index]!, after: after[index]! });
@@ -92,20 +98,23 @@ export async function settle(
     }
     if (open.length > 0) await clock.sleep(Math.min(againMs * 2 ** (round - 1), LONGEST_AGAIN_MS), signal);
   }
-  return settled;
+  return { settled, bytes };
 }
 
 async function looks(
-  look: Sides['primary']['look'],
+  side: AuditSide,
   table: ComparedTable,
   keys: readonly Key[],
   signal: AbortSignal,
-): Promise<readonly RowLook[]> {
-  const found: RowLook[] = [];
+): Promise<Answered<readonly RowLook[]>> {
+  const value: RowLook[] = [];
+  let bytes = 0;
   for (let from = 0; from < keys.length; from += AT_ONCE) {
-    found.push(...(await look(table, keys.slice(from, from + AT_ONCE), signal)).value);
+    const found = await side.look(table, keys.slice(from, from + AT_ONCE), signal);
+    value.push(...found.value);
+    bytes += found.bytes;
   }
-  return found;
+  return { value, bytes };
 }
 
 const STANDBY_LOOK_MS = 500;

@@ -1,4 +1,5 @@
 import type { AuditStage } from '../audit/audit-stage.ts';
+import { coverageOf } from '../audit/coverage.ts';
 import type { BackfillStage } from '../backfill/backfill-stage.ts';
 import type { GateMeasurements } from '../cutover/contracts.ts';
 import { isOpenBackfill } from '../model/backfill.ts';
@@ -13,12 +14,10 @@ export function divergenceMeasured(audit: Pick<AuditStage, 'status' | 'measuredA
   const atMs = audit.measuredAtMs;
   if (atMs === undefined) return missing('the audit’s figures could not be read');
   const tables = audit.status().tables.map(({ table, refused, lastPass, passAgeSeconds, divergent, suspects, unsettled }) => {
-    const rows = Math.max(1, lastPass?.rowsCompared ?? 0);
-    const open = Math.min(rows, suspects + unsettled + (lastPass?.rowsUnlisted ?? 0));
     return {
       table,
       divergentRows: divergent.missing + divergent.extra + divergent.changed,
-      coverage: lastPass === null || refused.length > 0 ? 0 : (rows - open) / rows,
+      coverage: refused.length > 0 ? 0 : coverageOf(lastPass, suspects + unsettled),
       ageSeconds: passAgeSeconds,
     };
   });

@@ -69,6 +69,7 @@ export function measureEvent(metrics: Metrics, event: FarshoreEvent, clock: Pick
       metrics.increase('farshore_audit_suspects_total', { table: event.table }, event.suspects);
       break;
     case 'audit_settled':
+      metrics.increase('farshore_audit_bytes_total', { table: event.table }, event.bytes);
       for (const result of ['healed', 'confirmed', 'unsettled', 'parked'] as const)
         metrics.increase('farshore_audit_settled_total', { table: event.table, result }, event[result]);
       break;

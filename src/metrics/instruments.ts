@@ -236,7 +236,7 @@ export const instruments = {
   },
   farshore_audit_coverage_ratio: {
     type: 'gauge',
-    help: 'How much of the table the open pass, or else the last one, has compared: 0 to 1.',
+    help: 'How much of the table the open pass, or else the last one, has compared: 0 to 1. Rows that are not settled, or not listed, take from it.',
     labels: { table: configured },
   },
   farshore_audit_pass_age_seconds: {
@@ -246,13 +246,13 @@ export const instruments = {
   },
   farshore_audit_pass_duration_seconds: {
     type: 'gauge',
-    help: 'How long the last pass that reached the end of the table took, since it last began or went on.',
+    help: 'How long the last pass that reached the end of the table worked, in all its runs together.',
     labels: { table: configured },
   },
   farshore_audit_rows_compared_total: { type: 'counter', help: 'Rows whose digests were compared.', labels: { table: configured } },
   farshore_audit_bytes_total: {
     type: 'counter',
-    help: 'Bytes of digests and keys that both sides sent for comparisons.',
+    help: 'Bytes of digests and keys that both sides sent for comparisons, and to settle what differed; those of repairs are not among them.',
     labels: { table: configured },
   },
   farshore_audit_suspects_total: { type: 'counter', help: 'Rows that differed when a pass met them.', labels: { table: configured } },

@@ -97,6 +97,7 @@ export type FarshoreEvent =
       readonly confirmed: number;
       readonly unsettled: number;
       readonly parked: number;
+      readonly bytes: number;
     }
   | {
       readonly type: 'audit_finding';
@@ -106,6 +107,7 @@ export type FarshoreEvent =
       readonly columns: readonly string[];
       readonly cause: 'lost_delete' | undefined;
     }
+  /** `seconds`: of all runs of the pass. */
   | { readonly type: 'audit_pass_ended'; readonly table: string; readonly stopped: PassStopped | undefined; readonly seconds: number }
   /** The open pass could not go on: the table, or how it is walked, is not what it was. `rows`: those it had compared. */
   | { readonly type: 'audit_pass_restarted'; readonly table: string; readonly rows: number }

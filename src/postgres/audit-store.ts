@@ -92,7 +92,7 @@ function settledStatement(pass: OpenPass, found: readonly (Settled & { readonly 
 
 const endPassText = `update farshore.audit_passes
    set ended_at = case when $2::text is null then clock_timestamp() end, stopped = $2, working_ms = working_ms + $3, updated_at = clock_timestamp()
- where id = $1`;
+ where id = $1 returning working_ms`;
 // Needed since before the pass began, so that the pass has seen all rows since; of a topic with several tables, once each was compared.
 const servedText = `delete from farshore.full_audits a using farshore.audit_passes p
  where p.id = $1 and p.table_name = any (string_to_array(a.table_name, ', '))
@@ -201,12 +201,14 @@ export function auditStore(database: Database, epoch: bigint): AuditStore {
         }),
       );
     },
-    async settled(pass, found, lostDeletes, signal) {
-      if (found.length > 0) await write([settledStatement(pass, found, lostDeletes)], signal);
+    async settled(pass, found, { lostDeletes, bytes }, signal) {
+      const received = { text: 'update farshore.audit_passes set bytes = bytes + $2 where id = $1', values: [pass.id, BigInt(bytes)] };
+      if (found.length > 0) await write([settledStatement(pass, found, lostDeletes), received], signal);
     },
     async endPass(pass, stopped: PassStopped | undefined, workingMs, signal) {
       const end = { text: endPassText, values: [pass.id, stopped ?? null, BigInt(Math.round(workingMs))] };
-      await write(stopped === undefined ? [end, { text: servedText, values: [pass.id] }] : [end], signal);
+      const [ended] = await write(stopped === undefined ? [end, { text: servedText, values: [pass.id] }] : [end], signal);
+      return integer(ended!.rows[0]!, 'working_ms');
     },
     async needsFullAudit(signal) {
       const { rows } = await database.query(

@@ -39,7 +39,7 @@ async function confirmedIn(table: string, key = '1'): Promise<void> {
   await store.settled(
     pass,
     open.map(({ id }) => one(id)),
-    false,
+    { lostDeletes: false, bytes: 7 },
     never,
   );
   await store.endPass(pass, undefined, 5, never);
@@ -70,6 +70,15 @@ describe('findings', () => {
 });
 
 describe('a pass', () => {
+  it('counts the bytes and the time of all its runs', async () => {
+    await confirmedIn('public.counted');
+    expect((await figuresOf('public.counted'))?.lastPass?.bytes).toBe(107);
+    const pass = await store.openPass('public.nights', 'ada', 10, never);
+    expect(await store.endPass(pass, 'max_seconds', 14_400_000, never)).toBe(14_400_000);
+    const same = await store.openPass('public.nights', 'ada', 10, never);
+    expect(await store.endPass(same, undefined, 3_600_000, never)).toBe(18_000_000);
+  });
+
   it('is as old as its beginning: the row it read first was not looked at since', async () => {
     const pass = await store.openPass('public.long', 'ada', 10, never);
     await rowsOf(database, "update farshore.audit_passes set started_at = started_at - interval '2 days' where id = $1", [pass.id]);
@@ -85,7 +94,12 @@ describe('a pass that begins anew', () => {
     const suspects = [{ key: ['1'], kind: 'changed', columns: [] }] as const;
     await store.step(pass, { cursor: '{"of":[]}', rows: 10, bytes: 100, unlisted: 3, suspects }, never);
     const [finding] = await store.unchecked(pass, 10, never);
-    await store.settled(pass, [{ id: finding!.id, key: ['1'], state: 'unsettled', why: 'moving' }], false, never);
+    await store.settled(
+      pass,
+      [{ id: finding!.id, key: ['1'], state: 'unsettled', why: 'moving' }],
+      { lostDeletes: false, bytes: 0 },
+      never,
+    );
     const anew = await store.restartPass(pass, 'bob', 20, never);
     expect(anew).toMatchObject({ table: 'public.rekeyed', cursor: undefined, rowsCompared: 0 });
     expect((await figuresOf('public.rekeyed'))?.openPass).toMatchObject({ by: 'bob', rowsCompared: 0, rowsUnlisted: 0, rowsExpected: 20 });

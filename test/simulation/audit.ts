@@ -216,7 +216,7 @@ async function play(history: History, reached: Reached): Promise<void> {
   }
   const open = [...found.keys()].map((key) => ({ key: [String(key)] }));
   const parts = { sides: world.sides(), clock: world.clock, passed: () => world.passed(), held: world.held };
-  const settled = await settle(table, open, parts, { publishAllowanceMs: ALLOWANCE_MS, tries: 12, againMs: 500 }, never);
+  const { settled } = await settle(table, open, parts, { publishAllowanceMs: ALLOWANCE_MS, tries: 12, againMs: 500 }, never);
   if (settled.length !== open.length) throw new Error(`${settled.length} of ${open.length} suspects were settled`);
   for (const one of settled) judge(one, world, history, reached);
 }

@@ -1,9 +1,10 @@
 import { describe, expect, it } from 'vitest';
 import type { AuditStore, OpenPass } from '../../../src/audit/audit-contracts.ts';
 import { type PassBudget, type PassParts, runPass } from '../../../src/audit/audit-pass.ts';
-import type { ComparedTable, PassStep, Sides } from '../../../src/audit/contracts.ts';
+import type { ComparedTable, Key, PassStep, Sides } from '../../../src/audit/contracts.ts';
 import { writeCursor } from '../../../src/audit/pass-cursor.ts';
 import type { PassStopped } from '../../../src/model/audit.ts';
+import type { FarshoreEvent } from '../../../src/model/events.ts';
 import { billsTable } from './compared.ts';
 
 const bills = billsTable({ total: 'numeric' });
@@ -20,27 +21,41 @@ const step = (n: number): PassStep => ({
 /** Ten ranges of 100 rows and 1,000 bytes; time passes while the pass waits, and each range takes a second. */
 async function passWith(
   budget: Partial<PassBudget>,
-  changes: { lag?: () => number | undefined; load?: () => number; cursor?: string } = {},
+  changes: { lag?: () => number | undefined; load?: () => number; cursor?: string; suspects?: number } = {},
 ) {
   const seen = {
     from: [] as (string | undefined)[],
     told: [] as string[],
+    events: [] as FarshoreEvent[],
+    bytes: 0,
     atMs: 0,
     steps: 0,
     waits: 0,
     stopped: 'nothing was stored' as PassStopped | undefined | 'nothing was stored',
   };
+  const open = Array.from({ length: changes.suspects ?? 0 }, (_, n) => String(n));
+  const look = { present: true, digest: 'a', columnDigests: new Map(), xmin: '1', version: undefined };
+  const side = {
+    look: async (_table: ComparedTable, keys: readonly Key[]) => ({ value: keys.map(() => look), bytes: keys.length * 50 }),
+    position: async () => ({ standby: false, lsn: '0/1', nowMs: 0 }),
+  };
   const store = {
     openPass: async () => ({ id: '1', table: 'public.bills', cursor: changes.cursor, rowsCompared: 700 }),
     restartPass: async () => ({ id: '2', table: 'public.bills', cursor: undefined, rowsCompared: 0 }),
-    step: async () => undefined,
-    unchecked: async () => [],
-    endPass: async (_pass: OpenPass, stopped: PassStopped | undefined) => {
+    step: async (_pass: OpenPass, { bytes }: { readonly bytes: number }) => {
+      seen.bytes += bytes;
+    },
+    unchecked: async () => open.splice(0).map((key) => ({ id: key, key: [key], kind: 'changed', columns: [] })),
+    settled: async (_pass: OpenPass, _found: unknown, { bytes }: { readonly bytes: number }) => {
+      seen.bytes += bytes;
+    },
+    endPass: async (_pass: OpenPass, stopped: PassStopped | undefined, workingMs: number) => {
       seen.stopped = stopped;
+      return 7_200_000 + workingMs;
     },
   } as unknown as AuditStore;
   const parts = {
-    sides: {} as Sides,
+    sides: { primary: side, region: side } as unknown as Sides,
     passSteps: async function* (_table: ComparedTable, _sides: Sides, { cursor }: { readonly cursor: string | undefined }) {
       seen.from.push(cursor);
       for (let n = 1; n <= STEPS; n++) {
@@ -58,7 +73,10 @@ async function passWith(
         seen.waits++;
       },
     },
-    observe: ({ type }: { readonly type: string }) => seen.told.push(type),
+    observe: (event: FarshoreEvent) => {
+      seen.told.push(event.type);
+      seen.events.push(event);
+    },
     lagSeconds: changes.lag ?? (() => 0),
     load: changes.load ?? (() => 0),
     settling: { passed: async () => 'passed', held: async () => [] },
@@ -67,6 +85,7 @@ async function passWith(
     untilMs: 1e9,
     maxRows: 1e9,
     maxBytes: 1e9,
+    used: { rows: 0, bytes: 0 },
     maxRowsPerSecond: undefined,
     pauseAboveLagSeconds: 60,
     pauseAboveLoad: 0.9,
@@ -89,6 +108,25 @@ describe('the budget of a pass', () => {
     ['max_seconds', { untilMs: 5_000 }, 5],
   ] as const)('ends at %s, behind the range that used it up', async (stopped, budget, steps) => {
     expect(await passWith(budget)).toMatchObject({ stopped, steps });
+  });
+
+  it('counts what an earlier try of the same run has used', async () => {
+    expect(await passWith({ maxRows: 300, used: { rows: 200, bytes: 0 } })).toMatchObject({ stopped: 'max_rows', steps: 1 });
+    expect(await passWith({ maxBytes: 9_000, used: { rows: 0, bytes: 7_500 } })).toMatchObject({ stopped: 'max_bytes', steps: 2 });
+  });
+
+  it('counts the bytes that settling takes: three looks at each suspect', async () => {
+    const used = { rows: 0, bytes: 0 };
+    const seen = await passWith({ used }, { suspects: 1_200 });
+    expect(seen.bytes).toBe(10 * 1_000 + 3 * 1_200 * 50);
+    expect(used.bytes).toBe(seen.bytes);
+    const told = seen.events.reduce((sum, event) => sum + ('bytes' in event ? Number(event.bytes) : 0), 0);
+    expect(told).toBe(seen.bytes);
+  });
+
+  it('tells how long all runs of the pass have worked, not the last alone', async () => {
+    const { events } = await passWith({});
+    expect(events.at(-1)).toMatchObject({ type: 'audit_pass_ended', seconds: 7_210 });
   });
 
   it('is not stopped by it at the last range: the table was compared whole', async () => {

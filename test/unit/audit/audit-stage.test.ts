@@ -1,5 +1,5 @@
 import { afterEach, describe, expect, it } from 'vitest';
-import type { AuditStore, OpenPass } from '../../../src/audit/audit-contracts.ts';
+import type { AuditStore, OpenPass, TableFigures } from '../../../src/audit/audit-contracts.ts';
 import { type AuditParts, type AuditSettings, AuditStage } from '../../../src/audit/audit-stage.ts';
 import type { AuditSide, ComparedTable, KeyRange, Side } from '../../../src/audit/contracts.ts';
 import type { RepairedTable } from '../../../src/audit/repair-statements.ts';
@@ -43,7 +43,12 @@ afterEach(() => {
 /** A stage over tables without rows; `slow` decides when a digest of a table takes too long, and `digesting` runs while one is taken. */
 function stageOf(
   names: readonly string[],
-  changes: { readonly slow?: (table: string) => boolean; readonly digesting?: (table: string) => void; readonly maxSeconds?: number },
+  changes: {
+    readonly slow?: (table: string) => boolean;
+    readonly digesting?: (table: string) => void;
+    readonly maxSeconds?: number;
+    readonly figures?: readonly TableFigures[];
+  },
 ): Stage {
   const clock = new TestClock();
   const ended: string[] = [];
@@ -65,7 +70,7 @@ function stageOf(
       ended.push(`${table} ${stopped ?? 'whole'}`);
     },
     needsFullAudit: async () => new Set(),
-    figures: async () => [],
+    figures: async () => changes.figures ?? [],
   } as unknown as AuditStore;
   const parts = {
     tables: names.map((name) => ({
@@ -138,5 +143,15 @@ describe('a table that is asked for while its pass runs', () => {
     stage.request('a', 'ada');
     await clock.advance(100);
     expect(ended).toEqual(['a whole', 'a whole']);
+  });
+});
+
+describe('the status of a table whose pass reached the end', () => {
+  it('does not call rows covered that were not settled, or not listed', async () => {
+    const lastPass = { endedAt: '2025-01-01T01:00:00.000Z', rowsCompared: 1_000, rowsExpected: 1_000, rowsUnlisted: 400 };
+    const figures = { table: 'a', lastPass, openPass: null, suspects: 40, unsettled: 60 } as unknown as TableFigures;
+    const { stage, clock } = stageOf(['a'], { figures: [figures] });
+    await clock.advance(0);
+    expect(stage.status().tables).toMatchObject([{ table: 'a', coverage: 0.5 }]);
   });
 });

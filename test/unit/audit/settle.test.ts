@@ -60,7 +60,7 @@ function parts(changes: {
 }
 
 /** Runs to the end, moving time along. */
-async function ended(clock: TestClock, work: Promise<readonly Settled[]>): Promise<readonly Settled[]> {
+async function ended(clock: TestClock, work: ReturnType<typeof settle>): Promise<readonly Settled[]> {
   const state = { done: false };
   void work.then(
     () => {
@@ -71,7 +71,7 @@ async function ended(clock: TestClock, work: Promise<readonly Settled[]>): Promi
     },
   );
   for (let step = 0; step < 400 && !state.done; step++) await clock.advance(250);
-  return await work;
+  return (await work).settled;
 }
 const told = (settled: readonly Settled[]) => settled.map((one) => `${one.key} ${one.state}${'why' in one ? ` ${one.why}` : ''}`);
 const never = new AbortController().signal;
