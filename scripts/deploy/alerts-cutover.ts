@@ -15,7 +15,8 @@ export const cutoverAlerts: readonly Alert[] = [
     expr: 'max by (region) (farshore_cutover_state{state="draining"}) == 1',
     for: '5m',
     summary: 'A move of the home does not come to its end, and nobody may write.',
-    description: 'The cutover of {{ $labels.region }} has been draining for 5 minutes. farshore cutover plan names the step and what it waits for.',
+    description:
+      'The cutover of {{ $labels.region }} has been draining for 5 minutes. farshore cutover plan names the step and what it waits for.',
     runbook: 'cutover.md#nobody-is-open',
     fires: { series: { [draining]: `0+0x4 ${always(1)}` }, at: '12m', labels: region },
     quiet: { series: { [draining]: '0+0x4 1+0x4 0+0x30' }, at: '9m' },
