@@ -1,4 +1,4 @@
-import type { AuditStatus } from '../model/audit.ts';
+import { type AuditStatus, unlistedRows } from '../model/audit.ts';
 import type { BackfillStatus } from '../model/backfill.ts';
 import type { OutboxView, Verdict, VerdictReason, VerdictState } from '../model/live.ts';
 import { verdictStates } from '../model/live.ts';
@@ -168,6 +168,7 @@ function judgeRows({ enabled, known, tables }: AuditStatus): readonly VerdictRea
   const differing = tables.filter(({ divergent }) => divergent.missing + divergent.extra + divergent.changed > 0);
   const rows = differing.reduce((sum, { divergent }) => sum + divergent.missing + divergent.extra + divergent.changed, 0);
   const refused = tables.filter((table) => table.refused.length > 0);
+  const unlisted = tables.filter((table) => unlistedRows(table) > 0);
   const old = tables.filter(({ passAgeSeconds }) => passAgeSeconds !== null && passAgeSeconds > AUDIT_SECONDS);
   return [
     ...(rows === 0
@@ -175,6 +176,14 @@ function judgeRows({ enabled, known, tables }: AuditStatus): readonly VerdictRea
       : reason(
           'broken',
           `${counted(rows, 'row')} differ from the primary: ${listed(differing.map(({ table }) => table))}`,
+          '#/audit',
+          'divergence.md#rows-diverge',
+        )),
+    ...(unlisted.length === 0
+      ? []
+      : reason(
+          'attention',
+          `More rows may differ than are listed: ${listed(unlisted.map(({ table }) => table))}`,
           '#/audit',
           'divergence.md#rows-diverge',
         )),

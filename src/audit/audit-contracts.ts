@@ -57,7 +57,7 @@ export interface AuditStore {
     asked: { readonly lostDeletes: boolean; readonly bytes: number },
     signal: AbortSignal,
   ): Promise<void>;
-  /** Answers for how long the pass has worked by now, all its runs together. Ended, or standing at its cursor for a reason. An end also takes the table from those that need a full audit, if they did when it began (C7). */
+  /** Answers for how long the pass has worked by now, all its runs together. Ended, or standing at its cursor for a reason. An end also takes the table from those that need a full audit, if they did when it began and it listed all rows that differ (C7). */
   endPass(pass: OpenPass, stopped: PassStopped | undefined, workingMs: number, signal: AbortSignal): Promise<number>;
   needsFullAudit(signal: AbortSignal): Promise<ReadonlySet<string>>;
   figures(signal: AbortSignal): Promise<readonly TableFigures[]>;
@@ -72,6 +72,6 @@ export interface AuditStore {
     signal: AbortSignal,
   ): Promise<readonly RepairableFinding[]>;
   triage(filter: FindingFilter, to: 'ignored' | 'resolved', by: string, signal: AbortSignal): Promise<number>;
-  /** Drops healed, repaired and resolved findings, and all passes but the last ended one of a table, that are older. */
+  /** Drops healed, repaired and resolved findings, and all passes but the last ended one of a table, that are older. What is ignored stays so. */
   expire(days: number, signal: AbortSignal): Promise<number>;
 }

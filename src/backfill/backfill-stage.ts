@@ -40,7 +40,8 @@ interface Running {
 
 /**
  * Fills tables chunk by chunk beside the stream, from the primary's rows or from records that were kept. Where each stands is in the database: after
- * a kill, or in another daemon, it goes on behind its last chunk. Several tables take turns, and share the rate.
+ * a kill, or in another daemon, it goes on behind its last chunk. Several tables take turns, each at a rate of its own: together they
+ * load the databases that many times as much.
  *
  * A row that is deleted at the primary around its reading does not stay:
  *

@@ -1,4 +1,4 @@
-import type { AuditFinding, AuditPassView, AuditStatus, AuditTableView } from '../model/audit.ts';
+import { type AuditFinding, type AuditPassView, type AuditStatus, type AuditTableView, unlistedRows } from '../model/audit.ts';
 import type { RepairOutcomeView, RepairTrailView } from '../model/audit-repair.ts';
 import { printable, textTable } from './output.ts';
 
@@ -23,10 +23,11 @@ export function auditText({ enabled, known, activity, tables }: AuditStatus): st
       String(table.suspects),
       String(table.unsettled),
       String(table.parked),
+      String(unlistedRows(table)),
       standing(table),
     ];
   });
-  const head = ['TABLE', 'LAST PASS', 'COVERED', 'MISSING', 'EXTRA', 'CHANGED', 'SUSPECT', 'UNSETTLED', 'PARKED', 'STANDING'];
+  const head = ['TABLE', 'LAST PASS', 'COVERED', 'MISSING', 'EXTRA', 'CHANGED', 'SUSPECT', 'UNSETTLED', 'PARKED', 'UNLISTED', 'STANDING'];
   return `${textTable([head, ...rows])}${activity}\n`;
 }
 

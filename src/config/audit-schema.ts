@@ -53,6 +53,11 @@ export const auditSchema = z
       .default('report')
       .describe('`repair`: what a pass confirms is repaired after it, and recorded as done by `audit.policy`.'),
     policyRepairs: z.int().min(1).default(100).describe('Most rows of a table that the policy repairs after one pass.'),
-    retentionDays: z.int().min(1).max(36_500).default(90).describe('How long healed and repaired findings, and old passes, are kept.'),
+    retentionDays: z
+      .int()
+      .min(1)
+      .max(36_500)
+      .default(90)
+      .describe('How long healed, repaired and resolved findings, and old passes, are kept.'),
   })
   .meta({ description: 'Rows of primary and region, compared by digests while both are written.' });

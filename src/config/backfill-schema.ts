@@ -8,7 +8,11 @@ export const backfillSchema = z
       .max(20_000)
       .default(5_000)
       .describe('Most rows that are read at the primary and written in the region at once.'),
-    maxRowsPerSecond: z.int().min(1).optional().describe('Of one table; left out: as fast as both databases answer.'),
+    maxRowsPerSecond: z
+      .int()
+      .min(1)
+      .optional()
+      .describe('Of one table; several at once are read at so many times the rate. Left out: as fast as both databases answer.'),
     pauseAboveLagSeconds: z
       .number()
       .min(0)

@@ -1,4 +1,4 @@
-import type { AuditStatus } from '../model/audit.ts';
+import { type AuditStatus, unlistedRows } from '../model/audit.ts';
 import type { Metrics } from './metrics.ts';
 
 /** Set anew for each scrape; undefined: not known now, and then no sample says that all is well. */
@@ -6,12 +6,15 @@ export function measureAudit(metrics: Metrics, status: AuditStatus | undefined):
   metrics.clear('farshore_divergent_rows');
   metrics.clear('farshore_audit_suspects');
   metrics.clear('farshore_audit_unsettled');
+  metrics.clear('farshore_audit_unlisted_rows');
   metrics.clear('farshore_audit_coverage_ratio');
   metrics.clear('farshore_audit_pass_age_seconds');
-  for (const { table, divergent, suspects, unsettled, coverage, passAgeSeconds } of status?.tables ?? []) {
+  for (const view of status?.tables ?? []) {
+    const { table, divergent, suspects, unsettled, coverage, passAgeSeconds } = view;
     for (const kind of ['missing', 'extra', 'changed'] as const) metrics.set('farshore_divergent_rows', { table, kind }, divergent[kind]);
     metrics.set('farshore_audit_suspects', { table }, suspects);
     metrics.set('farshore_audit_unsettled', { table }, unsettled);
+    metrics.set('farshore_audit_unlisted_rows', { table }, unlistedRows(view));
     metrics.set('farshore_audit_coverage_ratio', { table }, coverage);
     metrics.set('farshore_audit_pass_age_seconds', { table }, passAgeSeconds);
   }

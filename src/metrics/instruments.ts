@@ -234,6 +234,11 @@ export const instruments = {
     help: 'Rows that differed and could not be settled: written too often, or the region did not catch up. Never taken for equal.',
     labels: { table: configured },
   },
+  farshore_audit_unlisted_rows: {
+    type: 'gauge',
+    help: 'Rows in ranges with more differences than a pass lists. They were not looked at one by one: they are neither findings nor equal.',
+    labels: { table: configured },
+  },
   farshore_audit_coverage_ratio: {
     type: 'gauge',
     help: 'How much of the table the open pass, or else the last one, has compared: 0 to 1. Rows that are not settled, or not listed, take from it.',

@@ -31,6 +31,7 @@ export interface AuditPassView {
   readonly stopped: PassStopped | null;
   readonly rowsCompared: number;
   readonly rowsExpected: number;
+  /** In ranges with more differences than are listed: they were not looked at row by row, and more or fewer may differ. */
   readonly rowsUnlisted: number;
   /** Received from both sides. */
   readonly bytes: number;
@@ -57,6 +58,10 @@ export interface AuditTableView {
   /** A compacted topic stood unread for longer than its tombstones are kept (C7). */
   readonly needsFullAudit: boolean;
 }
+
+/** Rows in ranges with more differences than are listed: by the last pass, until the open one has met more. */
+export const unlistedRows = ({ lastPass, openPass }: Pick<AuditTableView, 'lastPass' | 'openPass'>): number =>
+  Math.max(lastPass?.rowsUnlisted ?? 0, openPass?.rowsUnlisted ?? 0);
 
 export interface AuditStatus {
   readonly enabled: boolean;

@@ -93,11 +93,12 @@ function settledStatement(pass: OpenPass, found: readonly (Settled & { readonly 
 const endPassText = `update farshore.audit_passes
    set ended_at = case when $2::text is null then clock_timestamp() end, stopped = $2, working_ms = working_ms + $3, updated_at = clock_timestamp()
  where id = $1 returning working_ms`;
-// Needed since before the pass began, so that the pass has seen all rows since; of a topic with several tables, once each was compared.
+// Needed since before the pass began, so that the pass has seen all rows since, and listed all that differ: behind the rest may be lost deletes.
+// Of a topic with several tables, once each was compared so.
 const servedText = `delete from farshore.full_audits a using farshore.audit_passes p
  where p.id = $1 and p.table_name = any (string_to_array(a.table_name, ', '))
    and not exists (select from unnest(string_to_array(a.table_name, ', ')) as w (name)
-                    where not exists (select from farshore.audit_passes s where s.table_name = w.name and s.ended_at is not null and s.started_at >= a.since))`;
+                    where not exists (select from farshore.audit_passes s where s.table_name = w.name and s.ended_at is not null and s.started_at >= a.since and s.rows_unlisted = 0))`;
 
 const figuresText = `with passes as (
   select distinct on (table_name, ended_at is null) p.*, extract(epoch from clock_timestamp() - started_at) as age
@@ -270,7 +271,7 @@ export function auditStore(database: Database, epoch: bigint): AuditStore {
       const [findings] = await write(
         [
           {
-            text: `delete from farshore.audit_findings where last_seen < ${old} and state in ('healed', 'repaired')`,
+            text: `delete from farshore.audit_findings where last_seen < ${old} and (state in ('healed', 'repaired') or (state = 'confirmed' and triage = 'resolved'))`,
             values: [days],
           },
           {

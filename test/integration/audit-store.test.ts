@@ -69,6 +69,24 @@ describe('findings', () => {
   });
 });
 
+describe('old findings', () => {
+  it('go once they are resolved, and stay while they count or are ignored', async () => {
+    for (const table of ['public.old_new', 'public.old_ignored', 'public.old_resolved']) await confirmedIn(table);
+    await store.triage(filter('public.old_ignored'), 'ignored', 'ada', never);
+    await store.triage(filter('public.old_resolved'), 'resolved', 'ada', never);
+    await rowsOf(
+      database,
+      "update farshore.audit_findings set last_seen = last_seen - interval '100 days' where table_name like 'public.old%'",
+    );
+    expect(await store.expire(90, never)).toBe(1);
+    const kept = await store.findings({ ...filter('x'), table: undefined }, { after: '0', limit: 100 }, never);
+    expect(kept.map(({ table }) => table).filter((table) => table.startsWith('public.old'))).toEqual([
+      'public.old_new',
+      'public.old_ignored',
+    ]);
+  });
+});
+
 describe('a pass', () => {
   it('counts the bytes and the time of all its runs', async () => {
     await confirmedIn('public.counted');
@@ -130,5 +148,15 @@ describe('C7: tables that need a full audit', () => {
     expect(await store.needsFullAudit(never)).toContain('public.twice');
     await emptyPass('public.twice');
     expect(await store.needsFullAudit(never)).not.toContain('public.twice');
+  });
+
+  it('still need it when more rows differ than were listed: those were not looked at', async () => {
+    await need('emptied', 'public.emptied');
+    const pass = await store.openPass('public.emptied', 'ada', 1_000, never);
+    await store.step(pass, { cursor: '{}', rows: 1_000, bytes: 1, unlisted: 800, suspects: [] }, never);
+    await store.endPass(pass, undefined, 1, never);
+    expect(await store.needsFullAudit(never)).toContain('public.emptied');
+    await emptyPass('public.emptied');
+    expect(await store.needsFullAudit(never)).not.toContain('public.emptied');
   });
 });

@@ -98,6 +98,12 @@ const cases: readonly (readonly [name: string, what: Judged, state: string, text
   ],
   ['the registry', judged({ components: [{ component: 'registry', up: false, reason: null }] }), 'attention', 'registry'],
   ['rows that differ', judged({}, audited({ divergent: { missing: 1, extra: 1, changed: 0 } })), 'broken', '2 rows differ'],
+  [
+    'rows that differ and are not listed',
+    judged({}, audited({ lastPass: { rowsUnlisted: 950_000 } as unknown as null })),
+    'attention',
+    'More rows may differ than are listed: public.t',
+  ],
   ['an audit that cannot be asked', judged({}, audited({}, false)), 'unknown', 'audit'],
   ['an old audit', judged({}, audited({ passAgeSeconds: 200_000 })), 'attention', 'two days'],
   [

@@ -60,6 +60,7 @@ const run = (name, reload) =>
 function tableRow(one, nowMs, reload) {
   const { missing, extra, changed } = one.divergent;
   const rows = missing + extra + changed;
+  const unlisted = Math.max(one.lastPass?.rowsUnlisted ?? 0, one.openPass?.rowsUnlisted ?? 0);
   const compared = one.passAgeSeconds !== null || one.openPass !== null;
   return {
     key: one.table,
@@ -73,11 +74,22 @@ function tableRow(one, nowMs, reload) {
           )
         : compared
           ? badge(
-              rows > 0 ? 'broken' : 'fine',
-              rows > 0 ? `${plural(rows, 'row')} differ` : one.passAgeSeconds === null ? 'none so far' : 'none differs',
+              rows > 0 ? 'broken' : unlisted > 0 ? 'attention' : 'fine',
+              rows > 0
+                ? `${plural(rows, 'row')} differ`
+                : unlisted > 0
+                  ? 'more than are listed'
+                  : one.passAgeSeconds === null
+                    ? 'none so far'
+                    : 'none differs',
             )
           : h('span.unknown', 'not compared yet'),
-      compared ? `${count(missing)} / ${count(extra)} / ${count(changed)}` : h('span.unknown', 'unknown'),
+      compared
+        ? [
+            `${count(missing)} / ${count(extra)} / ${count(changed)}`,
+            unlisted > 0 ? h('p.why', `and some of ${plural(unlisted, 'row')} that are not listed: repair, then run again`) : null,
+          ]
+        : h('span.unknown', 'unknown'),
       `${count(one.suspects)} / ${count(one.unsettled)}`,
       compared
         ? h(

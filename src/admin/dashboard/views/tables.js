@@ -16,6 +16,8 @@ function divergence(audited) {
   if (audited.passAgeSeconds === null && audited.openPass === null) return h('span.unknown', 'not compared yet');
   const { missing, extra, changed } = audited.divergent;
   const rows = missing + extra + changed;
+  if (rows === 0 && Math.max(audited.lastPass?.rowsUnlisted ?? 0, audited.openPass?.rowsUnlisted ?? 0) > 0)
+    return h('a.badge.attention', { href: '#/audit' }, 'more than are listed');
   return rows === 0
     ? badge('fine', audited.passAgeSeconds === null ? 'none so far' : 'none')
     : h('a.badge.broken', { href: '#/audit' }, plural(rows, 'row'));
