@@ -55,6 +55,12 @@ const wide = (fields: number, type: unknown) => ({
 });
 const decimal = { type: 'bytes', logicalType: 'decimal', precision: 200_000, scale: 2 };
 
+/** Of this process: a busy machine lets it wait, which is no fault of what is tested. */
+const cpuMs = (before: NodeJS.CpuUsage): number => {
+  const { user, system } = process.cpuUsage(before);
+  return (user + system) / 1_000;
+};
+
 describe('a record that stands for more than it may', () => {
   it.each<[string, object, Buffer, string]>([
     ['an array of nulls', record({ name: 'x', type: array('null') }), Buffer.concat([count(2 ** 31), END]), `more than ${maxValues} items`],
@@ -129,9 +135,9 @@ describe('a record that stands for more than it may', () => {
     ],
   ])('is malformed at once: %s', (_, schema, bytes, why) => {
     const decoder = decoderOf(schema);
-    const startedMs = performance.now();
+    const before = process.cpuUsage();
     expect(said(() => decoder.decode(bytes, 0, bytes.length))).toMatch(new RegExp(`^record_malformed: .*${why}`));
-    expect(performance.now() - startedMs).toBeLessThan(2_000);
+    expect(cpuMs(before)).toBeLessThan(2_000);
     // By the reader that writes columns, too.
     const reader = decoder.fieldReader!(decoder.fields.map(() => false));
     const values = decoder.fields.map(() => null);
@@ -272,7 +278,7 @@ describe('any bytes', () => {
     fc.assert(
       fc.property(shapes, some, ({ type }, bytes) => {
         const decoder = decoderOf(type as object);
-        const startedMs = performance.now();
+        const before = process.cpuUsage();
         let values = 0;
         const outcome = said(() => {
           values = sizeOf(decoder.decode(bytes, 0, bytes.length));
@@ -280,7 +286,7 @@ describe('any bytes', () => {
         expect(outcome).toMatch(/^(record_malformed: |nothing thrown$)/);
         // Nested records are at most a few fields of these schemas.
         expect(values).toBeLessThan(100 * bytes.length + 2 * maxEmptyValues);
-        expect(performance.now() - startedMs).toBeLessThan(2_000);
+        expect(cpuMs(before)).toBeLessThan(2_000);
       }),
       { numRuns: 1_000 },
     );
