@@ -46,9 +46,10 @@ export async function regionPassed(
   if (new Set(partitions.map(({ topic }) => topic)).size < topics.size) return 'not_yet';
   const ends = await lagSources.regional.ends(partitions, signal);
   const nextOf = new Map([...lagSources.applied()].map(({ topic, partition, next }) => [topicPartitionKey(topic, partition), next]));
-  const isPassed = ends.every(({ topic, partition, end }) => {
+  // The high watermark: committed records lie behind the last stable offset until their markers are written.
+  const isPassed = ends.every(({ topic, partition, highWatermark }) => {
     const next = nextOf.get(topicPartitionKey(topic, partition));
-    return next !== undefined && offsetValue(next) >= end;
+    return next !== undefined && offsetValue(next) >= highWatermark;
   });
   return isPassed && ends.length === partitions.length ? 'passed' : 'not_yet';
 }

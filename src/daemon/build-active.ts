@@ -1,4 +1,5 @@
 import { KeptStarts } from '../kafka/kept-starts.ts';
+import { allPartitionEnds, type TopicPartition } from '../kafka/offsets.ts';
 import { regionalSource } from '../kafka/regional-source.ts';
 import type { LagLoop } from '../lag/lag-loop.ts';
 import type { LostDeletesLoop } from '../lag/lost-deletes-loop.ts';
@@ -55,7 +56,7 @@ export function buildActive(parts: ActiveParts, clusters: ActiveClusters): Activ
     home: () => cutover.home(),
     noteRogueWrites: async (found, signal) => await audit?.stage.noteRogueWrites(found, signal),
   });
-  const { home, source, decoders, visitRecords, registries, heartbeats, stages, tablesOf } = replication;
+  const { decoders, visitRecords, registries, heartbeats, stages, tablesOf } = replication;
   const { mirror, apply, applied } = stages;
   const schema: SchemaViewParts = {
     config,
@@ -64,7 +65,11 @@ export function buildActive(parts: ActiveParts, clusters: ActiveClusters): Activ
     registry: replication.registry,
     describe: (tables, signal) => describeTables(database, tables, signal),
   };
-  const sources = lagSources({ home, source, mirror, apply: applied, primaryConnected });
+  const logs = {
+    home: { ends: (places: readonly TopicPartition[], signal: AbortSignal) => allPartitionEnds(clusters.primary, places, signal) },
+    source: { ends: (places: readonly TopicPartition[], signal: AbortSignal) => allPartitionEnds(clusters.reader, places, signal) },
+  };
+  const sources = lagSources({ ...logs, mirror, apply: applied, primaryConnected });
   const eachSecond = { home: KeptStarts.of(clusters.primary, clock), source: KeptStarts.of(clusters.reader, clock) };
   const lag = buildLag(parts, lagSources({ ...eachSecond, mirror, apply: applied, primaryConnected }));
   const shadow =

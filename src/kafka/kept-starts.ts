@@ -1,14 +1,16 @@
 import type { Clock } from '../model/clock.ts';
 import type { KafkaCluster } from './cluster.ts';
-import { type PartitionEnds, partitionEnds, partitionKey, stableEnds, type TopicPartition } from './offsets.ts';
+import { type AllEnds, allPartitionEnds, highWatermarks, partitionKey, stableEnds, type TopicPartition } from './offsets.ts';
 
 const KEEP_STARTS_MS = 10_000;
 
 export interface EndReads {
-  /** Both, two requests a broker. */
-  readonly both: (partitions: readonly TopicPartition[], signal: AbortSignal) => Promise<readonly PartitionEnds[]>;
-  /** Ends alone, by `topic:partition`: one request a broker. */
+  /** Starts and both ends, three requests a broker. */
+  readonly all: (partitions: readonly TopicPartition[], signal: AbortSignal) => Promise<readonly AllEnds[]>;
+  /** Last stable offsets, by `topic:partition`: one request a broker. */
   readonly stable: (partitions: readonly TopicPartition[], signal: AbortSignal) => Promise<ReadonlyMap<string, bigint>>;
+  /** High watermarks, in the same way. */
+  readonly high: (partitions: readonly TopicPartition[], signal: AbortSignal) => Promise<ReadonlyMap<string, bigint>>;
 }
 
 /**
@@ -29,26 +31,28 @@ export class KeptStarts {
 
   static of(cluster: KafkaCluster, clock: Clock): KeptStarts {
     const reads = {
-      both: (partitions: readonly TopicPartition[], signal: AbortSignal) => partitionEnds(cluster, partitions, signal),
+      all: (partitions: readonly TopicPartition[], signal: AbortSignal) => allPartitionEnds(cluster, partitions, signal),
       stable: (partitions: readonly TopicPartition[], signal: AbortSignal) => stableEnds(cluster, partitions, signal),
+      high: (partitions: readonly TopicPartition[], signal: AbortSignal) => highWatermarks(cluster, partitions, signal),
     };
     return new KeptStarts(reads, clock);
   }
 
-  async ends(partitions: readonly TopicPartition[], signal: AbortSignal): Promise<readonly PartitionEnds[]> {
+  async ends(partitions: readonly TopicPartition[], signal: AbortSignal): Promise<readonly AllEnds[]> {
     const nowMs = this.#clock.monotonicMs();
     const known = partitions.every(({ topic, partition }) => this.#starts.has(partitionKey(topic, partition)));
     if (!known || nowMs - this.#readAtMs >= KEEP_STARTS_MS) {
-      const both = await this.#reads.both(partitions, signal);
-      this.#starts = new Map(both.map(({ topic, partition, start }) => [partitionKey(topic, partition), start]));
+      const all = await this.#reads.all(partitions, signal);
+      this.#starts = new Map(all.map(({ topic, partition, start }) => [partitionKey(topic, partition), start]));
       this.#readAtMs = nowMs;
-      return both;
+      return all;
     }
-    const stable = await this.#reads.stable(partitions, signal);
+    const [stable, high] = await Promise.all([this.#reads.stable(partitions, signal), this.#reads.high(partitions, signal)]);
     return partitions.flatMap(({ topic, partition }) => {
       const key = partitionKey(topic, partition);
-      const [start, end] = [this.#starts.get(key), stable.get(key)];
-      return start === undefined || end === undefined ? [] : [{ topic, partition, start, end }];
+      const [start, end, highWatermark] = [this.#starts.get(key), stable.get(key), high.get(key)];
+      if (start === undefined || end === undefined || highWatermark === undefined) return [];
+      return [{ topic, partition, start, end, highWatermark }];
     });
   }
 }

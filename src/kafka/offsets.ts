@@ -44,6 +44,23 @@ export async function partitionEnds(
   return both;
 }
 
+export interface AllEnds extends PartitionEnds {
+  readonly highWatermark: bigint;
+}
+
+/** The same with the high watermark, which also counts transactions whose markers are not written yet. */
+export async function allPartitionEnds(
+  cluster: KafkaCluster,
+  partitions: readonly TopicPartition[],
+  signal: AbortSignal,
+): Promise<readonly AllEnds[]> {
+  const [ends, high] = await Promise.all([partitionEnds(cluster, partitions, signal), highWatermarks(cluster, partitions, signal)]);
+  return ends.flatMap((one) => {
+    const highWatermark = high.get(partitionKey(one.topic, one.partition));
+    return highWatermark === undefined ? [] : [{ ...one, highWatermark }];
+  });
+}
+
 /** Last stable offsets, by `topic:partition`. A partition that did not answer is left out. */
 export const stableEnds = (
   cluster: KafkaCluster,

@@ -1,11 +1,11 @@
 import type { HomeOffset, RegionalOffset } from '../model/offsets.ts';
 import type { TopicPartition } from '../model/partition.ts';
 
-/** Start, last stable offset and, where the log tells it, high watermark of a partition. */
+/** Start, last stable offset and high watermark of a partition. */
 export interface PartitionEnds extends TopicPartition {
   readonly start: bigint;
   readonly end: bigint;
-  readonly highWatermark?: bigint | undefined;
+  readonly highWatermark: bigint;
 }
 
 /** The logs of one cluster. A partition that did not answer is left out. */

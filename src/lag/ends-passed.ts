@@ -95,7 +95,7 @@ export class EndsPassed {
     }
     // Only now: an end read before the copies were there could be one without them.
     const regionalEnds = await regional.ends(rows, signal);
-    this.#advance(passing, regionalEnds, (one, { end }) => withRegionalEnd(one, regionalOffset(end)));
+    this.#advance(passing, regionalEnds, (one, { highWatermark }) => withRegionalEnd(one, regionalOffset(highWatermark)));
     if (!allAre('applying')) return 'not_yet';
     for (;;) {
       this.#advance(passing, [...this.#sources.applied()], (one, { next }) => (next === undefined ? one : withApplied(one, next)));

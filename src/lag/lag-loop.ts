@@ -169,7 +169,7 @@ export class LagLoop {
       const stuck = this.#stuck[cluster];
       stuck.keepOnly(new Set(read.ends.keys()));
       for (const [partition, { end, highWatermark }] of read.ends) {
-        if (highWatermark !== undefined) stuck.read(partition, atMs, end, highWatermark);
+        stuck.read(partition, atMs, end, highWatermark);
       }
     }
     this.#observer.onRead(cluster, read);

@@ -21,9 +21,9 @@ export class TotalReadings {
     this.#settle((passing) => withMirrored(passing, committed));
   }
 
-  /** Takes a regional last stable offset that was asked for after the last call of `mirrored`. */
-  regionalEnd(lastStable: RegionalOffset): void {
-    this.#settle((passing) => withRegionalEnd(passing, lastStable));
+  /** Takes a regional high watermark that was asked for after the last call of `mirrored`. */
+  regionalEnd(highWatermark: RegionalOffset): void {
+    this.#settle((passing) => withRegionalEnd(passing, highWatermark));
   }
 
   applied(next: RegionalOffset): void {

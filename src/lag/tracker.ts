@@ -62,12 +62,16 @@ export class PartitionTracker {
   }
 
   /** The regional ends, with the time before they were asked for and apply's position at that time. */
-  regionalEnds(atMs: number, { end }: Pick<PartitionEnds, 'end'>, nextThen: RegionalOffset | undefined): void {
+  regionalEnds(
+    atMs: number,
+    { end, highWatermark }: Pick<PartitionEnds, 'end' | 'highWatermark'>,
+    nextThen: RegionalOffset | undefined,
+  ): void {
     if (!this.#apply.read(atMs, regionalOffset(end), nextThen)) {
       this.missRegional();
       return;
     }
-    this.#total.regionalEnd(regionalOffset(end));
+    this.#total.regionalEnd(regionalOffset(highWatermark));
     this.#missedRegional = 0;
   }
 

@@ -63,7 +63,7 @@ class World {
         this.#mirror(act.movesMeanwhile);
         this.nowMs += act.lateMs;
         if (act.missed) this.tracker.missRegional();
-        else this.tracker.regionalEnds(askedMs, { end }, then);
+        else this.tracker.regionalEnds(askedMs, { end, highWatermark: end }, then);
         return;
       }
       case 'rewind_apply':

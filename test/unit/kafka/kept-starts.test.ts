@@ -14,16 +14,17 @@ function log() {
     partitions.filter((one) => !silent.has(partitionKey(one.topic, one.partition)));
   const kept = new KeptStarts(
     {
-      both: async (partitions) => {
-        asked.push('both');
+      all: async (partitions) => {
+        asked.push('all');
         at++;
-        return answers(partitions).map((one) => ({ ...one, start: at, end: at + 100n }));
+        return answers(partitions).map((one) => ({ ...one, start: at, end: at + 100n, highWatermark: at + 101n }));
       },
       stable: async (partitions) => {
         asked.push('stable');
         at++;
         return new Map(answers(partitions).map(({ topic, partition }) => [partitionKey(topic, partition), at + 100n]));
       },
+      high: async (partitions) => new Map(answers(partitions).map(({ topic, partition }) => [partitionKey(topic, partition), at + 101n])),
     },
     { monotonicMs: () => nowMs },
   );
@@ -40,21 +41,21 @@ function log() {
 describe('ends for who asks each second', () => {
   it('reads every end anew, and starts every ten seconds', async () => {
     const { asked, ends, wait } = log();
-    expect(await ends(a)).toEqual([{ ...a, start: 1n, end: 101n }]);
+    expect(await ends(a)).toEqual([{ ...a, start: 1n, end: 101n, highWatermark: 102n }]);
     for (let second = 1; second < 10; second++) {
       wait(1_000);
-      expect(await ends(a)).toEqual([{ ...a, start: 1n, end: 101n + BigInt(second) }]);
+      expect(await ends(a)).toEqual([{ ...a, start: 1n, end: 101n + BigInt(second), highWatermark: 102n + BigInt(second) }]);
     }
     wait(1_000);
-    expect(await ends(a)).toEqual([{ ...a, start: 11n, end: 111n }]);
-    expect(asked).toEqual(['both', ...Array.from({ length: 9 }, () => 'stable'), 'both']);
+    expect(await ends(a)).toEqual([{ ...a, start: 11n, end: 111n, highWatermark: 112n }]);
+    expect(asked).toEqual(['all', ...Array.from({ length: 9 }, () => 'stable'), 'all']);
   });
 
   it('reads both where a partition is new', async () => {
     const { asked, ends } = log();
     await ends(a);
     expect((await ends(a, b)).map(({ start }) => start)).toEqual([2n, 2n]);
-    expect(asked).toEqual(['both', 'both']);
+    expect(asked).toEqual(['all', 'all']);
   });
 
   it('leaves out what did not answer, and asks for its start again', async () => {
@@ -67,8 +68,8 @@ describe('ends for who asks each second', () => {
     await other.ends(a, b);
     await other.ends(a, b);
     expect([asked, other.asked]).toEqual([
-      ['both', 'stable'],
-      ['both', 'both'],
+      ['all', 'stable'],
+      ['all', 'all'],
     ]);
   });
 });

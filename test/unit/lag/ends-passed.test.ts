@@ -6,7 +6,7 @@ import { TestClock } from './test-clock.ts';
 
 /** One partition `eu.t:0` that is `t:0` at home, whose numbers the test moves. */
 function region(topics: ReadonlySet<string> = new Set(['eu.t'])) {
-  const at = { homeEnd: 10n, mirrored: 10n, regionalEnd: 25n, applied: 25n };
+  const at = { homeEnd: 10n, mirrored: 10n, regionalEnd: 25n, markersLate: 0n, applied: 25n };
   const reads: string[] = [];
   let homeFails: Error | undefined;
   const clock = new TestClock();
@@ -17,13 +17,13 @@ function region(topics: ReadonlySet<string> = new Set(['eu.t'])) {
         ends: async (asked) => {
           reads.push(`home ${asked.map(({ topic }) => topic).join()}`);
           if (homeFails !== undefined) throw homeFails;
-          return [{ topic: 't', partition: 0, start: 0n, end: at.homeEnd }];
+          return [{ topic: 't', partition: 0, start: 0n, end: at.homeEnd, highWatermark: at.homeEnd }];
         },
       },
       regional: {
         ends: async () => {
           reads.push('region');
-          return [{ topic: 'eu.t', partition: 0, start: 0n, end: at.regionalEnd }];
+          return [{ topic: 'eu.t', partition: 0, start: 0n, end: at.regionalEnd - at.markersLate, highWatermark: at.regionalEnd }];
         },
       },
       mirrorCommitted: () => [
@@ -54,6 +54,21 @@ describe('C20: whether the region has passed the ends at home', () => {
     const { ask, reads } = region();
     expect(await ask()).toBe('passed');
     expect(reads).toEqual(['home t', 'region']);
+  });
+
+  it('has not, while only the last stable offset lies before the copies: their markers come after the answer to the commit', async () => {
+    const { ask, at, clock } = region();
+    at.markersLate = 5n;
+    at.applied = 20n;
+    const asked = ask();
+    await clock.advance(500);
+    at.applied = 25n;
+    await clock.advance(100);
+    expect(await asked).toBe('passed');
+    at.applied = 20n;
+    const inVain = ask();
+    await clock.advance(1_100);
+    expect(await inVain).toBe('not_yet');
   });
 
   it('waits for the mirror, and reads the regional end only then', async () => {

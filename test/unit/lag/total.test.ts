@@ -6,7 +6,7 @@ import { homeOffset, regionalOffset } from '../../../src/model/offsets.ts';
 
 const home = (value: number) => homeOffset(BigInt(value));
 const regional = (value: number) => regionalOffset(BigInt(value));
-const ends = (end: number) => ({ start: 0n, end: BigInt(end) });
+const ends = (end: number, highWatermark = end) => ({ start: 0n, end: BigInt(end), highWatermark: BigInt(highWatermark) });
 
 describe('C5, C21: lag of both stages together', () => {
   it('counts an end only after the mirror, then a regional end, then apply', () => {
