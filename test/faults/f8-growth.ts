@@ -11,6 +11,8 @@ const KEYS = 400;
 const BATCH = 40;
 const [FROM, TO] = [4, 12];
 const WITHIN_MS = 60_000;
+/** Until what was written is there: of the rows it is asked whether, and not how soon. */
+const SETTLED_MS = 180_000;
 /** Sends of one producer, which knows the partitions that there were when it started. */
 const SENDS_OF_A_PRODUCER = 10;
 
@@ -90,7 +92,7 @@ export const f8: Trial = async ({ seed, full, say }) => {
       for (const [i, table] of pair.entries()) {
         const { written } = writers[i]!;
         const judged = () => judge(client, table, written, `of_${table}`);
-        await eventually(async () => (await judged()).lost === 0, { deadlineMs: WITHIN_MS }).catch(() => undefined);
+        await eventually(async () => (await judged()).lost === 0, { deadlineMs: SETTLED_MS }).catch(() => undefined);
         const { lost, duplicated, stale } = await judged();
         total.lost += lost;
         total.duplicated += duplicated;
