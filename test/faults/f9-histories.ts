@@ -7,7 +7,7 @@ import { f9Apply } from './f9-apply.ts';
 import type { Trial } from './trial.ts';
 
 /** Histories of a round, written together: what a step costs is the round trip, and more records share it. Each one gets some thirty. */
-const SHORT = { partitions: 200, spread: 12 } as const;
+const SHORT = { partitions: 100, spread: 12 } as const;
 const FULL = { partitions: 400, spread: 24 } as const;
 const STEPS = 500;
 const DEADLINE_MS = 120_000;
