@@ -1,5 +1,5 @@
 import { KeptStarts } from '../kafka/kept-starts.ts';
-import { allPartitionEnds, type TopicPartition } from '../kafka/offsets.ts';
+import { logEnds } from '../kafka/offsets.ts';
 import { regionalSource } from '../kafka/regional-source.ts';
 import type { LagLoop } from '../lag/lag-loop.ts';
 import type { LostDeletesLoop } from '../lag/lost-deletes-loop.ts';
@@ -65,10 +65,7 @@ export function buildActive(parts: ActiveParts, clusters: ActiveClusters): Activ
     registry: replication.registry,
     describe: (tables, signal) => describeTables(database, tables, signal),
   };
-  const logs = {
-    home: { ends: (places: readonly TopicPartition[], signal: AbortSignal) => allPartitionEnds(clusters.primary, places, signal) },
-    source: { ends: (places: readonly TopicPartition[], signal: AbortSignal) => allPartitionEnds(clusters.reader, places, signal) },
-  };
+  const logs = { home: logEnds(clusters.primary), source: logEnds(clusters.reader) };
   const sources = lagSources({ ...logs, mirror, apply: applied, primaryConnected });
   const eachSecond = { home: KeptStarts.of(clusters.primary, clock), source: KeptStarts.of(clusters.reader, clock) };
   const lag = buildLag(parts, lagSources({ ...eachSecond, mirror, apply: applied, primaryConnected }));

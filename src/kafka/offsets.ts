@@ -61,6 +61,12 @@ export async function allPartitionEnds(
   });
 }
 
+/** The same as a log that is asked for nothing else. */
+export const logEnds = (cluster: KafkaCluster) => ({
+  ends: (partitions: readonly TopicPartition[], signal: AbortSignal): Promise<readonly AllEnds[]> =>
+    allPartitionEnds(cluster, partitions, signal),
+});
+
 /** Last stable offsets, by `topic:partition`. A partition that did not answer is left out. */
 export const stableEnds = (
   cluster: KafkaCluster,

@@ -76,6 +76,12 @@ export function planCycle(inputs: readonly CycleInput[], { reencode, visitRecord
   return { transaction: { writes, positions }, mirrored, reencoded, stopped };
 }
 
+export function bytesOf({ writes }: MirrorTransaction): number {
+  let bytes = 0;
+  for (const { batches } of writes) for (const batch of batches) bytes += batch.bytes.length;
+  return bytes;
+}
+
 /**
  * A fetch answers whole batches, so a position inside one (after retention or an operator moved it) brings
  * records below it too: they were given up, or mirrored before, and must not come a second time.

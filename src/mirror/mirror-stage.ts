@@ -5,8 +5,8 @@ import { topicPartitionKey } from '../model/partition.ts';
 import type { MirrorPosition } from '../model/position.ts';
 import type { StageStatus } from '../model/status.ts';
 import { type CommandContext, type PartitionCommand, runCommand } from './commands.ts';
-import type { MirrorTransaction, RegionalLog } from './contracts.ts';
-import { type CycleInput, type CyclePlan, mayEndInGap, planCycle, positionPastGap } from './cycle.ts';
+import type { RegionalLog } from './contracts.ts';
+import { bytesOf, type CycleInput, type CyclePlan, mayEndInGap, planCycle, positionPastGap } from './cycle.ts';
 import type { MirrorDependencies, MirrorSettings } from './dependencies.ts';
 import type { MirrorPartition } from './partition.ts';
 import { readEnds, verifyPartitions } from './partition-start.ts';
@@ -317,7 +317,8 @@ export class MirrorStage {
   async #commit(plan: CyclePlan, startedMs: number, signal: AbortSignal): Promise<void> {
     const { transaction } = plan;
     if (transaction.positions.length === 0) return;
-    const { ends } = await this.#timed(bytesOf(transaction), this.#deps.regional.commit(transaction, signal));
+    const { cycleSize, clock } = this.#deps;
+    const { ends } = await cycleSize.timed(this.#deps.regional.commit(transaction, signal), bytesOf(transaction), this.#settings, clock);
     const nowMs = this.#deps.clock.monotonicMs();
     const regionalEnds = new Map(ends.map((e) => [`${e.topic}:${e.partition}`, e.end]));
     for (const position of transaction.positions) {
@@ -332,21 +333,6 @@ export class MirrorStage {
     }
     for (const { topic, partition, reason } of plan.reencoded) this.#deps.observe({ type: 'batch_reencoded', topic, partition, reason });
     if (plan.mirrored.length > 0) this.#deps.observe({ type: 'mirror_cycle', topics: plan.mirrored, seconds: (nowMs - startedMs) / 1000 });
-  }
-
-  /** The size of the cycles follows how long their transactions take, and those that fail for taking too long. */
-  async #timed<T>(bytes: number, committing: Promise<T>): Promise<T> {
-    const { maxCycleBytes, transactionTimeoutMs } = this.#settings;
-    const startedMs = this.#deps.clock.monotonicMs();
-    let committed = false;
-    try {
-      const answer = await committing;
-      committed = true;
-      return answer;
-    } finally {
-      const tookMs = this.#deps.clock.monotonicMs() - startedMs;
-      this.#deps.cycleSize.note(maxCycleBytes, { bytes, tookMs, committed, transactionTimeoutMs });
-    }
   }
 
   /** An answer that is not data. What it means is decided apart; here it is carried out. */
@@ -391,10 +377,4 @@ export class MirrorStage {
     }
     await stopPartition(partition, outcome.error, undefined, this.#deps, signal);
   }
-}
-
-function bytesOf({ writes }: MirrorTransaction): number {
-  let bytes = 0;
-  for (const { batches } of writes) for (const batch of batches) bytes += batch.bytes.length;
-  return bytes;
 }

@@ -1,5 +1,5 @@
 import type { AppliedBack } from '../cutover/step-contracts.ts';
-import { findFarshoreError } from '../model/errors.ts';
+import { FarshoreError, findFarshoreError } from '../model/errors.ts';
 import { topicPartitionKey } from '../model/partition.ts';
 import type { Database } from './database.ts';
 import { integer, json } from './result-values.ts';
@@ -21,15 +21,14 @@ export function appliedBack(database: Database): AppliedBack {
     async notApplied(wanted, homeEpoch, signal) {
       const topics = [...new Set(wanted.map(({ topic }) => topic))];
       if (topics.length === 0) return [];
-      let row: Awaited<ReturnType<Database['query']>>['rows'][number];
-      try {
-        [row] = (await database.query({ text: appliedText, values: [topics, homeEpoch] }, signal)).rows as [typeof row];
-      } catch (error) {
-        const known = findFarshoreError(error);
+      const asked = await database.query({ text: appliedText, values: [topics, homeEpoch] }, signal).catch((error: unknown) => {
         // Nothing shows that it was applied: a table that is not there, or may not be read, is no reason to open.
-        if (known === undefined || known.action === 'halt' || signal.aborted) throw error;
-        return [`what the primary's database applied could not be read: ${known.message} ${hint}`];
-      }
+        const known = findFarshoreError(error);
+        if (known?.action === 'stop') return known;
+        throw error;
+      });
+      if (asked instanceof FarshoreError) return [`what the primary's database applied could not be read: ${asked.message} ${hint}`];
+      const row = asked.rows[0]!;
       const found = json(row, 'positions') as readonly { readonly topic: string; readonly partition: number; readonly next: string }[];
       const next = new Map(found.map((one) => [topicPartitionKey(one.topic, one.partition), BigInt(one.next)]));
       const [parked, rejected] = [integer(row, 'parked'), integer(row, 'rejected')];

@@ -1,16 +1,12 @@
 import { type ChildProcess, spawn, spawnSync } from 'node:child_process';
 import { once } from 'node:events';
 import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
-import { createServer } from 'node:http';
-import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { startMirrorListener } from '../../src/http/mirror-listener.ts';
 import type { ShadowRequest } from '../../src/shadow/contracts.ts';
-import { Intake } from '../../src/shadow/intake.ts';
-import { BoundedQueue } from '../../src/shadow/request-queue.ts';
 import { eventually } from '../rig/context.ts';
+import { type MirroredService, startMirroredService } from '../rig/mirrored-service.ts';
 import { repositoryRoot } from '../rig/paths.ts';
 import { freePorts } from '../rig/ports.ts';
 
@@ -18,45 +14,19 @@ const usable = spawnSync('nginx', ['-v']).status === 0;
 
 /** A real nginx in front of a service, with the snippet of deploy/nginx as it is but for the port. */
 describe.skipIf(!usable)('mirroring by nginx (needs nginx; on Debian, apt-get install nginx-light or nginx)', () => {
-  const queue = new BoundedQueue({ requests: 100, bytes: 10_000_000 });
   const cleanup = new AsyncDisposableStack();
   let port = 0;
-  let serviceDelayMs = 0;
+  let behind: MirroredService;
 
   beforeAll(async () => {
-    const nothing = (): void => undefined;
-    const intake = new Intake(
-      { sample: 1, sampleBy: undefined, maxPerSecond: 10_000, maxLoad: 1, maxBodyBytes: 100_000, safe: [] },
-      queue,
-      { taken: nothing, shed: nothing, skipped: nothing },
-      { wallMs: () => Date.now(), monotonicMs: () => performance.now(), sleep: async () => undefined },
-    );
-    intake.open = true;
-    const listener = await startMirrorListener(intake, {
-      host: '127.0.0.1',
-      port: 0,
-      originalUri: false,
-      maxBodyBytes: 100_000,
-      wallMs: () => Date.now(),
-    });
-    cleanup.defer(() => listener.close(0));
-    const service = createServer((message, response) => {
-      message.resume();
-      setTimeout(() => response.end(`${message.method} ${message.url}`), serviceDelayMs);
-    });
-    service.listen(0, '127.0.0.1');
-    await once(service, 'listening');
-    cleanup.defer(() => {
-      service.closeAllConnections();
-      service.close();
-    });
+    behind = cleanup.use(await startMirroredService());
     const folder = await mkdtemp(join(tmpdir(), 'farshore-nginx-'));
     cleanup.defer(() => rm(folder, { recursive: true, force: true }));
     [port = 0] = await freePorts(1);
     const snippet = await readFile(join(repositoryRoot, 'deploy/nginx/farshore-mirror.conf'), 'utf8');
     expect(snippet).toContain('http://127.0.0.1:8321$request_uri');
-    await writeFile(join(folder, 'mirror.conf'), snippet.replace(':8321$', `:${listener.port}$`));
-    await writeFile(join(folder, 'nginx.conf'), nginxConf(folder, port, (service.address() as AddressInfo).port));
+    await writeFile(join(folder, 'mirror.conf'), snippet.replace(':8321$', `:${behind.listenerPort}$`));
+    await writeFile(join(folder, 'nginx.conf'), nginxConf(folder, port, behind.servicePort));
     const nginx = spawn('nginx', ['-p', folder, '-c', join(folder, 'nginx.conf'), '-g', 'daemon off;'], {
       stdio: ['ignore', 'ignore', 'pipe'],
     });
@@ -66,7 +36,7 @@ describe.skipIf(!usable)('mirroring by nginx (needs nginx; on Debian, apt-get in
 
   afterAll(() => cleanup.disposeAsync());
 
-  const next = (): Promise<ShadowRequest> => queue.take(AbortSignal.timeout(10_000));
+  const next = (): Promise<ShadowRequest> => behind.next();
 
   it('copies a request with its path and query, and answers the user from the service', async () => {
     const answer = await fetch(`http://127.0.0.1:${port}/orders/a%20b?page=2&x=%2F`, {
@@ -88,7 +58,7 @@ describe.skipIf(!usable)('mirroring by nginx (needs nginx; on Debian, apt-get in
   });
 
   it('does not make the user wait for the copy, nor the copy for the service', async () => {
-    serviceDelayMs = 500;
+    behind.delayMs = 500;
     const answer = fetch(`http://127.0.0.1:${port}/slow`);
     const first = await Promise.race([next().then(() => 'copy'), answer.then(() => 'answer')]);
     expect(first).toBe('copy');

