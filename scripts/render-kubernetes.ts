@@ -8,7 +8,7 @@ import { findTool, tools } from '../test/rig/tools.ts';
 export const chart = join(repositoryRoot, 'deploy', 'kubernetes', 'farshore');
 export const exampleValues = join(chart, 'ci', 'example-values.yaml');
 export const plainManifests = join(repositoryRoot, 'deploy', 'kubernetes', 'farshore.yaml');
-/** A Helm that Go built knows no Kubernetes but an old one, unless it is told. */
+/** Helm renders for the Kubernetes it was made for, unless it is told another. */
 export const kubernetesVersion = '1.34.0';
 
 const head = `# The Helm chart beside this file, rendered by scripts/render-kubernetes.ts with its ci/example-values.yaml: an example whose addresses,
@@ -35,6 +35,6 @@ export const renderPlain = (helm: string): string => head + render(helm, [exampl
 
 if (import.meta.main) {
   const helm = await findTool(tools.helm);
-  if (helm === undefined) throw new Error('helm is absent: scripts/setup-packages.ts builds it where Go is');
+  if (helm === undefined) throw new Error('helm is absent: scripts/setup-packages.ts brings it');
   writeFileSync(plainManifests, renderPlain(helm));
 }

