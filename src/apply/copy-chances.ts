@@ -31,7 +31,7 @@ export const wentWell = ({ penalty, inRow }: CopyChance): CopyChance =>
 export const passed = (chance: CopyChance): CopyChance => ({ ...chance, wait: Math.max(0, chance.wait - 1) });
 
 /** Below this the statement's own cost counts, not its rows'. */
-const LEAST_ROWS = 64;
+export const LEAST_COPIED_ROWS = 64;
 /** Records of one key in one batch are states of one row: it was there before, as likely as not. */
 const MOST_FOLDED = 0.02;
 
@@ -40,7 +40,7 @@ export const looksNew = ({ before, deletes, after, records, folded }: Folded): b
   before === undefined &&
   deletes === undefined &&
   after !== undefined &&
-  after.versions.count >= LEAST_ROWS &&
+  after.versions.count >= LEAST_COPIED_ROWS &&
   folded <= records * MOST_FOLDED;
 
 /** Which folds are tried, and what came of it. */

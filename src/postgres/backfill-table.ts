@@ -1,3 +1,6 @@
+import type { Statement } from '../apply/contracts.ts';
+import { type CopyChance, LEAST_COPIED_ROWS, passed, refused, untried, wentWell } from '../apply/copy-chances.ts';
+import type { RowSet } from '../apply/fold.ts';
 import type { TableMapping } from '../apply/mapping.ts';
 import { setConstraints, tableStatements } from '../apply/statements.ts';
 import type { ComparedTable } from '../audit/contracts.ts';
@@ -5,9 +8,11 @@ import { readCursor, writeCursor } from '../audit/pass-cursor.ts';
 import { rowTextsStatement } from '../audit/statements.ts';
 import type { Chunk, OpenBackfill, PreparedTable } from '../backfill/contracts.ts';
 import { backfillOffset, rowVersion, type SourceKind } from '../backfill/row-version.ts';
+import { findFarshoreError } from '../model/errors.ts';
 import { quoteName } from '../model/sql-name.ts';
 import type { Database } from './database.ts';
 import type { TextRow } from './result-values.ts';
+import { TextColumn } from './text-column.ts';
 
 /** A field that orders states, and the primary's column it comes from. */
 export interface SourceField {
@@ -17,10 +22,10 @@ export interface SourceField {
 
 /** Rows of the primary, in key order. */
 interface RowsChunk extends Chunk {
-  /** By column, as text of the server; null is NULL. */
-  readonly columns: readonly (readonly (string | null)[])[];
+  /** By column, as text of the server. */
+  readonly columns: readonly TextColumn[];
   /** Hex of each row's version. */
-  readonly versions: readonly string[];
+  readonly versions: TextColumn;
 }
 
 export interface BackfillTableParts {
@@ -38,69 +43,85 @@ export interface BackfillTableParts {
 
 /**
  * Chunks are written by the statements that write the stream's records, guard, tombstones, parts of rows and soft deletes included: what
- * is right for a record that comes late is right for a row that was read a moment ago. For the same reason they travel as arrays and not by COPY, at
- * some 80,000 rows a second of five columns, read, guarded and written, on two cores; chunks of 1,000 and of 20,000 rows make no difference.
+ * is right for a record that comes late is right for a row that was read a moment ago. As there, rows that are probably all new are copied, and a chunk
+ * that meets one that is not is written with its guard (docs/decisions/0015-copy-for-new-rows.md).
  */
 export function backfillTable(parts: BackfillTableParts): PreparedTable {
   const { primary, region, epoch, compared, mapping, homeEpoch, source, restored } = parts;
-  const upsert = tableStatements(mapping, mapping).upsert!;
+  const { upsert, newRows } = tableStatements(mapping, mapping);
+  let chance: CopyChance = untried;
   const kinds = source.map(({ kind }) => kind);
+  const fence: Statement = {
+    text: `select farshore.check_lease($1), pg_advisory_xact_lock_shared(hashtextextended('farshore apply ' || $2::text, 0)),
+       set_config('plan_cache_mode', 'force_generic_plan', true)`,
+    values: [epoch, mapping.name],
+  };
   const sources = source.map(({ column, kind }) => sourceText(`t.${quoteName(column)}`, kind));
   return {
     remembered: JSON.stringify(kinds),
     async read({ id, cursor }, limit, signal): Promise<RowsChunk> {
       const offset = backfillOffset('database', id, 0n);
       const place = readCursor(compared, cursor);
-      if (place.kind === 'done') return { rows: 0, bytes: 0, cursor: cursor!, done: true, columns: [], versions: [] };
+      if (place.kind === 'done') return { rows: 0, bytes: 0, cursor: cursor!, done: true, columns: [], versions: new TextColumn() };
       const { rows } = await primary.query(rowTextsStatement(compared, { after: place.key, upTo: undefined }, limit, sources), signal);
       const last = rows.at(-1);
       const key = last === undefined ? place.key : compared.key.map((_column, index) => last[`k${index}`]!);
-      const columns: (string | null)[][] = compared.columns.map((_column, index) => rows.map((row) => row[`v${index}`] ?? null));
-      if (mapping.columns.length > columns.length) columns.push(rows.map(() => restored));
+      const columns = compared.columns.map((_column, index) => columnOf(rows, (row) => row[`v${index}`] ?? null));
+      if (mapping.columns.length > columns.length) columns.push(columnOf(rows, () => restored));
+      const sourceOf = (row: TextRow) => kinds.map((_kind, index) => row[`s${index}`] ?? null);
       return {
         rows: rows.length,
         bytes: bytesOf(rows),
         cursor: writeCursor(compared, { kind: 'after', key }),
         done: rows.length < limit,
         columns,
-        versions: rows.map((row) =>
-          rowVersion(
-            homeEpoch,
-            kinds,
-            kinds.map((_kind, index) => row[`s${index}`] ?? null),
-            offset,
-          ),
-        ),
+        versions: columnOf(rows, (row) => rowVersion(homeEpoch, kinds, sourceOf(row), offset)),
       };
     },
     async write(backfill, chunk: RowsChunk, signal) {
-      const given = {
-        columns: chunk.columns,
-        versions: chunk.versions,
-        offsetOf: () => 0n,
-        merged: () => false,
+      const given: RowSet = { columns: chunk.columns, versions: chunk.versions, offsetOf: () => 0n, merged: () => false };
+      /** Statements whose answers count as rows written come behind `before`. */
+      const commit = async (before: readonly Statement[], rows: readonly Statement[]): Promise<number> => {
+        let written = 0;
+        await region.conversation(
+          [
+            () => [fence, ...before, ...rows, setConstraints],
+            (answers) => {
+              // Behind the answers of BEGIN and of the fence.
+              const from = 2 + before.length;
+              written = answers.slice(from, from + rows.length).reduce((sum, { rowCount }) => sum + rowCount, 0);
+              return [moveStatement(backfill, chunk, written)];
+            },
+          ],
+          signal,
+        );
+        return written;
       };
-      const upserts = chunk.rows === 0 ? [] : upsert(given);
-      const first = {
-        text: `select farshore.check_lease($1), pg_advisory_xact_lock_shared(hashtextextended('farshore apply ' || $2::text, 0)),
-       set_config('plan_cache_mode', 'force_generic_plan', true)`,
-        values: [epoch, mapping.name],
-      };
-      let written = 0;
-      await region.conversation(
-        [
-          () => [first, ...upserts, setConstraints],
-          (before) => {
-            // Behind the answers of BEGIN and of the fence.
-            written = before.slice(2, 2 + upserts.length).reduce((sum, { rowCount }) => sum + rowCount, 0);
-            return [moveStatement(backfill, chunk, written)];
-          },
-        ],
-        signal,
-      );
-      return written;
+      const guarded = async () => await commit([], chunk.rows === 0 ? [] : upsert!(given));
+      if (newRows === undefined || chunk.rows < LEAST_COPIED_ROWS) return await guarded();
+      if (chance.wait > 0) {
+        chance = passed(chance);
+        return await guarded();
+      }
+      try {
+        const written = await commit([newRows.permitted], [newRows.copy(given)]);
+        chance = wentWell(chance);
+        return written;
+      } catch (error) {
+        chance = refused(chance);
+        // Nothing of it is in. Whatever the refusal says, of a row that exists or of a column: the guarded statements decide.
+        const action = findFarshoreError(error)?.action;
+        if (signal.aborted || (action !== 'reject' && action !== 'stop')) throw error;
+        return await guarded();
+      }
     },
   };
+}
+
+function columnOf(rows: readonly TextRow[], value: (row: TextRow) => string | null): TextColumn {
+  const column = new TextColumn();
+  for (const row of rows) column.push(value(row));
+  return column;
 }
 
 export const moveStatement = ({ id, cursor }: OpenBackfill, chunk: Chunk, written: number) => ({

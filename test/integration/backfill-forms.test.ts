@@ -71,6 +71,36 @@ describe('a backfill of tables whose records come in other forms', () => {
     ]);
   });
 
+  it('copies chunks of rows that are new, texts to be escaped among them, and writes one that meets a row of the stream with its guard', async () => {
+    await rig.tables('copied', 'id integer primary key, note text, version integer');
+    // What wrote a row, as the server saw it.
+    await rig.at('region', 'create table how_written (id integer, how text)');
+    await rig.at(
+      'region',
+      `create function tell_how() returns trigger language plpgsql as
+       $$ begin insert into how_written values (new.id, split_part(current_query(), ' ', 1)); return new; end $$`,
+    );
+    await rig.at('region', 'create trigger tells before insert on copied for each row execute function tell_how()');
+    await rig.at(
+      'primary',
+      `insert into copied select n, case when n % 10 > 0 then e'a\\tb\\n\\\\ "' || n end, 10 from generate_series(1, 400) n`,
+    );
+    await rig.at('region', `insert into copied values (250, 'stream', 11, '\\x${versionHex(1, 11n, 1, 5n)}')`);
+    const table = await rig.prepared([plain('copied', { version: ['version'] })], [versioned]);
+    expect(await rig.whole(table, 'public.copied')).toEqual({ chunks: 5, read: 400, written: 399 });
+    const how = (of: string) => rig.at('region', `select how, count(*) as n from how_written where ${of} group by how`);
+    expect(await how('id <= 200')).toEqual([{ how: 'copy', n: '200' }]);
+    // The one after it too: a refusal is remembered.
+    expect((await how('id > 200')).map((row) => row.how)).toEqual(['insert']);
+    const digest = (side: 'primary' | 'region') =>
+      rig.at(
+        side,
+        `select count(*) as n, md5(string_agg(row(id, note, version)::text, ',' order by id)) as digest from copied where id <> 250`,
+      );
+    expect(await digest('region')).toEqual(await digest('primary'));
+    expect(await rig.at('region', 'select note from copied where id = 250')).toEqual([{ note: 'stream' }]);
+  });
+
   const shared = (topic: string, more: Partial<TableEntry> = {}): TableEntry => ({
     topic,
     table: 'public.shared',
