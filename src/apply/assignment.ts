@@ -21,7 +21,6 @@ export class Assignment {
   readonly #topics: readonly string[];
   readonly #added: (partition: ApplyPartition) => void;
   readonly #beforeRetry: (topic: string) => void;
-  #stopsLoaded = false;
   #triedMs = Number.NEGATIVE_INFINITY;
 
   constructor(
@@ -102,8 +101,7 @@ export class Assignment {
       this.#settings.epoch,
       signal,
     );
-    const stops = this.#stopsLoaded ? [] : await this.#deps.stops.load('apply', signal);
-    this.#stopsLoaded = true;
+    const stops = await this.#deps.stops.load('apply', signal);
     const byPlace = new Map(positions.map((position) => [topicPartitionKey(position.topic, position.partition), position]));
     for (const partition of fresh) {
       const position = byPlace.get(topicPartitionKey(partition.topic, partition.partition));

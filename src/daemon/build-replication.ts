@@ -8,6 +8,7 @@ import type { Heartbeats } from '../lag/heartbeats.ts';
 import type { HomeLog } from '../mirror/contracts.ts';
 import { schemasFirst } from '../mirror/schemas-first.ts';
 import type { VisitRecords } from '../model/batch.ts';
+import { REGION_LEASE } from '../postgres/lease-statements.ts';
 import { stopLedger } from '../postgres/stop-ledger.ts';
 import type { ActiveClusters } from './active-clusters.ts';
 import type { ActiveParts } from './active-parts.ts';
@@ -57,7 +58,7 @@ export function buildReplication(parts: ActiveParts, clusters: ActiveClusters, n
   );
   const home = buildHome(parts, clusters, registries);
   const source = regionalSource(clusters.reader, maxDecompressedBytes, applyFetchBytes);
-  const stops = stopLedger(database);
+  const stops = stopLedger(database, { name: REGION_LEASE, epoch: parts.lease.epoch });
   const { decoders, carrier, registry } = schemas(() => current().primary.registry, database, clock, observer.observe);
   const heartbeats = buildHeartbeats(parts, clusters.primary);
   const tablesOf = (topic: string) => [...new Set(config.apply.tables.flatMap((entry) => (entry.topic === topic ? [entry.table] : [])))];

@@ -9,7 +9,7 @@ import { regionalSource } from '../kafka/regional-source.ts';
 import type { MirrorStage } from '../mirror/mirror-stage.ts';
 import type { OffsetKeeper } from '../mirror/offset-keeper.ts';
 import { shardOf } from '../mirror/shards.ts';
-import type { HeldShard } from '../postgres/shard-leases.ts';
+import { type HeldShard, shardLeaseName } from '../postgres/shard-leases.ts';
 import { stopLedger } from '../postgres/stop-ledger.ts';
 import { buildApply } from './build-apply.ts';
 import { buildMirror } from './build-mirror.ts';
@@ -69,7 +69,7 @@ export class ShardWorker implements AsyncDisposable {
     const owns = ownedBy(lease.shard, shards);
     const applied = new Set(config.apply.tables.map(({ topic }) => topic));
     const visitRecords = recordVisitor(maxDecompressedBytes);
-    const stops = stopLedger(database);
+    const stops = stopLedger(database, { name: shardLeaseName(lease.shard), epoch: lease.epoch });
     const { mirror, offsets } = buildMirror(
       parts,
       { primary: this.#primary, writer: this.#writer },

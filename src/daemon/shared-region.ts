@@ -14,7 +14,7 @@ import type { StageStatus } from '../model/status.ts';
 import type { Database } from '../postgres/database.ts';
 import { applyPositions } from '../postgres/positions.ts';
 import { type ShardHolder as Holder, shardHolders } from '../postgres/shard-leases.ts';
-import { stopLedger } from '../postgres/stop-ledger.ts';
+import { readStops } from '../postgres/stop-ledger.ts';
 
 const LOOK_MS = 500;
 
@@ -121,12 +121,11 @@ export class SharedRegion {
   async #look(signal: AbortSignal): Promise<void> {
     const { database, reader, group, keeper, applied } = this.#parts;
     const topics = keeper.mirrored.map(({ route }) => route.regional);
-    const ledger = stopLedger(database);
     const [mirrored, positions, mirrorStops, applyStops, holders] = await Promise.all([
       readPositions(reader, group, topics, signal, { stable: false }),
       applyPositions(database).ofTopics([...applied], signal),
-      ledger.load('mirror', signal),
-      ledger.load('apply', signal),
+      readStops(database, 'mirror', signal),
+      readStops(database, 'apply', signal),
       shardHolders(database, signal),
     ]);
     this.#seen = {

@@ -34,14 +34,14 @@ export async function runCommand(command: PartitionCommand, context: CommandCont
   }
 }
 
-async function pause(partition: MirrorPartition, by: string, { deps }: CommandContext, signal: AbortSignal): Promise<void> {
+async function pause(partition: MirrorPartition, by: string, { deps, table }: CommandContext, signal: AbortSignal): Promise<void> {
   if (partition.mode.mode === 'paused') return;
   const at = { stage: 'mirror', topic: partition.route.regional, partition: partition.partition } as const;
   const since = new Date(deps.clock.wallMs()).toISOString();
   const hint = `farshore partition resume ${at.topic}:${at.partition} --stage mirror`;
   await deps.stops.record({ ...at, action: 'pause', by, code: undefined, lostFrom: undefined, lostTo: undefined, options: {} }, signal);
   await deps.stops.put({ ...at, state: 'paused', code: 'partition_paused', message: by, hint, since }, signal);
-  partition.setMode({ mode: 'paused', by, since });
+  table.pause(at.topic, at.partition, { mode: 'paused', by, since });
   partition.rewindToCommitted();
   deps.observe({ type: 'partition_paused', ...at, by });
 }
@@ -134,6 +134,7 @@ async function resume(partition: MirrorPartition, request: ResumeRequest, contex
 
   async function released(): Promise<void> {
     await deps.stops.clear('mirror', at.topic, at.partition, signal);
+    context.table.resumed(at.topic, at.partition);
     partition.refusedAt = undefined;
     partition.setMode({ mode: 'held', reason: 'resumed' });
     deps.observe({ type: 'partition_resumed', ...at, by: request.by });

@@ -140,15 +140,17 @@ export class MirrorStage {
   async #open(signal: AbortSignal): Promise<void> {
     await this.#deps.regional.open(signal);
     const stops = await this.#deps.stops.load('mirror', signal);
+    for (const { topic, partition, state, message, since } of stops)
+      if (state === 'paused') this.#table.pause(topic, partition, { mode: 'paused', by: message, since });
     // What was known before the failure is proved again: every partition that ran is checked from its committed position.
     for (const p of this.#table.all())
       if (p.mode.mode === 'running' || p.mode.mode === 'verify') p.setMode({ mode: 'held', reason: 'positions are read again' });
-    await this.#refresh.run(signal);
+    await this.#refresh.run(signal, true);
     for (const { topic, partition: number, state, code, message, hint, since } of stops) {
       const partition = this.#table.get(topic, number);
-      if (state === 'paused') partition?.setMode({ mode: 'paused', by: message, since });
+      if (state === 'paused') continue;
       // Retention or compaction may have taken what showed it, and a log that was cut would then be read on as if it were the same.
-      else if (code === 'source_diverged')
+      if (code === 'source_diverged')
         partition?.setMode({ mode: 'stopped', error: new FarshoreError(code, message, hint === undefined ? {} : { hint }), since });
       // What stopped it was checked again and is mended.
       else if (partition?.mode.mode === 'running' && partition.retrying === undefined)
@@ -263,6 +265,11 @@ export class MirrorStage {
         await this.#settle(partition, answer, signal);
         continue;
       }
+      partition.wasOutOfRange = false;
+      if (partition.unproven && (!answer.empty || answer.highWatermark >= offsetValue(partition.read.next))) {
+        partition.setMode({ mode: 'verify' });
+        continue;
+      }
       await noteWentOn(partition, this.#deps, signal);
       partition.end = homeOffset(answer.lastStableOffset);
       const reencodeFirst = partition.refusedAt !== undefined && answer.batches[0]?.baseOffset === partition.refusedAt;
@@ -348,10 +355,12 @@ export class MirrorStage {
       partition: partition.partition,
       next: partition.read === undefined ? 0n : offsetValue(partition.read.next),
       range,
+      again: partition.wasOutOfRange,
       onTruncated: this.#settings.onTruncated,
     });
     switch (settled.kind) {
       case 'verify':
+        partition.wasOutOfRange = answer.kind === 'out_of_range';
         if (settled.forgetEpoch && partition.read !== undefined) partition.read = { ...partition.read, leaderEpoch: -1 };
         partition.setMode({ mode: 'verify' });
         return;

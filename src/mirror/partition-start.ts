@@ -35,6 +35,8 @@ export async function startPartitions(
     readonly mirroredFrom: (partition: MirrorPartition) => bigint;
     /** Where the present epoch of the home begins there, after a cutover. */
     readonly epoch: (partition: MirrorPartition) => bigint | undefined;
+    /** No transaction of this mirror is under way in the region. */
+    readonly settled: boolean;
   },
   deps: MirrorDependencies,
   settings: Pick<MirrorSettings, 'onTruncated'>,
@@ -72,6 +74,7 @@ export async function startPartitions(
       epochStart: starts.epoch(partition),
       home,
       regional,
+      settled: starts.settled,
       batchBefore: before[index],
       compacted: partition.compacted,
     });
@@ -128,22 +131,41 @@ function run(partition: MirrorPartition, position: MirrorPosition, { clock }: Pi
   partition.setMode({ mode: 'running' });
 }
 
-/** `verifyPartition` for many, whose proofs are under way together. */
+/**
+ * Proves the logs of running partitions again after their leader changed or their connection broke (C6); the proofs are under way together. A log
+ * that ends before the position is not judged yet: a new leader does not know at once how far its records are committed. But it is not taken for
+ * proved either:
+ *
+ *     cut at 1 · position 2: no batch before it, read on · a transaction begins at 1 · nothing behind 2: its records are left out
+ */
 export async function verifyPartitions(
   partitions: readonly MirrorPartition[],
   deps: MirrorDependencies,
   signal: AbortSignal,
 ): Promise<void> {
-  await concurrently(partitions, PROOFS_AT_ONCE, (partition) => verifyPartition(partition, deps, signal));
+  const at = (p: MirrorPartition) => ({ topic: p.route.home, partition: p.partition });
+  // Before the batches: a log may get one at the position's place at any moment.
+  const ends = await readEnds(deps.home, partitions.map(at), signal);
+  await concurrently(partitions, PROOFS_AT_ONCE, async (partition) => {
+    const home = ends.get(topicPartitionKey(partition.route.home, partition.partition));
+    // A broker that says nothing of it is asked again.
+    if (home !== undefined) await verifyPartition(partition, home, deps, signal);
+  });
 }
 
-/** Proves the log of a running partition again after its leader changed or its connection broke (C6). */
-async function verifyPartition(partition: MirrorPartition, deps: MirrorDependencies, signal: AbortSignal): Promise<void> {
-  const { read } = partition;
+async function verifyPartition(
+  partition: MirrorPartition,
+  home: { readonly end: bigint },
+  deps: MirrorDependencies,
+  signal: AbortSignal,
+): Promise<void> {
+  const { read, compacted } = partition;
   if (read === undefined) return;
+  const next = offsetValue(read.next);
   const batch = await batchBefore(partition, read, deps, signal);
-  const failure = proofFailure({ batchBefore: batch, compacted: partition.compacted }, read, offsetValue(read.next));
+  const failure = proofFailure({ batchBefore: batch, compacted }, read, next);
   if (failure === undefined) {
+    partition.unproven = batch === undefined && read.crc !== undefined && !compacted && next > home.end;
     partition.setMode({ mode: 'running' });
     return;
   }

@@ -43,6 +43,10 @@ export class MirrorPartition {
   committedAtMs = 0;
   maxBatchBytes: number;
   compacted: boolean;
+  /** Its log did not reach the position when it was proved last, as with a new leader for a moment: what it answers is proved before it is taken. */
+  unproven = false;
+  /** Its last answer was out of range, although the log held the offset. */
+  wasOutOfRange = false;
   /** The batch at this offset was refused in its own form. */
   refusedAt: bigint | undefined;
   /** The stop that is being tried again. It is still shown and recorded: what came of the trial is known when data has come. */
@@ -69,6 +73,7 @@ export class MirrorPartition {
 
   setMode(mode: PartitionMode): void {
     this.#mode = mode;
+    if (mode.mode !== 'running' && mode.mode !== 'verify') this.unproven = false;
     if (mode.mode === 'stopped' || mode.mode === 'paused') this.#retrying = undefined;
   }
 

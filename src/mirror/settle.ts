@@ -13,6 +13,8 @@ export interface SettleView {
   readonly next: bigint;
   /** Start and end of the log as asked for after an `out_of_range`; undefined when it was not told. */
   readonly range: { readonly start: bigint; readonly end: bigint } | undefined;
+  /** The answer before this one was out of range too, and the log held the offset then. */
+  readonly again: boolean;
   readonly onTruncated: 'stop' | 'earliest';
 }
 
@@ -24,7 +26,7 @@ export type Settled =
   | { readonly kind: 'stop'; readonly error: FarshoreError; readonly lost: { readonly from: bigint; readonly to: bigint } | undefined };
 
 /** What an answer without data means for its partition. */
-export function settle(answer: NoData, { route, partition, next, range, onTruncated }: SettleView): Settled {
+export function settle(answer: NoData, { route, partition, next, range, again, onTruncated }: SettleView): Settled {
   const { regional: topic, home } = route;
   const place = `${topic}:${partition}`;
   const stop = (error: FarshoreError): Settled => ({ kind: 'stop', error, lost: undefined });
@@ -39,8 +41,9 @@ export function settle(answer: NoData, { route, partition, next, range, onTrunca
       const truncated = checkTruncated(topic, partition, next, log);
       if (truncated !== undefined)
         return onTruncated === 'earliest' ? { kind: 'look', reason: 'retention at home overtook the mirror' } : truncated;
-      // The log holds the offset: the broker only lost its history of epochs, and the checksum judges.
-      if (next <= log.end) return { kind: 'verify', forgetEpoch: true };
+      // The log holds the offset: the broker only lost its history of epochs, and the checksum judges. Or the log was cut, and grew to the
+      // offset since it answered: then it is not out of range again, and the epoch that is sent once more is answered with the divergence.
+      if (next <= log.end) return { kind: 'verify', forgetEpoch: again };
       return diverged({ topic, partition }, `the log ends at ${log.end}, before the position ${next}`, log.end);
     }
     case 'unknown_topic':

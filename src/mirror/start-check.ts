@@ -15,6 +15,11 @@ export interface StartView {
   readonly epochStart?: bigint | undefined;
   readonly home: { readonly start: bigint; readonly end: bigint };
   readonly regional: { readonly start: bigint; readonly end: bigint };
+  /**
+   * No transaction of this mirror is under way in the region: the marker of the one that wrote the position lies at its end. Without it a log
+   * that lost its last records, and got the marker of a transaction that was left open, would look whole.
+   */
+  readonly settled: boolean;
   /** The batch at home that holds the record before the position; undefined when the log holds it no more. */
   readonly batchBefore:
     | { readonly baseOffset: bigint; readonly lastOffset: bigint; readonly leaderEpoch: number; readonly crc: number }
@@ -44,8 +49,9 @@ export function decideStart(view: StartView): StartDecision {
   const next = offsetValue(position.next);
   if (view.epochStart !== undefined && next < view.epochStart) return fromEpochStart(view) ?? { kind: 'continue', position };
   // Before what home lost, since `mirror.onTruncated: earliest` goes on from that, and what is written then hides that the region lost more.
-  if (position.regionalEnd !== undefined && view.regional.end < offsetValue(position.regionalEnd)) {
-    return regionTruncated(view, offsetValue(position.regionalEnd));
+  if (position.regionalEnd !== undefined) {
+    const mirroredTo = offsetValue(position.regionalEnd);
+    if (view.regional.end < mirroredTo || (view.settled && view.regional.end === mirroredTo)) return regionTruncated(view, mirroredTo);
   }
   const truncated = checkTruncated(topic, partition, next, view.home);
   if (truncated !== undefined) return truncated;
@@ -147,10 +153,12 @@ function regionTruncated(view: StartView, recordedEnd: bigint): StartDecision {
   const { topic, partition, regional } = view;
   return {
     kind: 'stop',
-    lost: { from: regional.end, to: recordedEnd },
+    lost: regional.end < recordedEnd ? { from: regional.end, to: recordedEnd } : undefined,
     error: new FarshoreError(
       'region_truncated',
-      `The regional partition ends at ${regional.end}, but records up to ${recordedEnd} were mirrored into it`,
+      regional.end < recordedEnd
+        ? `The regional partition ends at ${regional.end}, but records up to ${recordedEnd} were mirrored into it`
+        : `The regional partition ends at ${regional.end} without the marker of what was mirrored into it up to there: its last records are gone`,
       {
         place: `${topic}:${partition}`,
         hint: `To mirror it again from the start, as a new generation: ${resumeCommand(topic, partition, '--from earliest --accept-rewind')}`,

@@ -1,13 +1,34 @@
 import type { TopicPartitionKey } from '../model/partition.ts';
 import { topicPartitionKey } from '../model/partition.ts';
-import type { MirrorPartition } from './partition.ts';
+import type { MirrorPartition, PartitionMode } from './partition.ts';
 
-/** The partitions mirror knows, by regional topic and partition. */
+type Paused = Extract<PartitionMode, { mode: 'paused' }>;
+
+/** The partitions mirror knows, by regional topic and partition, and what an operator paused, whether it is known already or not. */
 export class PartitionTable {
   readonly #byKey = new Map<TopicPartitionKey, MirrorPartition>();
   readonly #byHome = new Map<TopicPartitionKey, MirrorPartition>();
 
+  /**
+   * A pause is of the place, not of what is known of it at the moment. Set only after a partition was started, it came too late:
+   *
+   *     the operator pauses · the daemon is restarted · the topic was created again · "stopped" is recorded over "paused"
+   */
+  readonly #paused = new Map<TopicPartitionKey, Paused>();
+
+  pause(regionalTopic: string, partition: number, paused: Paused): void {
+    this.#paused.set(topicPartitionKey(regionalTopic, partition), paused);
+    this.get(regionalTopic, partition)?.setMode(paused);
+  }
+
+  /** The pause is over; the partition's mode is the caller's to set. */
+  resumed(regionalTopic: string, partition: number): void {
+    this.#paused.delete(topicPartitionKey(regionalTopic, partition));
+  }
+
   add(partition: MirrorPartition): void {
+    const paused = this.#paused.get(topicPartitionKey(partition.route.regional, partition.partition));
+    if (paused !== undefined) partition.setMode(paused);
     this.#byKey.set(topicPartitionKey(partition.route.regional, partition.partition), partition);
     this.#byHome.set(topicPartitionKey(partition.route.home, partition.partition), partition);
   }

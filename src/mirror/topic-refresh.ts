@@ -74,7 +74,8 @@ export class TopicRefresh {
     return this.#mirrored;
   }
 
-  async run(signal: AbortSignal): Promise<void> {
+  /** `settled`: the region was opened anew, and nothing was sent since. */
+  async run(signal: AbortSignal, settled = false): Promise<void> {
     const look = await lookAround(this.#deps, this.#settings.rules(), signal);
     const rules = this.#settings.rules();
     const routes = selectRoutes([...look.home.keys()], rules, look.publishedAtHome);
@@ -89,7 +90,7 @@ export class TopicRefresh {
         // A missing right or a topic the region refuses concerns this topic alone; an unreachable cluster concerns all.
         const known = findFarshoreError(error);
         if (known?.action !== 'stop') throw error;
-        await this.#stopTopic(route, look.home.get(route.home), known, signal);
+        await this.#stopTopic(route, look.home.get(route.home), known, look.records, signal);
       }
     }
     if (rules.heartbeatsOnly) this.#leaveMoved(routes);
@@ -98,7 +99,7 @@ export class TopicRefresh {
     this.#mirrored = routes.map((route) => ({ route, partitions: look.home.get(route.home)?.partitions.length ?? 0 }));
     this.#epochStarts = epochStarts(look, routes, this.#settings.primary);
     if (this.#keepsTopics) await this.#publishHomes(routes, signal);
-    await this.startHeld(signal);
+    await this.startHeld(signal, settled);
   }
 
   /** A new generation for a rewind of one partition, recorded before the position goes back. */
@@ -124,14 +125,20 @@ export class TopicRefresh {
   }
 
   /** Starts what is held and known; positions are read first, under require_stable. */
-  async startHeld(signal: AbortSignal): Promise<void> {
-    const held = [...this.#table.all()].filter(
-      (p) => p.mode.mode === 'held' && !this.#generations.isHeldByGrowth(p) && !this.#isAwaited(p),
-    );
-    if (held.length === 0) return;
-    const topics = [...new Set(held.map((p) => p.route.regional))];
+  async startHeld(signal: AbortSignal, settled = false): Promise<void> {
+    const known = [...this.#table.all()].filter((p) => !this.#generations.isHeldByGrowth(p) && !this.#isAwaited(p));
+    const held = known.filter((p) => p.mode.mode === 'held');
+    // Not started, but where it stands is told.
+    const paused = known.filter((p) => p.mode.mode === 'paused' && p.committed === undefined);
+    if (held.length + paused.length === 0) return;
+    const topics = [...new Set([...held, ...paused].map((p) => p.route.regional))];
     const positions = await this.#deps.regional.positions(topics, signal);
-    const starts = { mirroredFrom: (p: MirrorPartition) => this.#mirroredFrom(p), epoch: (p: MirrorPartition) => this.#epochStart(p) };
+    for (const p of paused) p.committed = positions.get(p.route.regional)?.find(({ partition }) => partition === p.partition);
+    const starts = {
+      mirroredFrom: (p: MirrorPartition) => this.#mirroredFrom(p),
+      epoch: (p: MirrorPartition) => this.#epochStart(p),
+      settled,
+    };
     await startPartitions(held, positions, starts, this.#deps, this.#settings, signal);
   }
 
@@ -166,7 +173,7 @@ export class TopicRefresh {
       return;
     }
     this.#awaited.add(route.regional);
-    this.#addMissing(route, home);
+    this.#addMissing(route, home, look.records);
     holdPartitions(this.#table.ofTopic(route.regional), 'the topic is being made ready');
   }
 
@@ -231,7 +238,7 @@ export class TopicRefresh {
           await this.#ready(route, home, look, signal);
           return;
         case 'stop':
-          await this.#stopTopic(route, home, step.error, signal);
+          await this.#stopTopic(route, home, step.error, look.records, signal);
           return;
       }
     }
@@ -272,16 +279,24 @@ export class TopicRefresh {
       this.#deps.observe({ type: 'topic_found', topic: route.regional, partitions: home.partitions.length });
   }
 
-  async #stopTopic(route: Route, home: TopicDescription | undefined, error: FarshoreError, signal: AbortSignal): Promise<void> {
-    this.#addMissing(route, home);
+  async #stopTopic(
+    route: Route,
+    home: TopicDescription | undefined,
+    error: FarshoreError,
+    records: ReadonlyMap<string, TopicRecord>,
+    signal: AbortSignal,
+  ): Promise<void> {
+    this.#addMissing(route, home, records);
     for (const partition of this.#table.ofTopic(route.regional)) await stopPartition(partition, error, undefined, this.#deps, signal);
   }
 
   /** Partitions that were never started are shown too: a topic that cannot be mirrored must not look absent. */
-  #addMissing(route: Route, home: TopicDescription | undefined): void {
+  #addMissing(route: Route, home: TopicDescription | undefined, records: ReadonlyMap<string, TopicRecord>): void {
+    // One that was created again and not accepted yet must not become that of a position that an operator moves.
+    const homeTopicId = records.get(route.regional)?.homeTopicId ?? home?.topicId ?? '';
     for (const { partition } of home?.partitions ?? []) {
       if (!this.#owns(route, partition) || this.#table.get(route.regional, partition) !== undefined) continue;
-      this.#table.add(new MirrorPartition(route, partition, { homeTopicId: home?.topicId ?? '', maxBatchBytes: 0, compacted: false }));
+      this.#table.add(new MirrorPartition(route, partition, { homeTopicId, maxBatchBytes: 0, compacted: false }));
     }
   }
 
@@ -299,7 +314,7 @@ export class TopicRefresh {
           hint: `If a right was lost (Describe), give it back: mirroring goes on by itself. If it was deleted, create it again and run: farshore partition resume ${topic} --stage mirror --accept-recreated`,
         },
       );
-      await this.#stopTopic(first.route, undefined, error, signal);
+      await this.#stopTopic(first.route, undefined, error, this.#records, signal);
     }
   }
 

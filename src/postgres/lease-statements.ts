@@ -3,6 +3,9 @@ import { leaseLock } from './locks.ts';
 
 const { classId, objectId } = leaseLock;
 
+/** Of the lease of the region. */
+export const REGION_LEASE = 'daemon';
+
 /** Tries the lock (kept by this session when `locked`), reads the row, and names the session that has the lock. */
 export const lookStatement: Statement = {
   name: 'farshore_lease_look',

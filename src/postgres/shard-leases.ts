@@ -5,7 +5,8 @@ import type { Database } from './database.ts';
 import { nextEpoch } from './lease-statements.ts';
 import { bigInteger, text } from './result-values.ts';
 
-const nameOf = (shard: number): string => `shard-${shard}`;
+/** Of the lease of a shard, beside that of the region. */
+export const shardLeaseName = (shard: number): string => `shard-${shard}`;
 
 /**
  * Takes the row of a shard that nobody holds, with an epoch above every other. `for share` makes a change of the division wait for this
@@ -26,7 +27,7 @@ on conflict (name) do update
        expires_at = excluded.expires_at
  where held.expires_at <= clock_timestamp()
 returning epoch`,
-  values: [nameOf(shard), holder, ttlMs, primary, shards],
+  values: [shardLeaseName(shard), holder, ttlMs, primary, shards],
 });
 
 const renewStatement = (holder: string, ttlMs: number, held: readonly HeldShard[]): Statement => ({
@@ -36,13 +37,13 @@ const renewStatement = (holder: string, ttlMs: number, held: readonly HeldShard[
   from unnest($3::text[], $4::bigint[]) as mine (name, epoch)
  where l.name = mine.name and l.epoch = mine.epoch and l.holder = $1
 returning l.name`,
-  values: [holder, ttlMs, held.map(({ shard }) => nameOf(shard)), held.map(({ epoch }) => epoch)],
+  values: [holder, ttlMs, held.map(({ shard }) => shardLeaseName(shard)), held.map(({ epoch }) => epoch)],
 });
 
 const giveUpStatement = (holder: string, shard: number, epoch: bigint): Statement => ({
   name: 'farshore_shard_give_up',
   text: 'update farshore.lease set expires_at = clock_timestamp() where name = $1 and holder = $2 and epoch = $3',
-  values: [nameOf(shard), holder, epoch],
+  values: [shardLeaseName(shard), holder, epoch],
 });
 
 const holdersStatement: Statement = {
@@ -201,7 +202,7 @@ export class ShardLeases {
     const { rows } = await this.#database.query(renewStatement(holder, ttlMs, asked), signal);
     const renewed = new Set(rows.map((row) => text(row, 'name')));
     for (const held of asked) {
-      if (renewed.has(nameOf(held.shard))) held.validUntilMs = startedMs + ttlMs;
+      if (renewed.has(shardLeaseName(held.shard))) held.validUntilMs = startedMs + ttlMs;
       else if (held.ended === undefined)
         this.#lose(held, new FarshoreError('fenced', `Another daemon took over shard ${held.shard} from epoch ${held.epoch}.`));
     }

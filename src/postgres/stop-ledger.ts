@@ -52,21 +52,34 @@ const partitionStop = (stage: PartitionStop['stage'], row: TextRow): PartitionSt
   since: text(row, 'since'),
 });
 
-/** Stops and pauses in farshore.partition_stops, operators' actions in farshore.operator_actions. `since` is ISO 8601 in UTC. */
-export function stopLedger(database: Database): StopLedger {
+/** Stops and pauses of a stage as they are recorded. `since` is ISO 8601 in UTC. */
+export async function readStops(
+  database: Pick<Database, 'query'>,
+  stage: PartitionStop['stage'],
+  signal: AbortSignal,
+): Promise<readonly PartitionStop[]> {
+  const { rows } = await database.query(loadStatement(stage), signal);
+  return rows.map((row) => partitionStop(stage, row));
+}
+
+/**
+ * Stops and pauses in farshore.partition_stops, operators' actions in farshore.operator_actions. Changes are fenced by the lease of the region,
+ * `daemon`, or of one shard; else a daemon that does not know yet that it lost its lease would take a pause back:
+ *
+ *     A holds the lease · B takes it over · an operator pauses a partition at B · A finds the topic created again, writes "stopped" ·
+ *     B is restarted, reads "stopped", and tries the partition again by itself
+ *
+ * Rejects with `fenced` when the lease is another's.
+ */
+export function stopLedger(database: Database, lease: { readonly name: string; readonly epoch: bigint }): StopLedger {
+  const fence: Statement = { text: 'select farshore.check_lease($1, $2)', values: [lease.epoch, lease.name] };
+  const change = async (statement: Statement, signal: AbortSignal): Promise<void> => {
+    await database.transaction([fence, statement], signal);
+  };
   return {
-    async load(stage, signal) {
-      const { rows } = await database.query(loadStatement(stage), signal);
-      return rows.map((row) => partitionStop(stage, row));
-    },
-    async put(stop, signal) {
-      await database.query(putStatement(stop), signal);
-    },
-    async clear(stage, topic, partition, signal) {
-      await database.query(clearStatement(stage, topic, partition), signal);
-    },
-    async record(action, signal) {
-      await database.query(recordActionStatement(action), signal);
-    },
+    load: async (stage, signal) => await readStops(database, stage, signal),
+    put: async (stop, signal) => await change(putStatement(stop), signal),
+    clear: async (stage, topic, partition, signal) => await change(clearStatement(stage, topic, partition), signal),
+    record: async (action, signal) => await change(recordActionStatement(action), signal),
   };
 }

@@ -1,5 +1,5 @@
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import type { PartitionStop } from '../../src/mirror/contracts.ts';
+import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import type { OperatorAction, PartitionStop } from '../../src/mirror/contracts.ts';
 import { homeOffset, type RegionalOffset, regionalOffset } from '../../src/model/offsets.ts';
 import { clusterLedger } from '../../src/postgres/cluster-ledger.ts';
 import type { Database } from '../../src/postgres/database.ts';
@@ -23,6 +23,7 @@ afterAll(async () => {
 const uuid = (n: number) => `6a5f6c6e-0000-4000-8000-${String(n).padStart(12, '0')}`;
 const starts = (...offsets: readonly bigint[]): ReadonlyMap<number, RegionalOffset> =>
   new Map(offsets.map((offset, partition) => [partition, regionalOffset(offset)]));
+const nothingLost = { code: undefined, lostFrom: undefined, lostTo: undefined, options: {} } as const;
 const claim = (topic: string, home = 'us-east') =>
   topicLedger(database).claim({ topic, home, homeTopicId: uuid(1), regionalTopicId: uuid(2), starts: starts(0n, 0n) }, never);
 
@@ -178,9 +179,36 @@ describe('the stop ledger', () => {
     hint: undefined,
     since: '2026-11-23T07:00:00.125Z',
   };
+  const lease = { name: 'shard-3', epoch: 7n };
+  const takeOver = (name: string, epoch: bigint) =>
+    rowsOf(
+      database,
+      `insert into farshore.lease (name, epoch, holder, expires_at) values ('${name}', ${epoch}, 'somebody', now() + interval '1 hour')
+       on conflict (name) do update set epoch = excluded.epoch`,
+    );
+  beforeEach(() => takeOver(lease.name, lease.epoch));
+
+  it('a daemon whose lease was taken over neither stops, resumes nor records anything, and says that it is fenced', async () => {
+    const ledger = stopLedger(database, lease);
+    const paused = { ...stop, state: 'paused', code: 'partition_paused' } as const;
+    await ledger.put(paused, never);
+    await takeOver(lease.name, lease.epoch + 1n);
+    const action: OperatorAction = {
+      ...({ action: 'pause', stage: 'mirror', topic: 'late', partition: 3, by: 'ada' } as const),
+      ...nothingLost,
+    };
+    for (const late of [ledger.put(stop, never), ledger.clear('mirror', 'one', 3, never), ledger.record(action, never)])
+      expect(await rejectionOf(late)).toMatchObject({ code: 'fenced', action: 'halt' });
+    expect(await ledger.load('mirror', never)).toEqual([paused]);
+    expect(await rowsOf(database, "select 1 from farshore.operator_actions where topic = 'late'")).toEqual([]);
+    // Of another lease's epoch nothing follows.
+    await takeOver('daemon', 7n);
+    expect(await rejectionOf(stopLedger(database, lease).put(stop, never))).toMatchObject({ code: 'fenced' });
+    await stopLedger(database, { name: 'daemon', epoch: 7n }).clear('mirror', 'one', 3, never);
+  });
 
   it('keeps stops by stage, the latest word for a partition', async () => {
-    const ledger = stopLedger(database);
+    const ledger = stopLedger(database, lease);
     await ledger.put(stop, never);
     await ledger.put({ ...stop, stage: 'apply' }, never);
     const paused = { ...stop, state: 'paused', code: 'partition_paused', hint: 'farshore partition resume one:3' } as const;
@@ -192,7 +220,7 @@ describe('the stop ledger', () => {
   });
 
   it('writes down who did what and which offsets were given up', async () => {
-    await stopLedger(database).record(
+    await stopLedger(database, lease).record(
       {
         action: 'resume',
         stage: 'mirror',

@@ -129,8 +129,8 @@ const mutations: readonly Mutation[] = [
   {
     by: 'audit',
     file: 'audit/pass-cursor.ts',
-    from: "return { kind: 'after', key: after };",
-    to: "return { kind: 'after', key: [String(Number(after[0]) + 2)] };",
+    from: "return isKey ? { kind: 'after', key: after }",
+    to: "return isKey ? { kind: 'after', key: [String(Number(after[0]) + 2)] }",
   },
   // cutover
   { by: 'cutover', file: 'cutover/state.ts', from: "if (!readiness.allHeld) return refused('gates_shut', readiness.missing);", to: '' },

@@ -28,6 +28,8 @@ export class PartitionJudge {
   #position: MirrorPosition | undefined;
   #version = 0;
   #regionIsCut = false;
+  /** Of whatever pass: what was cut may be what told where this one begins. */
+  #regionWasCut = false;
   /** An operator was told of it, and decides. */
   #toldOfCut = false;
   /** Reasons for which a generation was raised since the pass began (C1). */
@@ -50,6 +52,7 @@ export class PartitionJudge {
   }
 
   regionLost(records: ReadonlySet<SimRecord>): void {
+    this.#regionWasCut ||= records.size > 0;
     for (const record of records) if (this.#pass.delete(record)) [this.#regionIsCut, this.#toldOfCut] = [true, false];
   }
 
@@ -77,11 +80,12 @@ export class PartitionJudge {
     if (to === from) return;
     const isMoved = records.length === 0 && position.crc === undefined && position.regionalEnd === undefined;
     if (this.#regionIsCut && this.#toldOfCut && isMoved) this.#regionIsCut = false;
-    if (this.#regionIsCut) fail('went on in a region that had lost records');
+    // An operator who moves the position alone still has the region's end compared before a record follows.
+    if (this.#regionIsCut && records.length > 0) fail('went on in a region that had lost records');
     const version = readVersion ?? this.#version;
     const cut = home.cuts.find((at, index) => index > this.#version && index <= version && at < from);
-    // Without a proof in the position nothing could tell (C6).
-    if (cut !== undefined && before.crc !== undefined) fail(`went on in a log that was cut at ${cut}`);
+    // Without a proof in the position nothing could tell (C6), nor where retention took all that lay before it: epochs and batches alike.
+    if (cut !== undefined && before.crc !== undefined && home.start < from) fail(`went on in a log that was cut at ${cut}`);
     this.#version = version;
     this.#inOrderAndOnce(records, from, to, fail);
     this.#nothingLeftOut(home, records, { version, from, to, orExpired: false }, fail);
@@ -97,7 +101,8 @@ export class PartitionJudge {
     if (records.length > 0) fail('records before there was a position');
     const accepted = [...this.#raised].some((reason) => reason === 'rewind_accepted' || reason === 'home_recreated');
     if (!accepted && before !== undefined) fail('another log under its name, which nobody accepted');
-    if (!accepted && this.#pass.size > 0) fail('began anew beside what it had mirrored');
+    // A region that lost records and then the position too begins anew: what comes twice is passed over by its version.
+    if (!accepted && this.#pass.size > 0 && !this.#regionWasCut) fail('began anew beside what it had mirrored');
     this.#newPass(home.version);
     // Where the position is gone, who accepts a rewind says where it was.
     if (!accepted) this.#nothingLeftOut(home, [], { version: home.version, from: 0n, to, orExpired: true }, fail);

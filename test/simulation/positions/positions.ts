@@ -20,6 +20,7 @@ const changes: fc.Arbitrary<Change> = fc.oneof(
   change(1, fc.record({ op: op('cut_region'), partition, by: fc.integer({ min: 1, max: 6 }) })),
   change(2, fc.record({ op: op('crash') })),
   change(1, fc.record({ op: op('zombie') })),
+  change(2, fc.record({ op: op('pause'), partition })),
   change(
     4,
     fc.record({
@@ -53,7 +54,19 @@ const history: fc.Arbitrary<History> = fc.record({
 });
 
 const places = [
-  ...['mirrored', 'cut', 'recreated', 'crashed', 'zombie', 'fenced', 'transaction_unknown', 'batch_refused', 'resumed', 'given_up'],
+  ...[
+    'mirrored',
+    'cut',
+    'recreated',
+    'crashed',
+    'zombie',
+    'fenced',
+    'transaction_unknown',
+    'batch_refused',
+    'resumed',
+    'paused',
+    'given_up',
+  ],
   ...['source_truncated', 'source_diverged', 'source_recreated', 'position_missing', 'region_truncated'],
 ];
 

@@ -30,6 +30,7 @@ export class RegionLog {
   readonly #positions = new Map<number, MirrorPosition>();
   readonly #onDurable: OnDurable;
   #producerEpoch = 0;
+  /** Its batches are in the logs, without a marker. */
   #pending: MirrorTransaction | undefined;
   readonly #refused = new Set<SimBatch>();
 
@@ -55,18 +56,11 @@ export class RegionLog {
     return new Set(gone.map(({ record }) => record));
   }
 
-  /** InitProducerId: earlier holders are fenced, and what they left open is aborted. */
+  /** InitProducerId: earlier holders are fenced, and what they left open is aborted: with a marker, wherever the log ends by now. */
   open(): number {
-    if (this.#pending !== undefined) this.#leaveGarbage(this.#pending);
+    for (const { partition } of this.#pending?.writes ?? []) this.partitions[partition]!.end++;
     this.#pending = undefined;
     return ++this.#producerEpoch;
-  }
-
-  /** What an unknown transaction came to, where nobody opened anew before that: it was committed after all. */
-  settlePending(): void {
-    const pending = this.#pending;
-    this.#pending = undefined;
-    if (pending !== undefined) this.#apply(pending);
   }
 
   commit(epoch: number, transaction: MirrorTransaction, fate: CommitFate): CommittedCycle {
@@ -83,13 +77,21 @@ export class RegionLog {
     if (fate === 'done' || fate === 'refused') return this.#apply(transaction);
     if (fate.endsWith('_done')) this.#apply(transaction);
     else if (fate.endsWith('_undone')) this.#leaveGarbage(transaction);
-    else this.#pending = transaction;
+    else {
+      this.#pending = transaction;
+      this.#write(transaction);
+    }
     throw new FarshoreError('transaction_unknown', 'the answer is lost');
   }
 
-  /** Aborted copies stay in the log. */
-  #leaveGarbage({ writes }: MirrorTransaction): void {
-    for (const { partition, batches } of writes) this.partitions[partition]!.end += BigInt(batches.length) + 1n;
+  /** Aborted copies stay in the log, and the marker behind them. */
+  #leaveGarbage(transaction: MirrorTransaction): void {
+    this.#write(transaction);
+    for (const { partition } of transaction.writes) this.partitions[partition]!.end++;
+  }
+
+  #write({ writes }: MirrorTransaction): void {
+    for (const { partition, batches } of writes) this.partitions[partition]!.end += BigInt(batches.length);
   }
 
   #apply({ writes, positions }: MirrorTransaction): CommittedCycle {

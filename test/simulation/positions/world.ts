@@ -1,3 +1,4 @@
+import type { PartitionCommand } from '../../../src/mirror/commands.ts';
 import type {
   HomeLog as HomeContract,
   PartitionStop,
@@ -33,6 +34,7 @@ export type Change =
   | { readonly op: 'crash' }
   /** Another daemon takes over while this one still believes. */
   | { readonly op: 'zombie' }
+  | { readonly op: 'pause'; readonly partition: number }
   | {
       readonly op: 'resume';
       readonly partition: number;
@@ -66,7 +68,7 @@ export class World {
   readonly homes = new Map<string, HomeLog[]>();
   readonly region: RegionLog;
   readonly judges = Array.from({ length: PARTITIONS }, (_, partition) => new PartitionJudge(`${TOPIC}:${partition}`));
-  /** By partition and end of an answer: which log it was of. */
+  /** By the life that asked, partition and end of an answer: which log it was of. */
   readonly #served = new Map<string, number>();
   #topicId = 'A';
   #record: TopicRecord | undefined;
@@ -78,20 +80,28 @@ export class World {
     | { readonly stage: MirrorStage; readonly stop: AbortController; readonly hard: AbortController; readonly done: Promise<void> }
     | undefined;
   readonly #stopped = new Map<number, PartitionStop>();
+  readonly #resuming = new Set<number>();
+  /** Which life commits now, counted from one. */
+  #commits = 0;
   readonly #lives: Promise<void>[] = [];
   #takenOver = Promise.withResolvers<void>();
   readonly #controllers: AbortController[] = [];
   #over = false;
   failure: unknown;
   readonly damaged = new Set<number>();
+  readonly #refused = new Set<string>();
   readonly happened = new Set<string>();
 
   constructor(history: History) {
     this.#history = history;
     this.homes.set('A', this.#newLogs('A'));
     this.region = new RegionLog(PARTITIONS, (position, records) => {
+      // An operator's resume moves the position first, and a daemon that does not know yet that it lost its lease knows of no pause.
+      const isMoving = records.length === 0 && this.#resuming.has(position.partition);
+      if (this.#stopped.get(position.partition)?.state === 'paused' && !isMoving && this.#commits === this.#lives.length)
+        throw new Error(`${TOPIC}:${position.partition} went on to ${position.next} while it was paused`);
       const home = this.homes.get(position.topicId)![position.partition]!;
-      const readVersion = this.#served.get(`${position.topicId} ${position.partition} ${position.next}`);
+      const readVersion = this.#served.get(`${this.#commits} ${position.topicId} ${position.partition} ${position.next}`);
       this.judges[position.partition]!.committed({ home, position, records, readVersion });
       if (records.length > 0) this.happened.add('mirrored');
     });
@@ -214,6 +224,9 @@ export class World {
         this.happened.add('zombie');
         this.#start();
         return;
+      case 'pause':
+        this.#command({ kind: 'pause', topic: TOPIC, partition: change.partition, by: 'ada' }, 'paused');
+        return;
       case 'resume':
         this.#resume(change);
         return;
@@ -226,9 +239,13 @@ export class World {
     const [start = 0n] = this.#logs[partition]!.batchStarts();
     // A fetch answers whole batches, also where the position is inside of one.
     const at = from === 'some' ? start : from === 'inside' ? start + 1n : from;
-    const command = { kind: 'resume', topic: TOPIC, partition, request: { from: at, ...accepts, by: 'ada' } } as const;
+    this.#command({ kind: 'resume', topic: TOPIC, partition, request: { from: at, ...accepts, by: 'ada' } }, 'resumed');
+  }
+
+  #command(command: PartitionCommand, done: string): void {
+    if (command.kind === 'resume') this.#resuming.add(command.partition!);
     this.#running?.stage.command(command).then(
-      () => this.happened.add('resumed'),
+      () => this.happened.add(done),
       (error: unknown) => {
         // Refused, or given up with its daemon.
         if (!(error instanceof FarshoreError) && !(error instanceof Error && error.message === 'killed')) this.failure ??= error;
@@ -286,6 +303,7 @@ export class World {
   }
 
   #home(hard: AbortSignal): HomeContract {
+    const life = this.#lives.length + 1;
     const guard = () => hard.throwIfAborted();
     /** Epochs of the leaders as this daemon knows them: each fetch names one, and a leader of another refuses it. */
     const leaders = new Map<string, number>();
@@ -312,7 +330,7 @@ export class World {
           const answer = log.answer(target, most);
           if (answer.kind === 'batches') {
             for (const end of [answer.nextOffset, answer.empty ? answer.lastStableOffset : answer.nextOffset])
-              this.#served.set(`${target.topicId} ${partition} ${end}`, log.version);
+              this.#served.set(`${life} ${target.topicId} ${partition} ${end}`, log.version);
           }
           return answer;
         });
@@ -329,6 +347,7 @@ export class World {
   }
 
   #regional(hard: AbortSignal): RegionalLog {
+    const life = this.#lives.length + 1;
     let epoch = -1;
     let doubt = true;
     const configs = new Map<string, string>();
@@ -360,17 +379,27 @@ export class World {
         // Beyond the history everything goes well.
         doubt = true;
         if (fate.startsWith('crash')) this.#crash();
+        this.#commits = life;
         try {
           const committed = this.region.commit(epoch, transaction, this.#turn > this.#history.steps.length ? 'done' : fate);
           doubt = false;
           return committed;
         } catch (error) {
           if (!(error instanceof FarshoreError)) this.failure ??= error;
-          else this.happened.add(error.code);
+          else this.#refusedOrSo(error);
           throw error;
         }
       },
     };
+  }
+
+  /** A batch that is refused in its own form and in the one it is written anew in is a cause to stop. */
+  #refusedOrSo({ code, facts }: FarshoreError): void {
+    this.happened.add(code);
+    if (code !== 'batch_refused') return;
+    const place = `${facts.partition} ${facts.offset}`;
+    if (this.#refused.has(place)) this.damaged.add(Number(facts.partition));
+    this.#refused.add(place);
   }
 
   #ledger(): TopicLedger {
@@ -397,16 +426,26 @@ export class World {
     };
   }
 
+  /** Fenced by the lease, which the daemon that started last has. */
   #stopLedger(): StopLedger {
+    const life = this.#lives.length;
+    const fence = () => {
+      if (this.#lives.length > life + 1) throw new FarshoreError('fenced', 'another daemon has the lease');
+    };
     return {
       load: async () => [...this.#stopped.values()],
       put: async (stop) => {
+        fence();
         this.#stopped.set(stop.partition, stop);
         this.judges[stop.partition]!.told(stop.code);
         this.happened.add(stop.code);
       },
-      clear: async (_stage, _topic, partition) => void this.#stopped.delete(partition),
+      clear: async (_stage, _topic, partition) => {
+        fence();
+        this.#stopped.delete(partition);
+      },
       record: async ({ partition, lostFrom, lostTo, by }) => {
+        fence();
         if (by === 'mirror.onRecreated' && this.#history.onRecreated === 'stop')
           this.failure ??= new Error('a topic that was created again was taken up, which nobody allowed');
         if (lostFrom === undefined || lostTo === undefined) return;
@@ -420,6 +459,9 @@ export class World {
   #judgeRest(): void {
     for (const { partition, status } of this.#running!.stage.status()) {
       const log = this.#logs[partition]!;
+      if ((status.state === 'paused') !== (this.#stopped.get(partition)?.state === 'paused'))
+        throw new Error(`${TOPIC}:${partition} is ${status.state}, and was ${this.#stopped.get(partition)?.state ?? 'never stopped'}`);
+      if (status.state === 'paused') continue;
       if (status.state === 'stopped') {
         if (!this.damaged.has(partition)) throw new Error(`${TOPIC}:${partition} stopped without a cause: ${status.code}`);
         continue;

@@ -97,4 +97,81 @@ describe('the mirror in histories that were faults once', () => {
     );
     expect(happened).toContain('position_missing');
   });
+
+  it('C6: a log that was cut below the position, and began to be refilled by an open transaction, is another one, also where the broker lost its epochs', async () => {
+    const happened = await played(
+      history([
+        step('whole', append(1, 0)),
+        step('whole', append(1, 0)),
+        step('whole'),
+        step('epochs_forgotten'),
+        step('epochs_forgotten'),
+        step('whole', { op: 'cut', partition: 1, at: 0 }),
+        step('whole', inTransaction(1, 0)),
+        step('whole'),
+      ]),
+    );
+    expect(happened).toContain('source_diverged');
+  });
+
+  it('C6: a region that lost its last records is found out, also where the marker of a transaction that was left open took their place', async () => {
+    const happened = await played(
+      history(
+        [
+          step('starved', append(1, 0), append(1, 0)),
+          step('whole', append(0, 0)),
+          step('whole'),
+          step('whole', append(1, 0)),
+          step('whole', { op: 'cut_region', partition: 1, by: 3 }),
+          step('whole'),
+          step('whole'),
+        ],
+        { fates: ['done', 'done', 'done', 'lost_pending'] },
+      ),
+    );
+    expect(happened).toContain('region_truncated');
+  });
+
+  const pause = (partition: number): Change => ({ op: 'pause', partition });
+
+  it('an operator’s pause outlasts a restart, also when the topic was created again meanwhile', async () => {
+    const recreated = [
+      step('whole', append(1, 0)),
+      step('whole', pause(1)),
+      step('whole', { op: 'crash' }),
+      step('whole', { op: 'recreate' }),
+    ];
+    for (const onRecreated of ['stop', 'restart'] as const)
+      expect(await played(history([...recreated, step('whole', append(1, 0)), step('whole'), step('whole')], { onRecreated }))).toContain(
+        'paused',
+      );
+  });
+
+  it('a daemon that lost its lease writes no stop over the pause that an operator asked its successor for', async () => {
+    const happened = await played(
+      history([
+        step('whole', pause(1), append(1, 0)),
+        step('whole', { op: 'zombie' }),
+        step('whole'),
+        step('whole', { op: 'recreate' }),
+        step('whole'),
+      ]),
+    );
+    expect(happened).toContain('paused');
+  });
+
+  it('C6: a resume of a pause does not accept that the topic was created again', async () => {
+    const happened = await played(
+      history([
+        step('whole', { op: 'recreate' }),
+        step('whole', { op: 'crash' }),
+        step('starved', pause(0)),
+        step('starved', append(0, 0)),
+        step('starved', { ...rewind(0), from: 'inside', acceptLoss: true, acceptRewind: false } as Change),
+        step('whole'),
+        step('whole'),
+      ]),
+    );
+    expect(happened).toContain('source_recreated');
+  });
 });

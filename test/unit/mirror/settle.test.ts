@@ -7,6 +7,7 @@ const view = (changes: Partial<SettleView> = {}): SettleView => ({
   partition: 2,
   next: 100n,
   range: { start: 0n, end: 200n },
+  again: false,
   onTruncated: 'stop',
   ...changes,
 });
@@ -32,8 +33,12 @@ describe('an answer without data', () => {
   it('tells a truncated log from one that was cut, and from a broker that lost its epochs', () => {
     expect(outcome({ range: { start: 150n, end: 200n } })).toBe('source_truncated');
     expect(outcome({ range: { start: 0n, end: 50n } })).toBe('source_diverged');
-    expect(outcome({})).toEqual({ kind: 'verify', forgetEpoch: true });
+    expect(outcome({ again: true })).toEqual({ kind: 'verify', forgetEpoch: true });
     expect(outcome({ range: { start: 150n, end: 200n }, onTruncated: 'earliest' })).toMatchObject({ kind: 'look' });
+  });
+
+  it('C6: keeps the epoch of its proof where a log may have grown to the offset again since it was too short', () => {
+    expect(outcome({})).toEqual({ kind: 'verify', forgetEpoch: false });
   });
 
   it('looks at the topics when the topic id is not known: deleted, or created again', () => {

@@ -21,6 +21,7 @@ const view = (changes: Partial<StartView> = {}): StartView => ({
   mirroredFrom: 0n,
   home: { start: 0n, end: 500n },
   regional: { start: 0n, end: 121n },
+  settled: true,
   batchBefore: { baseOffset: 95n, lastOffset: 99n, leaderEpoch: 4, crc: 0xabc },
   compacted: false,
   ...changes,
@@ -102,6 +103,17 @@ describe('where mirror starts in a partition', () => {
 
   it('C6: stops when the region ends below what was mirrored into it', () => {
     expect(stopCode({ regional: { start: 0n, end: 119n } })).toBe('region_truncated');
+  });
+
+  it('C6: stops when the region lost its last records, and the marker of a transaction that was left open stands in their place', () => {
+    const [refilled, whole] = [
+      { start: 0n, end: 120n },
+      { start: 0n, end: 121n },
+    ];
+    expect(stopCode({ regional: refilled })).toBe('region_truncated');
+    expect(stopCode({ regional: whole })).toBe('continue');
+    // While a commit may still be on its way into the partitions, its marker may be missing.
+    expect(stopCode({ regional: refilled, settled: false })).toBe('continue');
   });
 
   it('C6: says that the region lost records before that home did: what mirror.onTruncated allows must not hide it', () => {
