@@ -197,8 +197,8 @@ describe('the stop ledger', () => {
       ...({ action: 'pause', stage: 'mirror', topic: 'late', partition: 3, by: 'ada' } as const),
       ...nothingLost,
     };
-    for (const late of [ledger.put(stop, never), ledger.clear('mirror', 'one', 3, never), ledger.record(action, never)])
-      expect(await rejectionOf(late)).toMatchObject({ code: 'fenced', action: 'halt' });
+    const late = [() => ledger.put(stop, never), () => ledger.clear('mirror', 'one', 3, never), () => ledger.record(action, never)];
+    for (const change of late) expect(await rejectionOf(change())).toMatchObject({ code: 'fenced', action: 'halt' });
     expect(await ledger.load('mirror', never)).toEqual([paused]);
     expect(await rowsOf(database, "select 1 from farshore.operator_actions where topic = 'late'")).toEqual([]);
     // Of another lease's epoch nothing follows.
