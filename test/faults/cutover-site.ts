@@ -12,6 +12,7 @@ const PARTITIONS = 3;
 /** Rows that the application writes, over and over. */
 export const KEYS = 60;
 export const DEADLINE_MS = 120_000;
+const POLL_MS = 200;
 /** A move that stands this long neither moving nor killed has come to its end: between a command and its first step it stands for a moment. */
 const ENDED_FOR_MS = 5_000;
 
@@ -21,6 +22,8 @@ export class CutoverSite implements AsyncDisposable {
   readonly daemon: TestDaemon;
   readonly region: string;
   readonly topic: string;
+  /** Where the daemon that runs will be killed in its next move; undefined: nowhere, or it is not known. */
+  armed: string | undefined;
 
   /** The daemon that serves the primary; undefined where nothing is to come back. */
   readonly back: TestDaemon | undefined;
@@ -52,7 +55,7 @@ export class CutoverSite implements AsyncDisposable {
       tables,
       heartbeat: true,
       extra: [
-        'outbox: { enabled: true, pollMs: 50 }',
+        'outbox: { enabled: true, pollMs: 200 }',
         'audit: { publishAllowanceSeconds: 1, againSeconds: 0.5, tries: 8 }',
         'cutover:',
         '  windowSeconds: 1',
@@ -118,7 +121,7 @@ export class CutoverSite implements AsyncDisposable {
         const shut = now.measured?.gates.filter(({ open }) => !open).map(({ gate, reason }) => `${gate}: ${reason}`) ?? [];
         throw new Error(`${now.state}, open ${now.open}, home ${now.home}: ${now.reason}; ${shut.join('; ')}`);
       },
-      { what, deadlineMs: DEADLINE_MS, everyMs: 100 },
+      { what, deadlineMs: DEADLINE_MS, everyMs: POLL_MS },
     );
   }
 
@@ -154,7 +157,7 @@ export class CutoverSite implements AsyncDisposable {
         if (standsSinceMs !== undefined && performance.now() - standsSinceMs > ENDED_FOR_MS) return 'stands';
         throw new Error(`${plan.state}, open ${plan.open}: ${plan.reason}`);
       },
-      { what: `the daemon being killed at ${place}, or the move ending`, deadlineMs: DEADLINE_MS, everyMs: 100 },
+      { what: `the daemon being killed at ${place}, or the move ending`, deadlineMs: DEADLINE_MS, everyMs: POLL_MS },
     );
     return outcome === 'killed';
   }

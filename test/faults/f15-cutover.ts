@@ -8,7 +8,7 @@ const MOST_BEGINNINGS = 20;
 const SKEW_MS = 10_000;
 /** Of two moves each; with the losses 500 runs. */
 const FULL_ROUNDS = 245;
-const FULL_LANES = 5;
+const FULL_LANES = 3;
 const places = (steps: readonly string[]): readonly string[] => steps.flatMap((step) => [`${step}_started`, `${step}_acted`]);
 
 /** The daemon's own clock, ahead or behind of everybody else's (C3): no moment of the daemon may decide which home's row is the newer. */
@@ -106,11 +106,12 @@ async function thereAndBack(
   const found = { ...nothingFound };
   await using site = await CutoverSite.start(rig, true);
   site.primary.begin();
-  for (const round of rounds) {
-    const skewMs = [SKEW_MS, -SKEW_MS, 0][round % 3]!;
+  const skewMs = [SKEW_MS, -SKEW_MS, 0][rounds[0]! % 3]!;
+  for (const [index, round] of rounds.entries()) {
     const { away, back } = killedAt(round);
-    await move(site, 'start', away, skewMs, found, run);
-    await move(site, 'revert', back, skewMs, found, run);
+    const after = rounds[index + 1];
+    await move(site, { verb: 'start', kills: away, next: back, skewMs }, found, run);
+    await move(site, { verb: 'revert', kills: back, next: after === undefined ? [] : killedAt(after).away, skewMs }, found, run);
     run.say(`round ${round}: ${found.moves} moves of ${site.region}, ${found.lost} lost, ${found.dualWriters} times two writers`);
   }
   await settled(site, found);
@@ -120,25 +121,44 @@ async function thereAndBack(
   return found;
 }
 
+const order = places([...forwardSteps, ...backSteps]);
+const inOrder = (kills: readonly string[]): readonly string[] => kills.toSorted((a, b) => order.indexOf(a) - order.indexOf(b));
+
+interface Move {
+  readonly verb: 'start' | 'revert';
+  readonly kills: readonly string[];
+  /** Where the daemon is killed in the move after this one. */
+  readonly next: readonly string[];
+  readonly skewMs: number;
+}
+
+/**
+ * The failpoint of the next move's first place, for a daemon that is started after a kill in this one: what is left of this one passes each later
+ * place once. Undefined where the places are of one step, which may or may not be done again. Half of a move's CPU are the daemon's starts.
+ */
+function armedAhead(next: string | undefined, killed: string): string | undefined {
+  if (next === undefined) return undefined;
+  const stepOf = (place: string) => Math.floor(order.indexOf(place) / 2);
+  if (stepOf(next) === stepOf(killed)) return undefined;
+  return `cutover:${next}=kill@${stepOf(next) > stepOf(killed) ? 2 : 1}`;
+}
+
 /** Starts or reverts, is killed at `kills`, one after the other, and goes on. */
-async function move(
-  site: CutoverSite,
-  verb: 'start' | 'revert',
-  kills: readonly string[],
-  skewMs: number,
-  found: Found,
-  { say }: TrialRun,
-): Promise<void> {
+async function move(site: CutoverSite, { verb, kills, next, skewMs }: Move, found: Found, { say }: TrialRun): Promise<void> {
   const { daemon, primary } = site;
   const to = verb === 'start' ? 'region' : 'primary';
-  const order = places([...forwardSteps, ...backSteps]);
-  const inOrder = kills.toSorted((a, b) => order.indexOf(a) - order.indexOf(b));
-  const env = (kill: string | undefined) => ({
+  const killing = inOrder(kills);
+  const [nextKill] = inOrder(next);
+  const env = (failpoint: string | undefined) => ({
     ...skewed(skewMs),
-    ...(kill === undefined ? {} : { FARSHORE_FAILPOINT: `cutover:${kill}=kill@1` }),
+    ...(failpoint === undefined ? {} : { FARSHORE_FAILPOINT: failpoint }),
   });
-  await daemon.kill();
-  await site.run(env(inOrder[0]));
+  const first = (kill: string | undefined) => (kill === undefined ? undefined : `cutover:${kill}=kill@1`);
+  if (site.armed !== killing[0]) {
+    await daemon.kill();
+    await site.run(env(first(killing[0])));
+  }
+  site.armed = undefined;
   let refused = '';
   for (let [begun, times] = [false, 0]; !begun; times++) {
     if (times === MOST_BEGINNINGS) throw new Error(`${verb} was refused ${times} times: ${refused}`);
@@ -150,11 +170,14 @@ async function move(
     refused = [one, other].map((said) => (said.status === 'rejected' ? String(said.reason) : 'taken')).join('; ');
     begun = one.status === 'fulfilled' || other.status === 'fulfilled' || (await site.hasBegun());
   }
-  for (const [index, kill] of inOrder.entries()) {
+  for (const [index, kill] of killing.entries()) {
     const wasKilled = await site.wasKilled(kill);
     if (await site.openInBoth()) found.dualWriters++;
     if (wasKilled) {
-      await daemon.launch(env(inOrder[index + 1]));
+      const isLast = index === killing.length - 1;
+      const ahead = isLast ? armedAhead(nextKill, kill) : undefined;
+      if (ahead !== undefined) site.armed = nextKill;
+      await daemon.launch(env(ahead ?? first(killing[index + 1])));
       continue;
     }
     say(`${verb}: it did not come to ${kill}`);
@@ -164,15 +187,20 @@ async function move(
     break;
   }
   const now = await site.until(
-    `${verb}, killed at ${inOrder.join(' and ')}, having ended`,
+    `${verb}, killed at ${killing.join(' and ')}, having ended`,
     (plan) => plan.open !== 'nobody' && !moving(plan),
   );
   if (now.open === to) found.moves++;
-  else say(`${verb}, killed at ${inOrder.join(' and ')}: went back, ${now.reason}`);
+  else say(`${verb}, killed at ${killing.join(' and ')}: went back, ${now.reason}`);
   if ((await primary.homeIsOpen()) === (await primary.regionIsOpen())) found.dualWriters++;
   if (!(await lateWriterIsRefused(site, now))) found.late = false;
   await settled(site, found);
-  // Where it went back, the next round begins from there.
+  // Where it went back, the next round begins from there, and the steps that were counted on were not passed.
+  if (now.open !== to && site.armed !== undefined) {
+    site.armed = undefined;
+    await daemon.kill();
+    await site.run(env(undefined));
+  }
   if (verb === 'start' && now.open !== 'region') {
     await site.ready();
     await site.verb('start', 'ada');

@@ -9,6 +9,10 @@ const SEND_DEADLINE_MS = 120_000;
 /** A server that answers nothing must end in an error: a trial that waits for ever has no verdict. */
 const LIMITS = { connectionTimeoutMillis: 15_000, query_timeout: 30_000 };
 const GOODBYE_MS = 5_000;
+const BETWEEN_WRITES_MS = 25;
+/** A writer that is refused tries again that soon. Each try is a session of its own: every 15 ms they took half a core from what is tried here. */
+const SHUT_MS = 100;
+const RELAY_MS = 50;
 const UPSERT = `insert into ${TABLE} values ($1, $2, $3) on conflict (id) do update set note = excluded.note, version = excluded.version`;
 
 /** Who was told that a write is committed, in the order of the telling. */
@@ -120,7 +124,7 @@ export class WrittenPrimary implements AsyncDisposable {
       async (client) => {
         const { rows } = await client.query<{ epoch: string; open: boolean }>('select epoch, open from farshore.writer_epoch');
         if (rows[0]?.open !== true) {
-          await delay(10);
+          await delay(SHUT_MS);
           return;
         }
         await client.query('begin');
@@ -175,10 +179,10 @@ export class WrittenPrimary implements AsyncDisposable {
               this.#writing--;
             }
           }
-          await delay(4);
+          await delay(BETWEEN_WRITES_MS);
         }
       } catch {
-        await delay(15);
+        await delay(SHUT_MS);
       } finally {
         await goodbye(client);
       }
@@ -189,7 +193,7 @@ export class WrittenPrimary implements AsyncDisposable {
     const { topic, partitions } = this.#place;
     const { signal } = this.#ended;
     while (!signal.aborted) {
-      await delay(15);
+      await delay(RELAY_MS);
       if (this.#relayStands) continue;
       const { rows } = await this.home
         .query('select * from public.outbox where not published order by n limit 200')
