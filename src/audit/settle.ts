@@ -64,6 +64,8 @@ export async function settle(
   const unsettle = (keys: readonly Key[], why: 'moving' | 'not_passed' | 'standby') => {
     for (const key of keys) settled.push({ key, state: 'unsettled', why });
   };
+  /** By key: what the region had in the bracket before, where the primary had nothing. */
+  let extraBefore: ReadonlyMap<string, RowLook> = new Map();
   for (let round = 1; open.length > 0; round++) {
     const before = await looksAt('primary');
     await clock.sleep(publishAllowanceMs, signal);
@@ -81,20 +83,32 @@ export async function settle(
     }
     const after = await looksAt('primary');
     const moving: Key[] = [];
+    const once: Key[] = [];
+    const extraNow = new Map<string, RowLook>();
     for (const [index, key] of open.entries()) {
-      const judgement = judge({ before: before[index]!, region: region[index]!, after: after[index]! });
+      const [name, here] = [JSON.stringify(key), region[index]!];
+      const judgement = judge({ before: before[index]!, region: here, after: after[index]!, extraBefore: extraBefore.get(name) });
       if (judgement.kind === 'healed') settled.push({ key, state: 'healed' });
       else if (waiting[index] === true) settled.push({ key, state: 'parked' });
       else if (judgement.kind === 'moving') moving.push(key);
-      else {
+      else if (judgement.kind === 'extra_once') {
+        once.push(key);
+        extraNow.set(name, here);
+      } else {
         const { as: kind, columns } = judgement;
-        settled.push({ key, state: 'confirmed', kind, columns, primary: after[index]!, region: region[index]! });
+        settled.push({ key, state: 'confirmed', kind, columns, primary: after[index]!, region: here });
       }
     }
-    open = moving;
-    if (round === tries) {
-      unsettle(open, 'moving');
-      break;
+    extraBefore = extraNow;
+    open = [...moving, ...once];
+    if (round >= tries) {
+      // Its second bracket is no other try.
+      const last = round === tries ? once : [];
+      unsettle(
+        open.filter((key) => !last.includes(key)),
+        'moving',
+      );
+      open = last;
     }
     if (open.length > 0) await clock.sleep(Math.min(againMs * 2 ** (round - 1), LONGEST_AGAIN_MS), signal);
   }

@@ -32,6 +32,7 @@ interface Event {
 class World {
   nowMs = 0;
   readonly #events: { readonly atMs: number; readonly event: Event }[];
+  readonly endMs: number;
   readonly kept: Kept[] = [];
   readonly parents = new Set<number>();
   readonly rows = new Map<number, number>();
@@ -49,11 +50,8 @@ class World {
       atMs += event.afterMs;
       return { atMs, event };
     });
-  }
-
-  get endMs(): number {
     // The last may wait its whole age, and is looked at within a minute and what a pass rests.
-    return (this.#events.at(-1)?.atMs ?? 0) + MAX_AGE_MS + 200_000;
+    this.endMs = atMs + MAX_AGE_MS + 200_000;
   }
 
   clock: Clock = {

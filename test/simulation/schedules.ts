@@ -88,7 +88,8 @@ function bucket(perSecond: number, takes: readonly Take[]): void {
   const granted: number[] = [];
   for (const { afterMs, takes: times } of takes) {
     nowMs += afterMs;
-    latestMs = Math.max(latestMs, nowMs);
+    // It knows of time what it is asked with.
+    if (times > 0) latestMs = Math.max(latestMs, nowMs);
     for (let i = 0; i < times; i++) if (limited.take(nowMs)) granted.push(latestMs);
   }
   for (const [from, startMs] of granted.entries())

@@ -26,13 +26,20 @@ describe('C19: one row in the bracket', () => {
     ['a region that has what the primary has by now', look('a'), look('b'), look('b', '2'), { kind: 'healed' }],
     ['other content', look('a'), look('b'), look('a'), { kind: 'confirmed', as: 'changed', columns: ['total'] }],
     ['a row the region lacks', look('a'), absent, look('a'), { kind: 'confirmed', as: 'missing', columns: [] }],
-    ['a row the primary lacks', absent, look('b'), absent, { kind: 'confirmed', as: 'extra', columns: [] }],
+    ['a row the primary lacks, for the first time', absent, look('b'), absent, { kind: 'extra_once' }],
     ['content that changed', look('a'), look('b'), look('c', '2'), { kind: 'moving' }],
     ['the same content written again', look('a'), look('b'), look('a', '2'), { kind: 'moving' }],
     ['a row that was deleted meanwhile', look('a'), look('b'), absent, { kind: 'moving' }],
     ['a row that came meanwhile', absent, look('b'), look('a'), { kind: 'moving' }],
   ])('%s', (_, before, region, after, judgement) => {
     expect(judge({ before, region, after })).toEqual(judgement);
+  });
+
+  it('a row the primary lacks in two brackets is extra where nobody wrote it between them', () => {
+    const again = (region: RowLook) => judge({ before: absent, region, after: absent, extraBefore: look('b', '7') });
+    expect(again(look('b', '7'))).toEqual({ kind: 'confirmed', as: 'extra', columns: [] });
+    expect(again(look('b', '8'))).toEqual({ kind: 'extra_once' });
+    expect(again(absent)).toEqual({ kind: 'healed' });
   });
 });
 
@@ -86,6 +93,24 @@ describe('settling suspects', () => {
     const settled = await ended(clock, settle(table, [{ key: ['1'] }, { key: ['2'] }, { key: ['3'] }], given, settings, never));
     expect(told(settled)).toEqual(['1 healed', '2 confirmed', '3 parked']);
     expect(settled[1]).toMatchObject({ kind: 'changed', columns: ['total'], primary: { xmin: '1' }, region: { version: '0a' } });
+  });
+
+  it('C19: does not confirm as extra what was inserted and deleted at the primary between two looks at nothing', async () => {
+    // looked: nothing · inserted, and applied in the region · deleted · looked: nothing · the delete is applied
+    let looks = 0;
+    const { clock, given } = parts({ primary: () => absent, region: () => (looks++ === 0 ? look('x', '5') : absent) });
+    expect(told(await ended(clock, settle(table, [{ key: ['1'] }], given, settings, never)))).toEqual(['1 healed']);
+  });
+
+  it('confirms a row that only the region has by a second bracket, also after the last try', async () => {
+    const { clock, given } = parts({ primary: () => absent, region: () => look('x', '5') });
+    const settled = await ended(clock, settle(table, [{ key: ['1'] }], given, { ...settings, tries: 1 }, never));
+    expect(settled).toMatchObject([{ state: 'confirmed', kind: 'extra', region: { xmin: '5' } }]);
+    let writes = 0;
+    const rewritten = parts({ primary: () => absent, region: () => look('x', String(writes++)) });
+    expect(told(await ended(rewritten.clock, settle(table, [{ key: ['1'] }], rewritten.given, settings, never)))).toEqual([
+      '1 unsettled moving',
+    ]);
   });
 
   it('gives the publisher its allowance before it takes the ends', async () => {
