@@ -66,6 +66,22 @@ const mutations: readonly Mutation[] = [
     from: 'partition.read = position;',
     to: 'partition.read = { ...position, next: homeOffset(offsetValue(position.next) + 1n) };',
   },
+  { by: 'positions', file: 'mirror/table.ts', from: 'if (paused !== undefined) partition.setMode(paused);', to: '' },
+  {
+    by: 'positions',
+    file: 'mirror/commands.ts',
+    from: "if (command.kind === 'pause') await pause(",
+    to: "if (command.kind === 'pause') await Promise.resolve(",
+  },
+  { by: 'positions', file: 'mirror/settle.ts', from: 'forgetEpoch: again', to: 'forgetEpoch: true' },
+  { by: 'positions', file: 'mirror/start-check.ts', from: '(view.settled && view.regional.end === mirroredTo)', to: 'false' },
+  {
+    by: 'positions',
+    file: 'mirror/topic-refresh.ts',
+    from: "records.get(route.regional)?.homeTopicId ?? home?.topicId ?? ''",
+    to: "home?.topicId ?? ''",
+  },
+  { by: 'positions', file: 'mirror/mirror-stage.ts', from: 'if (partition.unproven && (', to: 'if (partition.maxBatchBytes < 0 && (' },
   // fold
   { by: 'fold', file: 'apply/fold.ts', from: 'if (source < standing) {', to: 'if (source > standing) {' },
   { by: 'fold', file: 'apply/fold.ts', from: 'this.#latest.delete(text);\n    const earlier', to: 'const earlier' },
@@ -113,6 +129,7 @@ const mutations: readonly Mutation[] = [
     from: 'if (region.present === after.present && region.digest === after.digest)',
     to: 'if (region.present === after.present)',
   },
+  { by: 'audit', file: 'audit/judge.ts', from: 'return isSame ?', to: 'return extraBefore === undefined || isSame ?' },
   {
     by: 'audit',
     file: 'audit/bisect.ts',
