@@ -32,6 +32,8 @@ export class PartitionJudge {
   #regionWasCut = false;
   /** An operator was told of it, and decides. */
   #toldOfCut = false;
+  /** It was found, and nobody decided since. */
+  #toldOfDivergence = false;
   /** Reasons for which a generation was raised since the pass began (C1). */
   #raised = new Set<string>();
 
@@ -58,6 +60,12 @@ export class PartitionJudge {
 
   told(code: string): void {
     if (code === 'region_truncated') this.#toldOfCut = true;
+    if (code === 'source_diverged') this.#toldOfDivergence = true;
+  }
+
+  /** An operator resumed the partition. */
+  decided(): void {
+    this.#toldOfDivergence = false;
   }
 
   committed({ home, position, records, readVersion }: Durable): void {
@@ -84,8 +92,10 @@ export class PartitionJudge {
     if (this.#regionIsCut && records.length > 0) fail('went on in a region that had lost records');
     const version = readVersion ?? this.#version;
     const cut = home.cuts.find((at, index) => index > this.#version && index <= version && at < from);
-    // Without a proof in the position nothing could tell (C6), nor where retention took all that lay before it: epochs and batches alike.
-    if (cut !== undefined && before.crc !== undefined && home.start < from) fail(`went on in a log that was cut at ${cut}`);
+    // Without a proof in the position nothing could tell (C6), nor where retention took all that lay before it, epochs and batches alike, unless it
+    // had been found before that.
+    const couldTell = before.crc !== undefined && (home.start < from || this.#toldOfDivergence);
+    if (cut !== undefined && couldTell) fail(`went on in a log that was cut at ${cut}`);
     this.#version = version;
     this.#inOrderAndOnce(records, from, to, fail);
     this.#nothingLeftOut(home, records, { version, from, to, orExpired: false }, fail);
@@ -113,6 +123,7 @@ export class PartitionJudge {
     this.#raised = new Set();
     this.#regionIsCut = false;
     this.#toldOfCut = false;
+    this.#toldOfDivergence = false;
     this.#version = version;
   }
 

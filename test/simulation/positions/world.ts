@@ -245,7 +245,12 @@ export class World {
   #command(command: PartitionCommand, done: string): void {
     if (command.kind === 'resume') this.#resuming.add(command.partition!);
     this.#running?.stage.command(command).then(
-      () => this.happened.add(done),
+      () => {
+        this.happened.add(done);
+        if (command.kind === 'resume') this.judges[command.partition!]!.decided();
+        if (command.kind === 'pause' && this.#stopped.get(command.partition!)?.state !== 'paused')
+          this.failure ??= new Error(`${TOPIC}:${command.partition} was paused, and is not`);
+      },
       (error: unknown) => {
         // Refused, or given up with its daemon.
         if (!(error instanceof FarshoreError) && !(error instanceof Error && error.message === 'killed')) this.failure ??= error;
