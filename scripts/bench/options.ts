@@ -68,7 +68,7 @@ export const defaultRecords: Readonly<Record<BenchName, number>> = {
   audit: 10_000_000,
   compare: 20_000,
   shadow: 10_000,
-  beside: 240_000,
+  beside: 1_200_000,
   scaling: 600_000,
 };
 
