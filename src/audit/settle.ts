@@ -102,13 +102,10 @@ export async function settle(
     extraBefore = extraNow;
     open = [...moving, ...once];
     if (round >= tries) {
-      // Its second bracket is no other try.
-      const last = round === tries ? once : [];
-      unsettle(
-        open.filter((key) => !last.includes(key)),
-        'moving',
-      );
-      open = last;
+      // A second bracket is no other try.
+      const isLast = round > tries;
+      unsettle(isLast ? open : moving, 'moving');
+      open = isLast ? [] : once;
     }
     if (open.length > 0) await clock.sleep(Math.min(againMs * 2 ** (round - 1), LONGEST_AGAIN_MS), signal);
   }

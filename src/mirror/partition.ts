@@ -73,7 +73,7 @@ export class MirrorPartition {
 
   setMode(mode: PartitionMode): void {
     this.#mode = mode;
-    if (mode.mode !== 'running' && mode.mode !== 'verify') this.unproven = false;
+    if (mode.mode !== 'running' && mode.mode !== 'verify') [this.unproven, this.wasOutOfRange] = [false, false];
     if (mode.mode === 'stopped' || mode.mode === 'paused') this.#retrying = undefined;
   }
 
