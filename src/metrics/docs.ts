@@ -1,4 +1,5 @@
-import { type Instrument, instruments } from './instruments.ts';
+import type { Instrument } from './instrument.ts';
+import { instruments } from './instruments.ts';
 
 /** docs/metrics.md, written from the list of instruments. */
 export function metricsDocs(): string {
@@ -6,7 +7,7 @@ export function metricsDocs(): string {
   return [
     '# Metrics',
     '',
-    'Written from `src/metrics/instruments.ts` by `scripts/generate-docs.ts`; edit that list, not this page.',
+    'Written from `src/metrics/instruments.ts` and the lists it joins by `scripts/generate-docs.ts`; edit those lists, not this page.',
     '',
     'Served at `/metrics` in Prometheus’ text format, beside the runtime’s own `process_*` and `nodejs_*`. Every sample carries the label `region`.',
     'A gauge is absent until it was measured: unknown is never 0. A counter whose labels are all closed sets starts at 0. Label values come from',

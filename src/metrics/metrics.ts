@@ -1,5 +1,6 @@
 import { Counter, collectDefaultMetrics, Gauge, Histogram, Registry } from '@prometheus-io/client';
-import { type Instrument, type InstrumentName, type InstrumentOf, instruments, type LabelsOf } from './instruments.ts';
+import type { Instrument } from './instrument.ts';
+import { type InstrumentName, type InstrumentOf, instruments, type LabelsOf } from './instruments.ts';
 
 export interface MetricsSettings {
   /** Put as label `region` on every sample; undefined leaves it off, for scrapers that set it themselves. */

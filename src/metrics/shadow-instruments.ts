@@ -1,12 +1,12 @@
 import { errorCodes } from '../model/errors.ts';
 import { shadowResults } from '../model/shadow-view.ts';
+import { configured } from './instrument.ts';
 
 /**
  * What comparing found. Spread into instruments.ts. Routes are those of the configuration, at most `shadow.compare.otherRoutes` more with
  * their ids left out, and `other`.
  */
 
-const configured = 'configured';
 const route = { route: configured } as const;
 
 export const shadowInstruments = {

@@ -1,7 +1,8 @@
 import { readFileSync } from 'node:fs';
 import { describe, expect, it } from 'vitest';
 import { metricsDocs } from '../../../src/metrics/docs.ts';
-import { type Instrument, instruments } from '../../../src/metrics/instruments.ts';
+import type { Instrument } from '../../../src/metrics/instrument.ts';
+import { instruments } from '../../../src/metrics/instruments.ts';
 import { Metrics } from '../../../src/metrics/metrics.ts';
 
 const all = Object.entries(instruments) as [string, Instrument][];
