@@ -1,9 +1,10 @@
 import { findFarshoreError } from '../model/errors.ts';
-import { type ApplyPlan, type PlanContext, type PlanLimits, type PlanResult, planBatch } from './apply-plan.ts';
+import type { ApplyPlan, PlanContext, PlanLimits, PlanResult } from './apply-plan.ts';
 import { type BackOff, untilDone } from './back-off.ts';
 import { loadMissing } from './load-missing.ts';
 import { type OrderDecision, orderAt } from './order-at.ts';
 import type { ApplyPartition } from './partition.ts';
+import { planBatch } from './plan-batch.ts';
 import type { WorkerContext } from './worker-context.ts';
 
 type Pieces = Parameters<typeof planBatch>[0];

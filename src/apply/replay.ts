@@ -1,10 +1,11 @@
 import { FarshoreError, findFarshoreError } from '../model/errors.ts';
-import { type ApplyPlan, type PlanLimits, planBatch, type Sink } from './apply-plan.ts';
+import type { ApplyPlan, PlanLimits, Sink } from './apply-plan.ts';
 import type { SchemaRef, Statement } from './contracts.ts';
 import type { ApplyDependencies, ApplySettings } from './dependencies.ts';
 import { loadMissing } from './load-missing.ts';
 import type { LogPiece } from './log-queue.ts';
 import type { OrderDecision } from './order-at.ts';
+import { planBatch } from './plan-batch.ts';
 import { isRejectable, keepStatement, type Refusal, type RejectPlace } from './rejects.ts';
 import { type FoldedStatements, replayStatements } from './statements.ts';
 import { TableCatalog } from './table-catalog.ts';

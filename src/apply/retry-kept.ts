@@ -1,11 +1,12 @@
 import type { RawBatch, RecordView } from '../model/batch.ts';
 import { type FarshoreError, findFarshoreError } from '../model/errors.ts';
-import { type ApplyPlan, type PlanContext, planBatch } from './apply-plan.ts';
+import type { ApplyPlan, PlanContext } from './apply-plan.ts';
 import type { SchemaRef, Statement } from './contracts.ts';
 import type { ApplyDependencies, ApplySettings } from './dependencies.ts';
 import { keptKeysStatements } from './kept-keys.ts';
 import { loadMissing } from './load-missing.ts';
 import { isOfAnotherRow } from './parking.ts';
+import { planBatch } from './plan-batch.ts';
 import { isRejectable, type Refusal, rejectReason } from './rejects.ts';
 import { type Rounds, retryStatements } from './statements.ts';
 import type { TableCatalog } from './table-catalog.ts';

@@ -1,9 +1,10 @@
-import { type PlanLimits, planBatch } from '../../src/apply/apply-plan.ts';
+import type { PlanLimits } from '../../src/apply/apply-plan.ts';
 import { type CommitContext, type Counts, commitPlan, countCommitted } from '../../src/apply/commit.ts';
 import { type CommittedPieces, commitPieces, type PiecesContext } from '../../src/apply/commit-pieces.ts';
 import type { FieldShape } from '../../src/apply/contracts.ts';
 import { CopyChances, type CopyTrials } from '../../src/apply/copy-chances.ts';
 import type { Folded } from '../../src/apply/fold.ts';
+import { planBatch } from '../../src/apply/plan-batch.ts';
 import { type Refusal, type Reject, rejectOf } from '../../src/apply/rejects.ts';
 import { TableCatalog } from '../../src/apply/table-catalog.ts';
 import type { TableEntry } from '../../src/apply/table-entry.ts';

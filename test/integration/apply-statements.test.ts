@@ -1,9 +1,9 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
-import { planBatch } from '../../src/apply/apply-plan.ts';
 import { type CommitContext, type Counts, commitPlan, countCommitted } from '../../src/apply/commit.ts';
 import type { FieldShape } from '../../src/apply/contracts.ts';
 import { CopyChances } from '../../src/apply/copy-chances.ts';
 import type { ApplyTables } from '../../src/apply/dependencies.ts';
+import { planBatch } from '../../src/apply/plan-batch.ts';
 import { TableCatalog } from '../../src/apply/table-catalog.ts';
 import type { TableEntry } from '../../src/apply/table-entry.ts';
 import { systemClock } from '../../src/model/clock.ts';

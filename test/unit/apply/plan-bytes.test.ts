@@ -1,6 +1,7 @@
 import { describe, expect, it } from 'vitest';
-import { type PlanContext, planBatch } from '../../../src/apply/apply-plan.ts';
+import type { PlanContext } from '../../../src/apply/apply-plan.ts';
 import type { LogPiece } from '../../../src/apply/log-queue.ts';
+import { planBatch } from '../../../src/apply/plan-batch.ts';
 import type { RecordView } from '../../../src/model/batch.ts';
 
 /** A batch of a few bytes that holds `records` of `valueBytes` each when it is decompressed. */
