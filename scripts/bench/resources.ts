@@ -1,3 +1,7 @@
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import pg from 'pg';
 import { BenchDaemon } from './daemon.ts';
@@ -75,11 +79,45 @@ export async function benchIdle({ say, emit }: BenchRun): Promise<void> {
     await daemon.until(async () => (await daemon.status()).partitions.filter((p) => p.mirror?.state === 'running').length >= 100);
     await delay(SETTLE_SECONDS * 1000);
     say(`idle for ${IDLE_SECONDS} s`);
-    const before = cpuSeconds(daemon.pid);
-    await delay(IDLE_SECONDS * 1000);
-    const percent = ((cpuSeconds(daemon.pid) - before) * 100) / IDLE_SECONDS;
+    const writes = socketWrites(daemon.pid);
+    const percent = await idlePercent(daemon.pid);
+    const perSecond = (socketWrites(daemon.pid) - writes) / IDLE_SECONDS;
     emit(line('idle', { case: '100 partitions', unit: '% of a core' }, [percent], undefined, { target: 'P10', kind: 'at_most', ratio: 1 }));
+    say(`${perSecond.toFixed(1)} writes a second; as many requests of a bare process`);
+    const bare = await bareRequests(rig.regional.bootstrap, perSecond);
+    emit(
+      line('idle', { case: 'beside as many bare requests', unit: '% of a core' }, [percent], [bare], {
+        target: 'cost',
+        kind: 'at_most',
+        ratio: 2,
+      }),
+    );
   });
+}
+
+async function idlePercent(pid: number): Promise<number> {
+  const before = cpuSeconds(pid);
+  await delay(IDLE_SECONDS * 1000);
+  return ((cpuSeconds(pid) - before) * 100) / IDLE_SECONDS;
+}
+
+/** Write calls since the process started: an idle daemon makes them for requests, and for a log line now and then. */
+const socketWrites = (pid: number): number => Number(/syscw: (\d+)/.exec(readFileSync(`/proc/${pid}/io`, 'utf8'))?.[1]);
+
+/** CPU of a process that sends as many requests as the daemon and does nothing with the answers: what no daemon on Node goes below. */
+async function bareRequests(to: string, perSecond: number): Promise<number> {
+  const child = spawn(process.execPath, [join(import.meta.dirname, 'bare-requests.ts'), '--to', to, '--perSecond', String(perSecond)], {
+    stdio: ['ignore', 'ignore', 'inherit'],
+  });
+  const ended = once(child, 'exit');
+  try {
+    await delay(SETTLE_SECONDS * 1000);
+    if (child.exitCode !== null || child.pid === undefined) throw new Error('the bare process ended');
+    return await idlePercent(child.pid);
+  } finally {
+    child.kill('SIGKILL');
+    await ended;
+  }
 }
 
 /** P14: from the start of the process to the first new row, with many rows applied before. */
