@@ -28,11 +28,15 @@ export class FetchMemory {
     return kept.subarray(0, bytes);
   }
 
-  /** Gives a view that `take` answered back. Once. */
+  /**
+   * Gives a view that `take` answered back. Once. A piece is kept where the view is of its size: a small view lies in Node's own pool, which
+   * is as large as the least piece, and the first one in a pool at its start. Were the pool kept, the next answer would be read over whatever
+   * else has its bytes there: other answers, requests, values on their way to the database.
+   */
   give(view: Buffer): void {
     const { buffer } = view;
-    const bits = sizeBits(buffer.byteLength);
-    if (view.length === 0 || bits < LEAST_BITS || buffer.byteLength !== 2 ** bits || view.byteOffset !== 0) return;
+    const bits = sizeBits(view.length);
+    if (bits < LEAST_BITS || buffer.byteLength !== 2 ** bits || view.byteOffset !== 0) return;
     if (this.#freeBytes + buffer.byteLength > this.#keepAtMostBytes) return;
     const kept = this.#free[bits] ?? [];
     this.#free[bits] = kept;
