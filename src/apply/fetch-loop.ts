@@ -32,7 +32,6 @@ export class FetchLoop {
   readonly #partitions: PartitionTable;
   readonly #wanted = new Wakeup();
   readonly #lookAtTopics: () => void;
-  #rotation = 0;
   #turnMs: number;
 
   constructor(deps: ApplyDependencies, settings: ApplySettings, partitions: PartitionTable, lookAtTopics: () => void) {
@@ -103,9 +102,7 @@ export class FetchLoop {
       if (p.queue.bytes + p.arriving < this.#settings.maxBatchBytes) hungry.push(p);
       else full = true;
     }
-    // The broker fills an answer in the order asked until the byte limit: starting elsewhere each time starves nobody.
-    const turn = hungry.length === 0 ? 0 : this.#rotation++ % hungry.length;
-    return { hungry: [...hungry.slice(turn), ...hungry.slice(0, turn)], full };
+    return { hungry, full };
   }
 
   async #fetch(

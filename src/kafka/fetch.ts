@@ -8,6 +8,7 @@ import { type JudgedPart, judgePart } from './fetch-answer.ts';
 import { FetchFlights, type Flight } from './fetch-flights.ts';
 import { FetchMemory } from './fetch-memory.ts';
 import { type Routed, type RoutedTarget, routeTargets, type TargetsOfBroker } from './fetch-route.ts';
+import { FetchTurns } from './fetch-turns.ts';
 import { type FetchAnswer, type FetchApi, fetchApis } from './fetch-wire.ts';
 import { highWatermarks, logStarts, partitionKey } from './offsets.ts';
 import { ReadReplicas } from './read-replicas.ts';
@@ -38,8 +39,8 @@ export class RawFetcher {
   readonly #allowance = new FetchAllowance();
   readonly #flights = new FetchFlights();
   readonly #replicas = new ReadReplicas();
+  readonly #turns = new FetchTurns();
   readonly #throttledUntilMs = new Map<number, number>();
-  #rounds = 0;
 
   /** `keepBytes`: memory of released answers that is kept for the next ones. */
   constructor(cluster: KafkaCluster, read: ReadBatches, keepBytes = 0) {
@@ -77,9 +78,6 @@ export class RawFetcher {
 
   async #route(targets: readonly FetchTarget[], signal: AbortSignal): Promise<Routed> {
     const cluster = this.#cluster;
-    // The order decides who is served first when the byte limit is short: everybody's turn comes.
-    const turn = this.#rounds++ % targets.length;
-    const inTurn = [...targets.slice(turn), ...targets.slice(0, turn)];
     const known = {
       knownTopic: (topic: string) => cluster.knownTopic(topic),
       isDenied: (topic: string) => cluster.isDenied(topic),
@@ -88,16 +86,16 @@ export class RawFetcher {
     };
     try {
       await cluster.ensureTopics(
-        inTurn.map(({ topic }) => topic),
+        targets.map(({ topic }) => topic),
         signal,
       );
-      const routed = routeTargets(inTurn, known);
+      const routed = routeTargets(targets, known);
       if (!routed.unsure) return routed;
       await cluster.refresh(signal);
-      return routeTargets(inTurn, known);
+      return routeTargets(targets, known);
     } catch (error) {
       if (signal.aborted || !(error instanceof KafkaError)) throw error;
-      return { brokers: [], unsure: false, settled: inTurn.map((target) => retry(target, error.message)) };
+      return { brokers: [], unsure: false, settled: targets.map((target) => retry(target, error.message)) };
     }
   }
 
@@ -117,8 +115,10 @@ export class RawFetcher {
     return undefined;
   }
 
-  async #askBroker({ brokerId, parts }: TargetsOfBroker, limits: FetchLimits, signal: AbortSignal): Promise<readonly FetchedPartition[]> {
+  async #askBroker(broker: TargetsOfBroker, limits: FetchLimits, signal: AbortSignal): Promise<readonly FetchedPartition[]> {
     const { maxWaitMs, maxBytes } = limits;
+    const { brokerId } = broker;
+    const parts = this.#turns.inTurn(brokerId, broker.parts);
     const cluster = this.#cluster;
     const heldMs = this.#heldMs(brokerId);
     if (heldMs > 0) await cluster.clock.sleep(heldMs, signal);

@@ -39,7 +39,6 @@ export class MirrorStage {
   /** The failure to read that was told last: an outage is one event, not one a second. */
   #toldFailure: string | undefined;
   #refreshDueMs = 0;
-  #rotation = 0;
   #turnMs: number;
 
   constructor({ regional, ...others }: MirrorDependencies, settings: MirrorSettings) {
@@ -244,11 +243,8 @@ export class MirrorStage {
       await this.#deps.clock.sleep(IDLE_MS, signal).catch(() => undefined);
       return [];
     }
-    // The broker fills an answer in the order asked until the byte limit: starting elsewhere each time keeps a busy partition from starving the rest.
-    const turn = this.#rotation++ % targets.length;
-    const rotated = turn === 0 ? targets : [...targets.slice(turn), ...targets.slice(0, turn)];
     return await this.#deps.home.fetch(
-      rotated,
+      targets,
       { maxWaitMs: this.#settings.fetchMaxWaitMs, maxBytes: this.#deps.cycleSize.limit(this.#settings.maxCycleBytes) },
       signal,
     );
