@@ -1,4 +1,4 @@
-import type { RawBatch, VisitRecords } from '../model/batch.ts';
+import { batchCrc, batchLeaderEpoch, type RawBatch, type VisitRecords } from '../model/batch.ts';
 import { FarshoreError, findFarshoreError } from '../model/errors.ts';
 import type { MirroredTopic, ReencodeReason } from '../model/events.ts';
 import type { FetchedPartition } from '../model/fetch.ts';
@@ -16,10 +16,10 @@ export interface CycleInput {
   /** What the next fetch would have started from before this answer: the position read last, not the committed one. */
   readonly position: MirrorPosition;
   readonly maxBatchBytes: number;
-  /** The regional broker refused the first batch as it was: write it anew this time. */
-  readonly reencodeFirst: boolean;
-  /** The region compacts the topic, so a record without a key may be why the first batch was refused. */
-  readonly nullKeysRefused: boolean;
+  /** The regional broker refused the batch that holds this home offset as it was: write it anew this time. */
+  readonly refusedAt: bigint | undefined;
+  /** The region compacts the topic, so a record without a key may be why that batch was refused. */
+  readonly compacted: boolean;
 }
 
 export interface BatchTools {
@@ -47,28 +47,31 @@ export function planCycle(inputs: readonly CycleInput[], { reencode, visitRecord
   for (const input of inputs) {
     const { answer, position } = input;
     const { topic, partition } = position;
-    const moved = positionAfter(position, answer);
+    let moved = positionAfter(position, answer);
     if (moved === position) continue;
     const batches: RawBatch[] = [];
-    let records = 0;
-    let bytes = 0;
-    try {
-      for (const [index, batch] of answer.batches.entries()) {
-        const from = offsetValue(position.next);
-        const reason = forcedReason(batch, index, from, input) ?? reencodeReason(batch, input.maxBatchBytes);
-        if (index === 0 && input.nullKeysRefused) refuseNullKeys(batch, topic, partition, visitRecords);
+    let [records, bytes] = [0, 0];
+    const from = offsetValue(position.next);
+    for (const [index, batch] of answer.batches.entries()) {
+      try {
+        const refused = isRefused(batch, input.refusedAt);
+        const reason = forcedReason(batch, refused, from) ?? reencodeReason(batch, input.maxBatchBytes);
+        if (refused && input.compacted) refuseNullKeys(batch, topic, partition, visitRecords);
         if (reason === undefined) batches.push(batch);
         else {
           for (const rewritten of reencode(batch, reason, input.maxBatchBytes, from)) batches.push(rewritten);
           reencoded.push({ topic, partition, reason });
         }
-        records += batch.recordCount;
-        bytes += batch.bytes.length;
+      } catch (error) {
+        stopped.push({ topic, partition, error: asBatchError(error, topic, partition) });
+        // Those before it are mirrored: whoever resumes behind the bad one must not give them up with it.
+        moved = positionBehind(position, answer.batches[index - 1]);
+        break;
       }
-    } catch (error) {
-      stopped.push({ topic, partition, error: asBatchError(error, topic, partition) });
-      continue;
+      records += batch.recordCount;
+      bytes += batch.bytes.length;
     }
+    if (moved === position) continue;
     if (batches.length > 0) writes.push({ topic, partition, batches });
     positions.push(moved);
     mirrored.push({ topic, partition, records, bytes, batches: batches.length, droppedAborted: answer.droppedAborted });
@@ -86,10 +89,14 @@ export function bytesOf({ writes }: MirrorTransaction): number {
  * A fetch answers whole batches, so a position inside one (after retention or an operator moved it) brings
  * records below it too: they were given up, or mirrored before, and must not come a second time.
  */
-function forcedReason(batch: RawBatch, index: number, from: bigint, input: CycleInput): ReencodeReason | undefined {
+function forcedReason(batch: RawBatch, refused: boolean, from: bigint): ReencodeReason | undefined {
   if (batch.baseOffset < from) return 'below_position';
-  return index === 0 && input.reencodeFirst ? 'refused' : undefined;
+  return refused ? 'refused' : undefined;
 }
+
+/** What was refused may be a piece of the batch, and the batch any one of its answer. */
+const isRefused = ({ baseOffset, lastOffset }: RawBatch, refusedAt: bigint | undefined): boolean =>
+  refusedAt !== undefined && baseOffset <= refusedAt && refusedAt <= lastOffset;
 
 /** The position past an answer; the same object when the answer moved nothing. */
 export function positionAfter(position: MirrorPosition, answer: Fetched): MirrorPosition {
@@ -101,6 +108,12 @@ export function positionAfter(position: MirrorPosition, answer: Fetched): Mirror
     leaderEpoch: answer.lastBatch?.leaderEpoch ?? position.leaderEpoch,
     crc: answer.lastBatch?.crc ?? position.crc,
   };
+}
+
+/** The position past a batch, as if the answer had ended there; the same object for none. */
+function positionBehind(position: MirrorPosition, batch: RawBatch | undefined): MirrorPosition {
+  if (batch === undefined || batch.lastOffset < offsetValue(position.next)) return position;
+  return { ...position, next: homeOffset(batch.lastOffset + 1n), leaderEpoch: batchLeaderEpoch(batch.bytes), crc: batchCrc(batch.bytes) };
 }
 
 /**

@@ -268,9 +268,8 @@ export class MirrorStage {
       }
       await noteWentOn(partition, this.#deps, signal);
       partition.end = homeOffset(answer.lastStableOffset);
-      const reencodeFirst = partition.refusedAt !== undefined && answer.batches[0]?.baseOffset === partition.refusedAt;
-      const { read: position, maxBatchBytes, compacted } = partition;
-      inputs.push({ answer, position, maxBatchBytes, reencodeFirst, nullKeysRefused: reencodeFirst && compacted });
+      const { read: position, maxBatchBytes, refusedAt, compacted } = partition;
+      inputs.push({ answer, position, maxBatchBytes, refusedAt, compacted });
       if (mayEndInGap(partition.read, answer, roundWasEmpty)) {
         const past = await this.#pastGap(partition, partition.read, answers.length === 1 ? answer : undefined, signal);
         if (past !== undefined) passed.push(past);

@@ -46,8 +46,8 @@ const input = (changes: Partial<CycleInput> = {}): CycleInput => ({
   answer: answer(),
   position,
   maxBatchBytes: 1_000_000,
-  reencodeFirst: false,
-  nullKeysRefused: false,
+  refusedAt: undefined,
+  compacted: false,
   ...changes,
 });
 
@@ -120,8 +120,44 @@ describe('one round of answers as one transaction', () => {
 
   it('C14: names a record without a key when the region compacts the topic', () => {
     const visitRecords = (_: RawBatch, visit: (record: RecordView) => void): void => visit({ keyStart: -1, offset: 12n } as RecordView);
-    const plan = planCycle([input({ reencodeFirst: true, nullKeysRefused: true })], { ...noTools, visitRecords });
+    const plan = planCycle([input({ refusedAt: 10n, compacted: true })], { ...noTools, visitRecords });
     expect(plan.stopped[0]?.error).toMatchObject({ code: 'batch_null_key', place: 'r:0@12' });
+  });
+});
+
+describe('a batch that is not the first of its answer', () => {
+  const three = answer({ batches: [batch(10n, 5), batch(15n, 5), batch(20n, 5)], nextOffset: 25n });
+
+  it('is written anew where the region refused it, and the others are copied', () => {
+    const rewritten = batch(15n, 5);
+    const plan = planCycle([input({ answer: three, refusedAt: 15n })], { ...noTools, reencode: () => [rewritten] });
+    expect(plan.reencoded).toEqual([{ topic: 'r', partition: 0, reason: 'refused' }]);
+    expect(plan.transaction.writes[0]?.batches).toEqual([three.batches[0], rewritten, three.batches[2]]);
+    expect(plan.transaction.writes[0]?.batches[1]).toBe(rewritten);
+  });
+
+  it('is asked for records without a key where the region compacts the topic', () => {
+    const visitRecords = (raw: RawBatch, visit: (record: RecordView) => void): void =>
+      visit({ keyStart: raw.baseOffset === 15n ? -1 : 0, offset: raw.baseOffset } as RecordView);
+    const plan = planCycle([input({ answer: three, refusedAt: 15n, compacted: true })], { ...noTools, visitRecords });
+    expect(plan.stopped[0]?.error).toMatchObject({ code: 'batch_null_key', place: 'r:0@15' });
+  });
+
+  it('stops its partition behind those before it: a resume past it would else give them up too', () => {
+    const bad = { ...three, batches: [batch(10n, 5), batch(15n, 5, { attributes: 0x08 }), batch(20n, 5)] };
+    bad.batches[0]!.bytes.writeInt32BE(3, 12);
+    bad.batches[0]!.bytes.writeUInt32BE(77, 17);
+    const tools = {
+      ...noTools,
+      reencode: (): never => {
+        throw new FarshoreError('memory_limit', 'too large when open');
+      },
+    };
+    const plan = planCycle([input({ answer: bad })], tools);
+    expect(plan.stopped.map(({ error }) => error.code)).toEqual(['memory_limit']);
+    expect(plan.transaction.writes[0]?.batches).toEqual([bad.batches[0]]);
+    expect(plan.transaction.positions).toEqual([{ ...position, next: homeOffset(15n), leaderEpoch: 3, crc: 77 }]);
+    expect(plan.mirrored).toMatchObject([{ records: 5, batches: 1 }]);
   });
 });
 
