@@ -1,6 +1,6 @@
 import { alterTopicConfigs, configsInForce, createTopic, growTopic, listTopics, topicConfigs } from '../kafka/admin.ts';
 import type { KafkaCluster } from '../kafka/cluster.ts';
-import { partitionEnds } from '../kafka/offsets.ts';
+import { writtenEnds } from '../kafka/offsets.ts';
 import type { RegionalAdmin } from '../kafka/regional-log.ts';
 
 /** Creates topics with the configured replication. */
@@ -16,5 +16,5 @@ export const regionalAdmin = (cluster: KafkaCluster, replicationFactor: number |
   createTopic: creator(cluster, replicationFactor),
   growTopic: (topic, partitions, signal) => growTopic(cluster, topic, partitions, signal),
   alterTopicConfigs: (topic, set, remove, signal) => alterTopicConfigs(cluster, topic, set, remove, signal),
-  ends: (partitions, signal) => partitionEnds(cluster, partitions, signal),
+  ends: (partitions, signal) => writtenEnds(cluster, partitions, signal),
 });

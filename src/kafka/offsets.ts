@@ -9,7 +9,7 @@ export interface TopicPartition {
   readonly partition: number;
 }
 
-/** Log start and last stable offset. */
+/** Log start, and the last stable offset where nothing else is said. */
 export interface PartitionEnds extends TopicPartition {
   readonly start: bigint;
   readonly end: bigint;
@@ -61,7 +61,23 @@ export async function allPartitionEnds(
   });
 }
 
-/** The same as a log that is asked for nothing else. */
+/**
+ * Log start and high watermark. For a log that this process writes in transactions: a coordinator answers a commit before its markers are in the
+ * partitions, and until they are the last stable offset lies before what was committed.
+ */
+export async function writtenEnds(
+  cluster: KafkaCluster,
+  partitions: readonly TopicPartition[],
+  signal: AbortSignal,
+): Promise<readonly PartitionEnds[]> {
+  const [starts, ends] = await Promise.all([logStarts(cluster, partitions, signal), highWatermarks(cluster, partitions, signal)]);
+  return partitions.flatMap(({ topic, partition }) => {
+    const [start, end] = [starts.get(partitionKey(topic, partition)), ends.get(partitionKey(topic, partition))];
+    return start === undefined || end === undefined ? [] : [{ topic, partition, start, end }];
+  });
+}
+
+/** All ends, as a log that is asked for nothing else. */
 export const logEnds = (cluster: KafkaCluster) => ({
   ends: (partitions: readonly TopicPartition[], signal: AbortSignal): Promise<readonly AllEnds[]> =>
     allPartitionEnds(cluster, partitions, signal),

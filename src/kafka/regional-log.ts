@@ -3,7 +3,7 @@ import { FarshoreError } from '../model/errors.ts';
 import { regionalOffset } from '../model/offsets.ts';
 import { alterTopicConfigs, configsInForce, createTopic, growTopic, listTopics, topicConfigs } from './admin.ts';
 import type { KafkaCluster } from './cluster.ts';
-import { partitionEnds } from './offsets.ts';
+import { writtenEnds } from './offsets.ts';
 import type { WrittenRange } from './produce.ts';
 import { committedOffset } from './regional-log-metadata.ts';
 import { type ReadPositionsOptions, readPositions } from './regional-log-positions.ts';
@@ -34,7 +34,7 @@ const regionalAdmin = (cluster: KafkaCluster): RegionalAdmin => ({
   createTopic: (topic, partitions, configs, signal) => createTopic(cluster, topic, partitions, configs, signal),
   growTopic: (topic, partitions, signal) => growTopic(cluster, topic, partitions, signal),
   alterTopicConfigs: (topic, set, remove, signal) => alterTopicConfigs(cluster, topic, set, remove, signal),
-  ends: (partitions, signal) => partitionEnds(cluster, partitions, signal),
+  ends: (partitions, signal) => writtenEnds(cluster, partitions, signal),
 });
 
 /** The group all shards of one mirror commit their positions under (C13). */

@@ -47,6 +47,7 @@ export interface RegionalLog {
   createTopic(topic: string, partitions: number, configs: ReadonlyMap<string, string>, signal: AbortSignal): Promise<void>;
   growTopic(topic: string, partitions: number, signal: AbortSignal): Promise<void>;
   alterTopicConfigs(topic: string, set: ReadonlyMap<string, string>, remove: readonly string[], signal: AbortSignal): Promise<void>;
+  /** Log start and high watermark: what `commit` answered for is in it, where the last stable offset may lie before it for a moment. */
   ends(
     partitions: readonly { readonly topic: string; readonly partition: number }[],
     signal: AbortSignal,

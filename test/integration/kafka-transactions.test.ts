@@ -173,6 +173,19 @@ describe.each([2, 0])('the regional log where transaction.version is %i', (trans
     ]);
   });
 
+  it('C1: the end of the log counts what has no marker yet: a generation that began at the last stable offset would hold records of the one before', async () => {
+    const topic = await newTopic();
+    const written: bigint[] = [];
+    const { log } = await newLog({
+      onStep: async (step) => {
+        if (step === 'produced') for (const { end } of await log.ends([{ topic, partition: 0 }], signal)) written.push(end);
+      },
+    });
+    await log.open(signal);
+    await log.commit(cycle(topic, 0, 5), signal);
+    expect(written).toEqual([5n]);
+  });
+
   it('C11: a cycle of positions only is a transaction too; an empty one sends nothing', async () => {
     const topic = await newTopic();
     const steps: TransactionStep[] = [];
