@@ -39,6 +39,7 @@ export class MirrorStage {
   /** The failure to read that was told last: an outage is one event, not one a second. */
   #toldFailure: string | undefined;
   #refreshDueMs = 0;
+  #askAgainMs = READ_RETRY_MS;
   #turnMs: number;
 
   constructor({ regional, ...others }: MirrorDependencies, settings: MirrorSettings) {
@@ -158,8 +159,12 @@ export class MirrorStage {
     this.#scheduleRefresh();
   }
 
+  /** Sooner, and then less often, while partitions are held of which a broker could not be asked: they may have a leader in a moment. */
   #scheduleRefresh(): void {
-    this.#refreshDueMs = this.#deps.clock.monotonicMs() + this.#settings.refreshMs;
+    const { refreshMs } = this.#settings;
+    const inMs = this.#refresh.unproved ? Math.min(refreshMs, this.#askAgainMs) : refreshMs;
+    this.#askAgainMs = this.#refresh.unproved ? Math.min(refreshMs, this.#askAgainMs * 2) : READ_RETRY_MS;
+    this.#refreshDueMs = this.#deps.clock.monotonicMs() + inMs;
   }
 
   async #cycles(stop: AbortSignal, hard: AbortSignal): Promise<void> {
@@ -212,7 +217,8 @@ export class MirrorStage {
     }
     try {
       const doubtful = [...this.#table.all()].filter(({ mode }) => mode.mode === 'verify');
-      await verifyPartitions(doubtful, this.#deps, signal);
+      const unproved = await verifyPartitions(doubtful, this.#deps, signal);
+      if (unproved) this.#refreshDueMs = Math.min(this.#refreshDueMs, this.#deps.clock.monotonicMs() + READ_RETRY_MS);
       if (this.#deps.clock.monotonicMs() >= this.#refreshDueMs || this.#refresh.growthReady()) {
         for (const p of this.#table.all()) if (p.mode.mode === 'stopped' && isTriedAgain(p.mode.error.code)) p.tryAgain();
         await this.#refresh.run(signal);

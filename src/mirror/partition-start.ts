@@ -1,4 +1,5 @@
 import { concurrently } from '../model/concurrently.ts';
+import { findFarshoreError } from '../model/errors.ts';
 import { homeOffset, offsetValue } from '../model/offsets.ts';
 import { topicPartitionKey } from '../model/partition.ts';
 import type { MirrorPosition } from '../model/position.ts';
@@ -25,8 +26,9 @@ export async function readEnds(
 
 /**
  * Checks held partitions against both logs and sets them running, or stops them. Partitions of which a
- * broker said nothing stay held and are asked again. Positions of partitions that begin are committed
- * before a record of them is read.
+ * broker said nothing, or whose proof could not be read, stay held: one that has no leader, or may not be read, must
+ * not keep the others from starting. Answers whether there are such, which are to be asked again. Positions of
+ * partitions that begin are committed before a record of them is read.
  */
 export async function startPartitions(
   held: readonly MirrorPartition[],
@@ -41,8 +43,8 @@ export async function startPartitions(
   deps: MirrorDependencies,
   settings: Pick<MirrorSettings, 'onTruncated'>,
   signal: AbortSignal,
-): Promise<void> {
-  if (held.length === 0) return;
+): Promise<boolean> {
+  if (held.length === 0) return false;
   const homeEnds = await readEnds(
     deps.home,
     held.map((p) => ({ topic: p.route.home, partition: p.partition })),
@@ -55,15 +57,26 @@ export async function startPartitions(
   );
   const positionOf = (p: MirrorPartition): MirrorPosition | undefined =>
     positions.get(p.route.regional)?.find(({ partition }) => partition === p.partition);
-  const before = await concurrently(held, PROOFS_AT_ONCE, async (p) => {
+  const endsOf = (p: MirrorPartition) => {
+    const home = homeEnds.get(topicPartitionKey(p.route.home, p.partition));
+    const regional = regionalEnds.get(topicPartitionKey(p.route.regional, p.partition));
+    return home === undefined || regional === undefined ? undefined : { home, regional };
+  };
+  const proofs = await concurrently(held, PROOFS_AT_ONCE, async (p) => {
     const position = positionOf(p);
-    return position === undefined ? undefined : await batchBefore(p, position, deps, signal);
+    if (endsOf(p) === undefined) return undefined;
+    return position === undefined ? { batch: undefined } : await proofOf(p, position, deps, signal);
   });
   const begin: { partition: MirrorPartition; position: MirrorPosition }[] = [];
+  let unproved = false;
   for (const [index, partition] of held.entries()) {
-    const home = homeEnds.get(topicPartitionKey(partition.route.home, partition.partition));
-    const regional = regionalEnds.get(topicPartitionKey(partition.route.regional, partition.partition));
-    if (home === undefined || regional === undefined) continue;
+    const ends = endsOf(partition);
+    const proof = proofs[index];
+    if (ends === undefined || proof === undefined) {
+      unproved ||= partition.mode.mode === 'held';
+      continue;
+    }
+    const { home, regional } = ends;
     const position = positionOf(partition);
     const decision = decideStart({
       topic: partition.route.regional,
@@ -75,15 +88,16 @@ export async function startPartitions(
       home,
       regional,
       settled: starts.settled,
-      batchBefore: before[index],
+      batchBefore: proof.batch,
       compacted: partition.compacted,
     });
     await act(partition, decision, position, begin, deps, settings, signal);
   }
-  if (begin.length === 0) return;
+  if (begin.length === 0) return unproved;
   // A position always exists before the first record does, so that a missing one can only be a lost one.
   await deps.regional.commit({ writes: [], positions: begin.map((b) => b.position) }, signal);
   for (const { partition, position } of begin) run(partition, position, deps);
+  return unproved;
 }
 
 async function act(
@@ -137,12 +151,14 @@ function run(partition: MirrorPartition, position: MirrorPosition, { clock }: Pi
  * proved either:
  *
  *     cut at 1 · position 2: no batch before it, read on · a transaction begins at 1 · nothing behind 2: its records are left out
+ *
+ * Answers whether some could not be read: they are held, as if they had just been found.
  */
 export async function verifyPartitions(
   partitions: readonly MirrorPartition[],
   deps: MirrorDependencies,
   signal: AbortSignal,
-): Promise<void> {
+): Promise<boolean> {
   const at = (p: MirrorPartition) => ({ topic: p.route.home, partition: p.partition });
   // Before the batches: a log may get one at the position's place at any moment.
   const ends = await readEnds(deps.home, partitions.map(at), signal);
@@ -151,6 +167,7 @@ export async function verifyPartitions(
     // A broker that says nothing of it is asked again.
     if (home !== undefined) await verifyPartition(partition, home, deps, signal);
   });
+  return partitions.some(({ mode }) => mode.mode === 'held');
 }
 
 async function verifyPartition(
@@ -162,7 +179,9 @@ async function verifyPartition(
   const { read, compacted } = partition;
   if (read === undefined) return;
   const next = offsetValue(read.next);
-  const batch = await batchBefore(partition, read, deps, signal);
+  const proof = await proofOf(partition, read, deps, signal);
+  if (proof === undefined) return;
+  const { batch } = proof;
   const failure = proofFailure({ batchBefore: batch, compacted }, read, next);
   if (failure === undefined) {
     partition.unproven = batch === undefined && read.crc !== undefined && !compacted && next > home.end;
@@ -173,10 +192,24 @@ async function verifyPartition(
   await stopPartition(partition, error, lost, deps, signal);
 }
 
-async function batchBefore(partition: MirrorPartition, position: MirrorPosition, deps: MirrorDependencies, signal: AbortSignal) {
+/** The batch before the position; undefined where it could not be read, and the partition is held or stopped for that. */
+async function proofOf(
+  partition: MirrorPartition,
+  position: MirrorPosition,
+  deps: MirrorDependencies,
+  signal: AbortSignal,
+): Promise<{ readonly batch: Awaited<ReturnType<MirrorDependencies['home']['batchAt']>> } | undefined> {
   const next = offsetValue(position.next);
-  if (next === 0n || position.crc === undefined || position.topicId !== partition.homeTopicId) return undefined;
+  if (next === 0n || position.crc === undefined || position.topicId !== partition.homeTopicId) return { batch: undefined };
   // No epoch here: a fetch that carries one would be answered with the divergence instead of the batch.
   const target = partition.targetAt(next - 1n, { leaderEpoch: -1, crc: undefined }, VERIFY_BYTES);
-  return await deps.home.batchAt(target, signal);
+  try {
+    return { batch: await deps.home.batchAt(target, signal) };
+  } catch (error) {
+    const known = findFarshoreError(error);
+    if (signal.aborted || known === undefined || known.action === 'halt') throw error;
+    if (known.action === 'retry') partition.setMode({ mode: 'held', reason: known.message });
+    else await stopPartition(partition, known, undefined, deps, signal);
+    return undefined;
+  }
 }

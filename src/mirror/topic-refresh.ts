@@ -37,6 +37,7 @@ export class TopicRefresh {
   readonly #reportedMissing = new Set<string>();
   readonly #published = new Set<string>();
   #records = new Map<string, TopicRecord>();
+  #unproved = false;
   #mirrored: readonly MirroredTopic[] = [];
   /** Regional topics that the keeper of the topics has yet to make ready. */
   readonly #awaited = new Set<string>();
@@ -72,6 +73,11 @@ export class TopicRefresh {
   /** What was found to be mirrored, with as many partitions as home has, also those of a growth that is not recorded yet. */
   get mirrored(): readonly MirroredTopic[] {
     return this.#mirrored;
+  }
+
+  /** Whether the last start left partitions held that could not be asked. */
+  get unproved(): boolean {
+    return this.#unproved;
   }
 
   /** `settled`: the region was opened anew, and nothing was sent since. */
@@ -130,6 +136,7 @@ export class TopicRefresh {
     const held = known.filter((p) => p.mode.mode === 'held');
     // Not started, but where it stands is told.
     const paused = known.filter((p) => p.mode.mode === 'paused' && p.committed === undefined);
+    this.#unproved = false;
     if (held.length + paused.length === 0) return;
     const topics = [...new Set([...held, ...paused].map((p) => p.route.regional))];
     const positions = await this.#deps.regional.positions(topics, signal);
@@ -139,7 +146,7 @@ export class TopicRefresh {
       epoch: (p: MirrorPartition) => this.#epochStart(p),
       settled,
     };
-    await startPartitions(held, positions, starts, this.#deps, this.#settings, signal);
+    this.#unproved = await startPartitions(held, positions, starts, this.#deps, this.#settings, signal);
   }
 
   get #keepsTopics(): boolean {
