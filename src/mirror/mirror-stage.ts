@@ -19,6 +19,7 @@ import { TopicRefresh } from './topic-refresh.ts';
 const IDLE_MS = 200;
 const READ_RETRY_MS = 1_000;
 const READ_FAILURES: ReadonlySet<ErrorCode> = new Set(['broker_request_failed', 'cluster_unreachable']);
+const TOPIC_AUTHORIZATION_FAILED = 29;
 const BACKOFF_MS = { first: 200, most: 10_000 } as const;
 
 /**
@@ -40,6 +41,8 @@ export class MirrorStage {
   #toldFailure: string | undefined;
   #refreshDueMs = 0;
   #askAgainMs = READ_RETRY_MS;
+  /** Since the last transaction that was committed: opening works also where every transaction fails. */
+  #failures = 0;
   #turnMs: number;
 
   constructor({ regional, ...others }: MirrorDependencies, settings: MirrorSettings) {
@@ -112,14 +115,12 @@ export class MirrorStage {
    * daemon must not go on (fenced, wrong cluster); everything else is retried here.
    */
   async run(stop: AbortSignal, hard: AbortSignal): Promise<void> {
-    let failures = 0;
     this.#resting = false;
     while (!stop.aborted) {
       // A loop that tries again in vain makes its turns all the same: a cluster that is down is no reason to restart the daemon.
       this.#turnMs = this.#deps.clock.monotonicMs();
       try {
         await this.#open(hard);
-        failures = 0;
         await this.#cycles(stop, hard);
       } catch (error) {
         if (hard.aborted || stop.aborted) break;
@@ -127,8 +128,9 @@ export class MirrorStage {
         if (known === undefined) throw error;
         if (known.action === 'halt') throw known;
         if (known.code === 'batch_refused') await this.#refused(known, hard);
+        if (known.code === 'cluster_denied') await this.#denied(known, hard);
         this.#deps.observe({ type: 'mirror_rebuilt', code: known.code, reason: known.message });
-        const delayMs = Math.min(BACKOFF_MS.most, BACKOFF_MS.first * 2 ** Math.min(failures++, 10));
+        const delayMs = Math.min(BACKOFF_MS.most, BACKOFF_MS.first * 2 ** Math.min(this.#failures++, 10));
         await this.#deps.clock.sleep(delayMs, stop).catch(() => undefined);
       }
     }
@@ -272,7 +274,8 @@ export class MirrorStage {
         partition.setMode({ mode: 'verify' });
         continue;
       }
-      await noteWentOn(partition, this.#deps, signal);
+      // Where it brings something, the region has to take it before the trial is over.
+      if (answer.batches.length === 0) await noteWentOn(partition, this.#deps, signal);
       partition.end = homeOffset(answer.lastStableOffset);
       const { read: position, maxBatchBytes, refusedAt, compacted } = partition;
       inputs.push({ answer, position, maxBatchBytes, refusedAt, compacted });
@@ -327,6 +330,7 @@ export class MirrorStage {
     if (transaction.positions.length === 0) return;
     const { cycleSize, clock } = this.#deps;
     const { ends } = await cycleSize.timed(this.#deps.regional.commit(transaction, signal), bytesOf(transaction), this.#settings, clock);
+    this.#failures = 0;
     const nowMs = this.#deps.clock.monotonicMs();
     const regionalEnds = new Map(ends.map((e) => [`${e.topic}:${e.partition}`, e.end]));
     for (const position of transaction.positions) {
@@ -336,6 +340,7 @@ export class MirrorStage {
       partition.committed = { ...position, regionalEnd };
       partition.committedAtMs = nowMs;
       partition.refusedAt = undefined;
+      if (partition.mode.mode === 'running') await noteWentOn(partition, this.#deps, signal);
       // What is read ahead was planned from the position before the answer told the regional end.
       if (partition.read !== undefined) partition.read = { ...partition.read, regionalEnd };
     }
@@ -372,6 +377,13 @@ export class MirrorStage {
       case 'stop':
         await stopPartition(partition, settled.error, settled.lost, this.#deps, signal);
     }
+  }
+
+  /** A topic that may not be written in the region stops, and the others go on; a right that concerns them all, as to the transactional id, is waited for. */
+  async #denied(error: FarshoreError, signal: AbortSignal): Promise<void> {
+    const { topic, kafkaCode } = error.facts;
+    if (typeof topic !== 'string' || kafkaCode !== TOPIC_AUTHORIZATION_FAILED) return;
+    for (const partition of this.#table.ofTopic(topic)) await stopPartition(partition, error, undefined, this.#deps, signal);
   }
 
   /** A refused batch is sent once more in other forms; then it stops its partition and the others go on. */

@@ -228,6 +228,29 @@ describe('least rights', () => {
     expect(stops?.length).toBeLessThanOrEqual(operation === 'Describe' ? 3 : 1);
   });
 
+  it('a topic that may not be written in the region stops alone, heartbeats go on, and it is mended when the right is given back', async () => {
+    const before = await rows();
+    const logged = (await daemon.log()).length;
+    const removed = ['--bootstrap-server', regional.bootstrap, '--force', '--allow-principal', 'User:farshore', '--remove'];
+    await run(regional.aclsProgram, [
+      ...removed,
+      ...['--topic', 'billing.', '--resource-pattern-type', 'prefixed', '--operation', 'Write'],
+    ]);
+    await produce(2_000, 10);
+    const stateOf = async () => (await daemon.status()).partitions.find((p) => p.topic === topic)?.mirror;
+    await eventually(async () => (await stateOf())?.code === 'cluster_denied', { deadlineMs: 60_000, what: 'the topic stopping' });
+    const beats = async () =>
+      (await oracle.consume({ bootstrap: regional.bootstrap, topic: 'farshore.heartbeat.us-east', isolation: 'read_committed' })).records
+        .length;
+    const known = await beats();
+    await eventually(async () => (await beats()) > known + 2, { deadlineMs: 60_000, everyMs: 500, what: 'heartbeats beside it' });
+    expect((await stateOf())?.state).toBe('stopped');
+    expect(await rows()).toBe(before);
+    await script(regional, 'regional');
+    await eventually(async () => (await rows()) === before + 10, { deadlineMs: 60_000, everyMs: 300, what: '10 more rows' });
+    expect((await daemon.log()).slice(logged).match(/"event":"partition_stopped"/g)).toHaveLength(1);
+  });
+
   it('a new database password counts from the next connection on, with the same lease and no row lost or doubled', async () => {
     const { leaseEpoch } = await daemon.status();
     const next = 'canary-database-next-88';
