@@ -38,7 +38,7 @@ export interface BrokerVersions {
 const spoken: Readonly<Record<Exclude<keyof typeof apiKeys, 'ApiVersions'>, VersionRange>> = {
   Produce: { min: 9, max: 12 },
   Fetch: { min: 13, max: 17 },
-  ListOffsets: { min: 7, max: 7 },
+  ListOffsets: { min: 7, max: 8 },
   Metadata: { min: 12, max: 12 },
   OffsetFetch: { min: 8, max: 9 },
   FindCoordinator: { min: 4, max: 4 },

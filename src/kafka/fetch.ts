@@ -6,11 +6,12 @@ import { KafkaError, kafkaErrorName } from './errors.ts';
 import { FetchAllowance } from './fetch-allowance.ts';
 import { type JudgedPart, judgePart } from './fetch-answer.ts';
 import { FetchFlights, type Flight } from './fetch-flights.ts';
+import { isGap, provedGap } from './fetch-gap.ts';
 import { FetchMemory } from './fetch-memory.ts';
 import { type Routed, type RoutedTarget, routeTargets, type TargetsOfBroker } from './fetch-route.ts';
 import { FetchTurns } from './fetch-turns.ts';
 import { type FetchAnswer, type FetchApi, fetchApis } from './fetch-wire.ts';
-import { highWatermarks, logStarts, partitionKey } from './offsets.ts';
+import { highWatermarks, localStarts, logStarts, partitionKey } from './offsets.ts';
 import { ReadReplicas } from './read-replicas.ts';
 
 export interface FetchLimits {
@@ -221,7 +222,8 @@ export class RawFetcher {
             case 'ask_ends':
               return this.#outOfRange(target, signal);
             default:
-              return verdict;
+              // Only an answer to a partition that was asked for alone is taken for a proof.
+              return parts.length === 1 && isGap(verdict, target.offset) ? this.#judgeGap(target, verdict, signal) : verdict;
           }
         }),
       ),
@@ -248,6 +250,20 @@ export class RawFetcher {
       const logEndOffset = ends.get(key);
       if (logStartOffset === undefined || logEndOffset === undefined) return retry(target, 'the log did not say where it starts and ends');
       return { kind: 'out_of_range', topic, partition, logStartOffset, logEndOffset };
+    } catch (error) {
+      if (signal.aborted || !(error instanceof KafkaError)) throw error;
+      return retry(target, error.message);
+    }
+  }
+
+  async #judgeGap(
+    target: FetchTarget,
+    answer: Extract<FetchedPartition, { kind: 'batches' }>,
+    signal: AbortSignal,
+  ): Promise<FetchedPartition> {
+    try {
+      const starts = await localStarts(this.#cluster, [target], signal);
+      return provedGap(answer, target.offset, starts === undefined ? null : starts.get(partitionKey(target.topic, target.partition)));
     } catch (error) {
       if (signal.aborted || !(error instanceof KafkaError)) throw error;
       return retry(target, error.message);

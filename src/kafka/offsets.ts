@@ -1,5 +1,6 @@
-import { listOffsetsV7 } from '@platformatic/kafka';
+import { listOffsetsV7, listOffsetsV8 } from '@platformatic/kafka';
 import type { KafkaCluster } from './cluster.ts';
+import { apiKeys } from './cluster-versions.ts';
 import { KafkaError, kafkaErrorKind } from './errors.ts';
 import type { Leader } from './metadata.ts';
 import { evenWithErrors } from './partial-answer.ts';
@@ -17,10 +18,14 @@ export interface PartitionEnds extends TopicPartition {
 
 const EARLIEST = -2n;
 const LATEST = -1n;
+/** KIP-405: where the part of the log begins that is on the broker's own disk. */
+const EARLIEST_LOCAL = -4n;
+const KNOWS_LOCAL_STARTS = 8;
 const CONSUMER = -1;
 const isolations = { read_uncommitted: 0, read_committed: 1 } as const;
 
-type Asked = 'log_start' | 'last_stable_offset' | 'high_watermark';
+type Asked = 'log_start' | 'local_start' | 'last_stable_offset' | 'high_watermark';
+const timestamps = { log_start: EARLIEST, local_start: EARLIEST_LOCAL, last_stable_offset: LATEST, high_watermark: LATEST } as const;
 
 /**
  * Log start and last stable offset of each partition, one pair of requests a broker. A partition that
@@ -104,6 +109,17 @@ export const logStarts = (
   signal: AbortSignal,
 ): Promise<ReadonlyMap<string, bigint>> => listOffsets(cluster, partitions, 'log_start', signal);
 
+/**
+ * Where the part of each log begins that lies on its broker, by `topic:partition`: the log start where nothing is in remote storage. Undefined where
+ * the brokers know no remote storage. A partition that did not answer is left out.
+ */
+export const localStarts = async (
+  cluster: KafkaCluster,
+  partitions: readonly TopicPartition[],
+  signal: AbortSignal,
+): Promise<ReadonlyMap<string, bigint> | undefined> =>
+  cluster.maxVersion(apiKeys.ListOffsets) < KNOWS_LOCAL_STARTS ? undefined : await listOffsets(cluster, partitions, 'local_start', signal);
+
 export const partitionKey = (topic: string, partition: number): string => `${topic}:${partition}`;
 
 async function listOffsets(
@@ -146,7 +162,7 @@ async function askBroker(
     partitions: ofTopic.map(({ partition, leaderEpoch }) => ({
       partitionIndex: partition,
       currentLeaderEpoch: leaderEpoch,
-      timestamp: asked === 'log_start' ? EARLIEST : LATEST,
+      timestamp: timestamps[asked],
     })),
   }));
   const isolation = isolations[asked === 'high_watermark' ? 'read_uncommitted' : 'read_committed'];
@@ -154,7 +170,8 @@ async function askBroker(
     const answer = await cluster.withBroker(
       brokerId,
       'control',
-      (connection) => evenWithErrors(listOffsetsV7.api.async(connection, CONSUMER, isolation, request)),
+      (connection) =>
+        evenWithErrors((asked === 'local_start' ? listOffsetsV8 : listOffsetsV7).api.async(connection, CONSUMER, isolation, request)),
       signal,
     );
     for (const { name, partitions } of answer.topics) {

@@ -5,7 +5,7 @@ import { batchReader } from '../../src/kafka/batch/read.ts';
 import type { KafkaCluster } from '../../src/kafka/cluster.ts';
 import { apiKeys } from '../../src/kafka/cluster-versions.ts';
 import { batchAt } from '../../src/kafka/fetch-batch-at.ts';
-import { highWatermarks, partitionEnds } from '../../src/kafka/offsets.ts';
+import { highWatermarks, localStarts, partitionEnds } from '../../src/kafka/offsets.ts';
 import { produceApi } from '../../src/kafka/produce-wire.ts';
 import { batchCodec, batchCrc, batchLeaderEpoch, type Codec, codecs } from '../../src/model/batch.ts';
 import { createTopic, sharedRig, uniqueTopic } from '../rig/context.ts';
@@ -123,6 +123,25 @@ describe('fetching', () => {
     expect(await partitionEnds(cluster, [{ topic, partition: 0 }], never)).toEqual([{ topic, partition: 0, start: 0n, end: 3n }]);
     expect(await highWatermarks(cluster, [{ topic, partition: 0 }], never)).toEqual(new Map([[`${topic}:0`, 5n]]));
     await oracle.abort(topic);
+  });
+
+  it('C8: takes the end of a log for a gap where only a marker lies there, and the broker says that it holds the log from there on', async () => {
+    const topic = await topicWith();
+    await oracle.produce({ bootstrap, topic, partition: 0, flushEvery: 1, records: numbered(0, 4) });
+    await oracle.begin(topic, { bootstrap, transactionalId: topic });
+    await oracle.send(topic, { topic, partition: 0, records: numbered(4, 5) });
+    await oracle.commit(topic);
+    const partition = { topic, partition: 0 };
+    expect(await localStarts(cluster, [partition], never)).toEqual(new Map([[`${topic}:0`, 0n]]));
+    await oracle.deleteRecords({ bootstrap, topic, partition: 0, before: 3n });
+    expect(await localStarts(cluster, [partition], never)).toEqual(new Map([[`${topic}:0`, 3n]]));
+    // The marker at 5 itself is read; a position behind the last record of a compacted log is the same to a reader.
+    expect(await fetchOne(newFetcher(cluster), { ...(await targetOf(cluster, topic)), offset: 5n })).toMatchObject({
+      kind: 'batches',
+      batches: [],
+      nextOffset: 6n,
+      droppedControl: 1,
+    });
   });
 
   it('returns a first batch above the byte limit whole, and gives every partition its turn', async () => {
