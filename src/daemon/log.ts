@@ -67,6 +67,7 @@ export function levelOf(event: FarshoreEvent): Level {
     case 'apply_retried':
     case 'heartbeat_failed':
     case 'topic_missing':
+    case 'topic_not_ready':
     case 'topic_config_refused':
     case 'login_not_renewed':
     case 'registry_compatibility':
@@ -203,6 +204,8 @@ export function messageOf(event: FarshoreEvent): string {
       return `what the shadow found could not be kept, and is tried again: ${event.message}${event.hint === undefined ? '' : ` · ${event.hint}`}`;
     case 'lease':
       return `lease ${event.state}`;
+    case 'topic_not_ready':
+      return `${event.topic} cannot be made ready for the shards: ${event.message}${event.hint === undefined ? '' : ` · ${event.hint}`}`;
     case 'topic_missing':
       return `${event.topic} does not exist at home · ${event.hint}`;
     default:

@@ -27,6 +27,9 @@ export function measureEvent(metrics: Metrics, event: FarshoreEvent, clock: Pick
     case 'topic_missing':
       metrics.increase('farshore_topic_changes_total', { change: 'missing' });
       break;
+    case 'topic_not_ready':
+      metrics.increase('farshore_topic_changes_total', { change: 'not_ready' });
+      break;
     case 'topic_configs_synced':
       metrics.increase('farshore_topic_changes_total', { change: 'configs_synced' });
       break;

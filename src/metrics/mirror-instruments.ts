@@ -37,7 +37,7 @@ export const mirrorInstruments = {
   farshore_topic_changes_total: {
     type: 'counter',
     help: 'What the refresh of topics found or did.',
-    labels: { change: ['found', 'created', 'grown', 'missing', 'configs_synced', 'config_refused'] },
+    labels: { change: ['found', 'created', 'grown', 'missing', 'not_ready', 'configs_synced', 'config_refused'] },
   },
   farshore_shards_held: {
     type: 'gauge',

@@ -24,6 +24,10 @@ const NEVER_SYNCED: readonly RegExp[] = [
 
 export const isForced = (name: string): boolean => FORCED.has(name);
 
+/** Whether a regional topic lacks one of those, by the configs of its own. */
+export const lacksForced = (regional: ReadonlyMap<string, string>): boolean =>
+  [...FORCED].some(([name, value]) => regional.get(name) !== value);
+
 const isSynced = (name: string, excluded: ReadonlySet<string>): boolean =>
   !excluded.has(name) && !FORCED.has(name) && !NEVER_SYNCED.some((pattern) => pattern.test(name));
 

@@ -1,4 +1,4 @@
-import { FarshoreError, findFarshoreError } from '../model/errors.ts';
+import { type ErrorCode, FarshoreError, findFarshoreError } from '../model/errors.ts';
 import { offsetValue } from '../model/offsets.ts';
 import type { TopicDescription, TopicRecord } from './contracts.ts';
 import type { MirrorDependencies, MirrorSettings } from './dependencies.ts';
@@ -10,7 +10,7 @@ import { missingTopics, type Route, selectRoutes } from './routes.ts';
 import { stopPartition } from './stopping.ts';
 import type { PartitionTable } from './table.ts';
 import { TopicConfigSync } from './topic-config-sync.ts';
-import { isCompacted, maxBatchBytes } from './topic-configs.ts';
+import { isCompacted, lacksForced, maxBatchBytes } from './topic-configs.ts';
 import { TopicGenerations } from './topic-generations.ts';
 import { nextTopicStep } from './topic-plan.ts';
 
@@ -35,6 +35,8 @@ export class TopicRefresh {
   /** Topics whose re-creation an operator accepted since the last refresh. */
   readonly #accepted = new Set<string>();
   readonly #reportedMissing = new Set<string>();
+  /** By topic: why it could not be made ready for the shards, as it was told last. */
+  readonly #notReady = new Map<string, ErrorCode>();
   readonly #published = new Set<string>();
   #records = new Map<string, TopicRecord>();
   #unproved = false;
@@ -179,9 +181,13 @@ export class TopicRefresh {
       await this.#ready(route, home, look, signal);
       return;
     }
+    this.#hold(route, home, look.records, 'the topic is being made ready');
+  }
+
+  #hold(route: Route, home: TopicDescription, records: ReadonlyMap<string, TopicRecord>, reason: string): void {
     this.#awaited.add(route.regional);
-    this.#addMissing(route, home, look.records);
-    holdPartitions(this.#table.ofTopic(route.regional), 'the topic is being made ready');
+    this.#addMissing(route, home, records);
+    holdPartitions(this.#table.ofTopic(route.regional), reason);
   }
 
   #epochStart({ route, partition }: MirrorPartition): bigint | undefined {
@@ -266,7 +272,13 @@ export class TopicRefresh {
     const regionalConfigs =
       (await this.#deps.regional.topicConfigs([route.regional], signal)).get(route.regional) ?? new Map<string, string>();
     const wasAwaited = this.#awaited.delete(route.regional);
+    if (!this.#keepsTopics && lacksForced(regionalConfigs)) {
+      // Setting them is the keeper's, and where it is refused that only the keeper can tell.
+      this.#hold(route, home, look.records, 'the region has yet to take a config that the mirror needs');
+      return;
+    }
     if (this.#keepsTopics) await this.#configs.sync(route, look.homeConfigs.get(route.home) ?? new Map(), regionalConfigs, signal);
+    this.#notReady.delete(route.regional);
     const compacted = isCompacted(look.homeConfigs.get(route.home) ?? new Map());
     const recorded = look.records.get(route.regional)?.homeTopicId ?? home.topicId;
     const limit = maxBatchBytes(regionalConfigs);
@@ -294,7 +306,15 @@ export class TopicRefresh {
     signal: AbortSignal,
   ): Promise<void> {
     this.#addMissing(route, home, records);
+    this.#tellNotReady(route.regional, error);
     for (const partition of this.#table.ofTopic(route.regional)) await stopPartition(partition, error, undefined, this.#deps, signal);
+  }
+
+  /** Where the partitions are others', stopping them tells nothing: the shards only see that the topic is not ready. */
+  #tellNotReady(topic: string, { code, message, hint }: FarshoreError): void {
+    if (this.#settings.share === undefined || !this.#keepsTopics || this.#notReady.get(topic) === code) return;
+    this.#notReady.set(topic, code);
+    this.#deps.observe({ type: 'topic_not_ready', topic, code, message, hint });
   }
 
   /** Partitions that were never started are shown too: a topic that cannot be mirrored must not look absent. */

@@ -17,6 +17,14 @@ export type FarshoreEvent =
   | { readonly type: 'batch_reencoded'; readonly topic: string; readonly partition: number; readonly reason: ReencodeReason }
   | { readonly type: 'topic_found' | 'topic_created' | 'topic_grown'; readonly topic: string; readonly partitions: number }
   | { readonly type: 'topic_missing'; readonly topic: string; readonly hint: string }
+  /** Who makes topics ready for shards that others work on cannot do so for this one; none of it is mirrored meanwhile. */
+  | {
+      readonly type: 'topic_not_ready';
+      readonly topic: string;
+      readonly code: ErrorCode;
+      readonly message: string;
+      readonly hint: string | undefined;
+    }
   | { readonly type: 'topic_configs_synced'; readonly topic: string; readonly set: readonly string[]; readonly removed: readonly string[] }
   | {
       readonly type: 'topic_config_refused';
