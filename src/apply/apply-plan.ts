@@ -59,7 +59,14 @@ export interface Route {
 }
 
 /** What a topic's records become: rows of tables, heartbeats, or nothing. */
-export type Sink = { readonly kind: 'table'; readonly routes: readonly Route[] } | { readonly kind: 'heartbeat' };
+export type Sink =
+  | {
+      readonly kind: 'table';
+      readonly routes: readonly Route[];
+      /** Records say themselves which of several tables they are of. One without a value cannot. */
+      readonly divided: boolean;
+    }
+  | { readonly kind: 'heartbeat' };
 
 export interface PlanContext {
   readonly place: string;

@@ -236,6 +236,7 @@ class Planner {
   }
 
   #delete(record: RecordView, sink: Extract<Sink, { kind: 'table' }>): boolean {
+    if (sink.divided) throw undirectedDelete();
     for (const [route, { keyOf, shared }] of sink.routes.entries()) {
       this.#route = route;
       const table = keyOf();
@@ -310,6 +311,16 @@ const unorderedDelete = (table: string): FarshoreError =>
     place: `table ${table}`,
     hint: 'Send deletes that carry a version (`deleteWhen`).',
   });
+
+/** It would delete the row of its key in every table of the topic: keys of two kinds of record need not be of one thing. */
+const undirectedDelete = (): FarshoreError =>
+  new FarshoreError(
+    'record_unmappable',
+    'A null value does not say which of its topic’s tables it is of, and `only` divides records among them',
+    {
+      hint: 'Send deletes that carry a version (`deleteWhen`), or each table’s records in a topic of their own.',
+    },
+  );
 
 /** The same error with the record's place in front, the table's in its text. */
 function placed(error: FarshoreError, place: string): FarshoreError {

@@ -1,14 +1,14 @@
 import { FarshoreError, findFarshoreError } from '../model/errors.ts';
 import type { ApplyPlan, PlanLimits, Sink } from './apply-plan.ts';
 import type { SchemaRef, Statement } from './contracts.ts';
-import type { ApplyDependencies, ApplySettings } from './dependencies.ts';
+import type { ApplyDependencies } from './dependencies.ts';
 import { loadMissing } from './load-missing.ts';
 import type { LogPiece } from './log-queue.ts';
 import type { OrderDecision } from './order-at.ts';
 import { planBatch } from './plan-batch.ts';
 import { isRejectable, keepStatement, type Refusal, type RejectPlace } from './rejects.ts';
 import { type FoldedStatements, replayStatements } from './statements.ts';
-import { TableCatalog } from './table-catalog.ts';
+import { type CatalogSettings, TableCatalog } from './table-catalog.ts';
 
 export type ReplayParts = Pick<ApplyDependencies, 'decoders' | 'tables' | 'visitRecords' | 'arrayText' | 'arrayLiteral' | 'exactJson'>;
 
@@ -33,7 +33,7 @@ export class Replay {
   readonly #unknown = new Map<SchemaRef, FarshoreError>();
 
   /** `entries` are those of the table. */
-  constructor(parts: ReplayParts, settings: Pick<ApplySettings, 'entries' | 'schema'>) {
+  constructor(parts: ReplayParts, settings: CatalogSettings) {
     this.#parts = parts;
     this.#catalog = new TableCatalog(parts, settings);
   }

@@ -22,18 +22,25 @@ interface Known {
   key: TableKey | null | undefined;
 }
 
+export interface CatalogSettings extends Pick<ApplySettings, 'entries' | 'schema'> {
+  /** Where `entries` are only some: all there are. What else is made of a topic says what its records can mean. */
+  readonly all?: readonly TableEntry[] | undefined;
+}
+
 /** The mappings of all topics, made when a schema is first seen: every writer schema of a topic has its own. */
 export class TableCatalog {
   readonly #tables: ApplyDependencies['tables'];
   readonly #schema: ApplySettings['schema'];
+  readonly #all: readonly TableEntry[];
   readonly #topics = new Map<string, Known[]>();
   readonly met = new MetSchemas();
   /** By mapping, and apart from those by key alone: a mapping serves as the key of its table too, and its upsert would be lost. */
   readonly #statements = new WeakMap<TableMapping, TableStatements>();
   readonly #keyStatements = new WeakMap<TableKey, TableStatements>();
 
-  constructor(deps: Pick<ApplyDependencies, 'tables'>, settings: Pick<ApplySettings, 'entries' | 'schema'>) {
+  constructor(deps: Pick<ApplyDependencies, 'tables'>, settings: CatalogSettings) {
     this.#tables = deps.tables;
+    this.#all = settings.all ?? settings.entries;
     this.#schema = settings.schema;
     for (const entry of settings.entries) {
       const known = { entry, table: tableText(tableNameOf(entry)), mappings: new Map(), key: undefined };
@@ -52,8 +59,10 @@ export class TableCatalog {
 
   sink(topic: string): Sink {
     const topicsOf = (table: string) => new Set([...this.topics()].flatMap((one) => (one.table === table ? [one.topic] : [])));
+    const onTopic = this.#all.filter((entry) => entry.topic === topic);
     return {
       kind: 'table',
+      divided: onTopic.length > 1 && onTopic.some(({ only }) => only !== undefined),
       routes: this.#entries(topic).map((known) => ({
         table: known.table,
         mappingOf: (decoder) => known.mappings.get(decoder),

@@ -59,7 +59,7 @@ export function recordBackfill(
       region: config.region,
       source,
       orders: topicOrders(database),
-      replay: new Replay({ ...writers, decoders, visitRecords }, { entries, schema: config.apply.schema }),
+      replay: new Replay({ ...writers, decoders, visitRecords }, { entries, all: config.apply.tables, schema: config.apply.schema }),
       database,
       epoch: lease.epoch,
       rejectBudget: config.rejected.budget,
