@@ -41,15 +41,22 @@ export interface Folded {
   readonly notAllowed: ReadonlyMap<string, number>;
 }
 
-/** Takes the records of a run one by one; one that is refused leaves it as it was. */
+/**
+ * Takes the records of a run one by one; one that is refused leaves it as it was.
+ *
+ * A key has one slot for deletes, and two kinds of them: one takes what came before it in the log, the other what has a lower version, and
+ * neither can stand for both. So a fold takes one kind a key, and gives the key up (false) at the other; a delete below a state that stands is
+ * given up too, since it is remembered although it takes nothing. A key that was given up stays so: all that comes for it later belongs
+ * to the next fold. What rows become does not depend on how a log is cut into folds then.
+ */
 export interface RowFold {
   readonly mapping: TableMapping | undefined;
   /** A state; `record` is the whole record where the row is a part of it. */
-  add(row: DecodedRecord, offset: bigint, record?: DecodedRecord): void;
+  add(row: DecodedRecord, offset: bigint, record?: DecodedRecord): boolean;
   /** A delete that only the log orders. */
-  delete(key: readonly Exclude<ArrayElement, null>[], offset: bigint, timestampMs: number): void;
+  delete(key: readonly Exclude<ArrayElement, null>[], offset: bigint, timestampMs: number): boolean;
   /** A delete that its version orders, if it has one. */
-  deleteAt(row: DecodedRecord, record: DecodedRecord, offset: bigint, timestampMs: number): void;
+  deleteAt(row: DecodedRecord, record: DecodedRecord, offset: bigint, timestampMs: number): boolean;
   finish(): Folded;
 }
 
@@ -88,6 +95,8 @@ export class Fold implements RowFold {
   readonly #mergedRows = new Set<number>();
   readonly #mergedDeletes = new Set<number>();
   readonly #alikeDeletes = new Map<number, readonly bigint[]>();
+  /** Keys that are given up. */
+  readonly #gone = new Set<string>();
   #records = 0;
   #states = 0;
   #folded = 0;
@@ -115,7 +124,7 @@ export class Fold implements RowFold {
   }
 
   /** Throws `record_unmappable` when a key column is null or a version has no order; nothing is changed then. */
-  add(row: DecodedRecord, offset: bigint, record: DecodedRecord = row): void {
+  add(row: DecodedRecord, offset: bigint, record: DecodedRecord = row): boolean {
     const { columns } = this.#stateMapping();
     const at = this.#rowOffsets.length;
     try {
@@ -123,7 +132,7 @@ export class Fold implements RowFold {
         const column = columns[c]!;
         this.#columns[c]!.push(columnValue(columnInput(column, row, this.#writers.exactJson), column.travel.form, this.#writers));
       }
-      this.#keep(row, record, at, offset);
+      return this.#keep(row, record, at, offset);
     } catch (error) {
       this.#forget(at);
       throw error;
@@ -131,12 +140,12 @@ export class Fold implements RowFold {
   }
 
   /** As `add`, from the bytes of a body. Throws `record_malformed` too. */
-  read(reader: RowReader, bytes: Buffer, start: number, end: number, offset: bigint): void {
+  read(reader: RowReader, bytes: Buffer, start: number, end: number, offset: bigint): boolean {
     this.#stateMapping();
     const row = this.#rowOffsets.length;
     try {
       const known = reader.read(bytes, start, end, this.#columns, this.#writers);
-      this.#keep(known, known, row, offset);
+      return this.#keep(known, known, row, offset);
     } catch (error) {
       this.#forget(row);
       throw error;
@@ -144,51 +153,51 @@ export class Fold implements RowFold {
   }
 
   /** A null value: `key` in the order of the key columns. Throws `record_unmappable` for one that no row can have; nothing is changed then. */
-  delete(key: readonly Exclude<ArrayElement, null>[], offset: bigint, timestampMs = 0): void {
+  delete(key: readonly Exclude<ArrayElement, null>[], offset: bigint, timestampMs = 0): boolean {
     this.#checkKey(key);
-    this.#records++;
     const text = keyText(key, this.#keyTypes);
+    const known = this.#deleted.get(text);
+    if (this.#gone.has(text) || (known !== undefined && this.#deleteSources[known] !== LOWEST_SOURCE)) return this.#giveUp(text);
+    this.#records++;
     const row = this.#latest.get(text) ?? -1;
     this.#latest.delete(text);
-    const earlier = this.#deleted.get(text);
-    if (earlier === undefined) {
+    if (known === undefined) {
       this.#noteDelete(text, key, { offset, source: LOWEST_SOURCE, timestampMs, before: row });
-      return;
+      return true;
     }
     this.#folded++;
-    if (row !== -1 || this.#deleteSources[earlier] !== LOWEST_SOURCE) this.#mergedDeletes.add(earlier);
-    else this.#alikeDeletes.set(earlier, [...(this.#alikeDeletes.get(earlier) ?? []), this.#deleteOffsets[earlier]!]);
-    // The source of one with a version stays; its place in the log rises.
-    this.#deleteOffsets[earlier] = offset;
-    this.#deleteMoments[earlier] = timestampMs;
-    if (row === -1) return;
-    if (this.#deleteBefore[earlier] !== -1) this.#folded++;
-    this.#deleteBefore[earlier] = row;
+    if (row !== -1) this.#mergedDeletes.add(known);
+    else this.#alikeDeletes.set(known, [...(this.#alikeDeletes.get(known) ?? []), this.#deleteOffsets[known]!]);
+    this.#deleteOffsets[known] = offset;
+    this.#deleteMoments[known] = timestampMs;
+    if (row === -1) return true;
+    if (this.#deleteBefore[known] !== -1) this.#folded++;
+    this.#deleteBefore[known] = row;
+    return true;
   }
 
   /**
    * A record that says its row is deleted. With a version it is ordered like a state: it takes away lower ones, and a higher one stays.
    * Throws `record_unmappable`; nothing is changed then.
    */
-  deleteAt(row: DecodedRecord, record: DecodedRecord, offset: bigint, timestampMs: number): void {
+  deleteAt(row: DecodedRecord, record: DecodedRecord, offset: bigint, timestampMs: number): boolean {
     const text = this.#keyOf(row);
     const key = [...this.#keyValues];
     const source = this.#sourceOf(row, record);
-    if (source.startsWith(LOWEST_SOURCE)) {
-      this.delete(key, offset, timestampMs);
-      return;
-    }
+    if (source.startsWith(LOWEST_SOURCE)) return this.delete(key, offset, timestampMs);
     this.#checkKey(key);
-    this.#records++;
     const standing = this.#latest.get(text);
     const earlier = this.#deleted.get(text);
-    const above = (other: string | undefined) => other !== undefined && other > source;
-    if (above(standing === undefined ? undefined : this.#rowSources[standing]) || above(this.#deleteSources[earlier ?? -1])) {
+    if (this.#gone.has(text) || (earlier !== undefined && this.#deleteSources[earlier] === LOWEST_SOURCE)) return this.#giveUp(text);
+    if (earlier !== undefined && this.#deleteSources[earlier]! > source) {
+      this.#records++;
       this.#folded++;
       if (standing !== undefined) this.#mergedRows.add(standing);
-      if (earlier !== undefined) this.#mergedDeletes.add(earlier);
-      return;
+      this.#mergedDeletes.add(earlier);
+      return true;
     }
+    if (standing !== undefined && this.#rowSources[standing]! > source) return this.#giveUp(text);
+    this.#records++;
     if (standing !== undefined) {
       this.#latest.delete(text);
       this.#folded++;
@@ -196,12 +205,18 @@ export class Fold implements RowFold {
     if (standing !== undefined || earlier !== undefined) this.#mergedDeletes.add(earlier ?? this.#deleteOffsets.length);
     if (earlier === undefined) {
       this.#noteDelete(text, key, { offset, source, timestampMs, before: -1 });
-      return;
+      return true;
     }
     this.#folded++;
     this.#deleteOffsets[earlier] = offset;
     this.#deleteSources[earlier] = source;
     this.#deleteMoments[earlier] = timestampMs;
+    return true;
+  }
+
+  #giveUp(key: string): false {
+    this.#gone.add(key);
+    return false;
   }
 
   /** Asked before anything is noted: the column it is pushed to would refuse it half-way. */
@@ -246,8 +261,12 @@ export class Fold implements RowFold {
   }
 
   /** Decides about the row that was written last; `fields` holds those of its key and version. */
-  #keep(fields: DecodedRecord, record: DecodedRecord, row: number, offset: bigint): void {
+  #keep(fields: DecodedRecord, record: DecodedRecord, row: number, offset: bigint): boolean {
     const key = this.#keyOf(fields);
+    if (this.#gone.size > 0 && this.#gone.has(key)) {
+      this.#forget(row);
+      return false;
+    }
     const source = this.#sourceOf(fields, record);
     this.#records++;
     this.#states++;
@@ -257,7 +276,7 @@ export class Fold implements RowFold {
       this.#folded++;
       this.#mergedDeletes.add(gone);
       this.#forget(row);
-      return;
+      return true;
     }
     const before = this.#latest.get(key);
     if (before !== undefined) {
@@ -266,7 +285,7 @@ export class Fold implements RowFold {
       this.#mergedRows.add(source < standing ? before : row);
       if (source < standing) {
         this.#forget(row);
-        return;
+        return true;
       }
       // One source version for two contents: the later in the log wins, and is counted, not hidden.
       const mayTie = source === standing && source !== this.#sources.lowest && this.#mapping!.version.length > 0;
@@ -275,6 +294,7 @@ export class Fold implements RowFold {
     this.#latest.set(key, row);
     this.#rowSources.push(source);
     this.#rowOffsets.push(offset);
+    return true;
   }
 
   #keyOf(record: DecodedRecord): string {

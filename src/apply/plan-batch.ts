@@ -3,6 +3,7 @@ import { FarshoreError, findFarshoreError } from '../model/errors.ts';
 import type { ApplyPlan, PlanContext, PlanLimits, PlanResult, Sink } from './apply-plan.ts';
 import type { DecodedRecord, RecordDecoder, SchemaRef } from './contracts.ts';
 import { Fold, type RowFold } from './fold.ts';
+import { putInLayers } from './fold-layers.ts';
 import { kafkaKey } from './kafka-key.ts';
 import type { LogPiece } from './log-queue.ts';
 import type { TableKey, TableMapping } from './mapping.ts';
@@ -11,7 +12,10 @@ import { isRejectable, type Refusal, type Reject, rejectOf } from './rejects.ts'
 import { UnitFold } from './unit-fold.ts';
 import { checkWholeNumbers } from './whole-number-key.ts';
 
-/** Another column set begins another fold; a transaction takes only so many, so that writers of two schemas at once stay bounded. */
+/**
+ * Another column set begins another fold, and so does a key whose fold can take it no further; a transaction takes only so many, so that writers
+ * of two schemas at once stay bounded.
+ */
 const MAX_FOLDS = 8;
 
 /**
@@ -29,6 +33,13 @@ export function planBatch(
   return new Planner(from, decision, context, limits).run(pieces);
 }
 
+/** A route's records of one column set. */
+interface Layers {
+  readonly table: TableKey;
+  readonly mapping: TableMapping | undefined;
+  readonly folds: RowFold[];
+}
+
 class Planner {
   readonly #context: PlanContext;
   readonly #decision: Exclude<OrderDecision, { kind: 'wait' }>;
@@ -36,8 +47,8 @@ class Planner {
   readonly #from: bigint;
   readonly #end: bigint | undefined;
   readonly #folds: RowFold[] = [];
-  /** The fold that a route's records go to now. */
-  readonly #current: (RowFold | undefined)[] = [];
+  /** The folds that a route's records go to now. */
+  readonly #current: (Layers | undefined)[] = [];
   readonly #ref = { ref: '', bodyStart: 0 };
   readonly #headers = { start: 0, end: 0, count: 0 };
   readonly #rejects: Reject[] = [];
@@ -203,10 +214,12 @@ class Planner {
     }
     const [only] = this.#lastMappings;
     if (this.#lastMappings.length > 1 || only === null || only?.reader === undefined) return this.#upsertRows(record);
-    const fold = this.#foldFor(0, only, only, offset);
-    if (fold === undefined) return false;
-    (fold as Fold).read(only.reader, bytes, this.#ref.bodyStart, valueEnd, offset);
-    return true;
+    const { reader } = only;
+    const layers = this.#layersFor(0, only, only, offset);
+    if (layers === undefined) return false;
+    const { bodyStart } = this.#ref;
+    if ((layers.folds[0] as Fold).read(reader, bytes, bodyStart, valueEnd, offset)) return true;
+    return this.#put(layers, offset, (fold) => (fold as Fold).read(reader, bytes, bodyStart, valueEnd, offset));
   }
 
   /** A record that is decoded whole: it may say of several rows, or of none. */
@@ -219,13 +232,13 @@ class Planner {
       decoded ??= this.#lastDecoder!.decode(bytes, this.#ref.bodyStart, valueEnd);
       const events = mapping.events?.(decoded);
       if (events?.length === 0) continue;
-      // A plan that is full ends before the record's first row, never between two.
-      const fold = this.#foldFor(route, mapping, mapping, offset, rows > 0);
-      if (fold === undefined) return false;
-      if (events === undefined) fold.add(decoded, offset);
+      const layers = this.#layersFor(route, mapping, mapping, offset);
+      if (layers === undefined) return false;
+      const state = decoded;
+      if (events === undefined && !this.#put(layers, offset, (fold) => fold.add(state, offset))) return false;
       for (const { kind, row, record } of events ?? []) {
-        if (kind === 'state') fold.add(row, offset, record);
-        else fold.deleteAt(row, record, offset, timestampMs);
+        const put = (fold: RowFold) => (kind === 'state' ? fold.add(row, offset, record) : fold.deleteAt(row, record, offset, timestampMs));
+        if (!this.#put(layers, offset, put)) return false;
         this.#taken++;
       }
       this.#taken++;
@@ -247,9 +260,9 @@ class Planner {
       const key = kafkaKey(record, table, this.#context.decoders, this.#context.writers);
       if (key.kind === 'schema') return this.#needSchema(record.offset, key.ref);
       checkWholeNumbers(key.parts, table);
-      const fold = this.#current[route] ?? this.#foldFor(route, table, undefined, record.offset, this.#taken > 0);
-      if (fold === undefined) return false;
-      fold.delete(key.parts, record.offset, record.timestampMs);
+      const layers = this.#current[route] ?? this.#layersFor(route, table, undefined, record.offset);
+      if (layers === undefined) return false;
+      if (!this.#put(layers, record.offset, (fold) => fold.delete(key.parts, record.offset, record.timestampMs))) return false;
       this.#taken++;
     }
     return true;
@@ -266,11 +279,25 @@ class Planner {
     return false;
   }
 
-  /** The route's fold for this column set; undefined when it must wait for the next transaction. */
-  #foldFor(route: number, table: TableKey, mapping: TableMapping | undefined, offset: bigint, begun = false): RowFold | undefined {
+  /** The route's folds for this column set; undefined when they must wait for the next transaction. */
+  #layersFor(route: number, table: TableKey, mapping: TableMapping | undefined, offset: bigint): Layers | undefined {
     const current = this.#current[route];
     if (current !== undefined && current.mapping === mapping) return current;
-    if (this.#folds.length >= MAX_FOLDS && !begun) {
+    const first = this.#begin(table, mapping, offset);
+    if (first === undefined) return undefined;
+    const layers = { table, mapping, folds: [first] };
+    this.#current[route] = layers;
+    return layers;
+  }
+
+  /** False when what the record says of a row must wait for the next transaction. */
+  #put({ table, mapping, folds }: Layers, offset: bigint, put: (fold: RowFold) => boolean): boolean {
+    return putInLayers(folds, () => this.#begin(table, mapping, offset), put);
+  }
+
+  /** Undefined when the plan has as many as it may: it ends before the record then, but never between two rows of one. */
+  #begin(table: TableKey, mapping: TableMapping | undefined, offset: bigint): RowFold | undefined {
+    if (this.#folds.length >= MAX_FOLDS && this.#taken === 0) {
       this.#cut(offset);
       return undefined;
     }
@@ -282,7 +309,6 @@ class Planner {
         ? new Fold(table, mapping, this.#decision, writers)
         : new UnitFold(mapping, units, this.#decision, writers);
     this.#folds.push(fold);
-    this.#current[route] = fold;
     return fold;
   }
 

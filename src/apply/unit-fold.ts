@@ -25,7 +25,7 @@ interface Deleted {
   readonly key: readonly Exclude<ArrayElement, null>[];
   version: string;
   /** Whether it carries a source version; else only the log orders it. */
-  sourced: boolean;
+  readonly sourced: boolean;
   timestampMs: number;
   offset: bigint;
   merged: boolean;
@@ -48,6 +48,8 @@ export class UnitFold implements RowFold {
   readonly #keyTypes: readonly string[];
   readonly #rows = new Map<string, Merged>();
   readonly #deleted = new Map<string, Deleted>();
+  /** Keys that are given up. */
+  readonly #gone = new Set<string>();
   readonly #notAllowed = new Map<string, number>();
   #records = 0;
   #folded = 0;
@@ -69,9 +71,11 @@ export class UnitFold implements RowFold {
   }
 
   /** Throws `record_unmappable`; nothing is changed then. */
-  add(row: DecodedRecord, offset: bigint, record: DecodedRecord = row): void {
+  add(row: DecodedRecord, offset: bigint, record: DecodedRecord = row): boolean {
     const { columns } = this.mapping;
     const key = this.#keyOf(row);
+    const text = keyText(key, this.#keyTypes);
+    if (this.#gone.has(text)) return false;
     const source = this.#sourceOf(this.#sources, row, record);
     const version = this.#version(source, offset);
     const isSet = this.#units.setFields(row, record);
@@ -94,7 +98,8 @@ export class UnitFold implements RowFold {
     });
     this.#records++;
     this.#countNotAllowed(row, isSet);
-    this.#merge(keyText(key, this.#keyTypes), { key, values, versions, offset, merged: false });
+    this.#merge(text, { key, values, versions, offset, merged: false });
+    return true;
   }
 
   #merge(text: string, next: Merged): void {
@@ -121,61 +126,65 @@ export class UnitFold implements RowFold {
     }
   }
 
-  delete(key: readonly Exclude<ArrayElement, null>[], offset: bigint, timestampMs: number): void {
+  delete(key: readonly Exclude<ArrayElement, null>[], offset: bigint, timestampMs: number): boolean {
     if (key.some((part) => typeof part === 'string' && part.includes('\0'))) {
       throw unmappable(this.mapping.name, 'The key of a delete holds a NUL, which PostgreSQL cannot store');
     }
-    this.#records++;
     const text = keyText(key, this.#keyTypes);
+    const earlier = this.#deleted.get(text);
+    if (this.#gone.has(text) || earlier?.sourced === true) return this.#giveUp(text);
+    this.#records++;
     const row = this.#rows.get(text);
     this.#rows.delete(text);
-    const earlier = this.#deleted.get(text);
     const version = this.#version(LOWEST_SOURCE, offset);
     if (earlier === undefined) {
       this.#deleted.set(text, { key, version, sourced: false, timestampMs, offset, merged: false, before: row });
-      return;
+      return true;
     }
     this.#folded++;
     if (row !== undefined && earlier.before !== undefined) this.#folded++;
     if (row !== undefined) earlier.before = row;
-    earlier.merged = true;
-    earlier.offset = offset;
-    // The source stays, the place in the log rises.
-    earlier.version = earlier.sourced ? earlier.version.slice(0, -24) + version.slice(-24) : version;
-    earlier.timestampMs = timestampMs;
+    Object.assign(earlier, { version, timestampMs, offset, merged: true });
+    return true;
   }
 
-  deleteAt(row: DecodedRecord, record: DecodedRecord, offset: bigint, timestampMs: number): void {
+  deleteAt(row: DecodedRecord, record: DecodedRecord, offset: bigint, timestampMs: number): boolean {
     const key = this.#keyOf(row);
     const source = this.#sourceOf(this.#sources, row, record);
     const version = this.#version(source, offset);
-    const sourced = source.slice(0, 2) !== LOWEST_SOURCE;
-    if (!sourced) {
-      this.delete(key, offset, timestampMs);
-      return;
-    }
-    this.#records++;
+    if (source.startsWith(LOWEST_SOURCE)) return this.delete(key, offset, timestampMs);
     const text = keyText(key, this.#keyTypes);
     const earlier = this.#deleted.get(text);
     const standing = this.#rows.get(text);
-    if (earlier?.sourced === true && earlier.version >= version) {
+    if (this.#gone.has(text) || earlier?.sourced === false) return this.#giveUp(text);
+    if (earlier !== undefined && earlier.version >= version) {
+      this.#records++;
       this.#folded++;
-      return;
+      return true;
     }
+    if (standing !== undefined && this.#standsAbove(standing, version)) return this.#giveUp(text);
+    this.#records++;
     if (standing !== undefined) {
-      this.#cutBelow(standing, version);
-      standing.merged = true;
-      if (standing.versions.every((one) => one === undefined)) {
-        this.#rows.delete(text);
-        this.#folded++;
-      }
+      this.#rows.delete(text);
+      this.#folded++;
     }
     const merged = standing !== undefined || earlier !== undefined;
-    if (earlier === undefined) this.#deleted.set(text, { key, version, sourced, timestampMs, offset, merged, before: undefined });
+    if (earlier === undefined) this.#deleted.set(text, { key, version, sourced: true, timestampMs, offset, merged, before: undefined });
     else {
       this.#folded++;
-      Object.assign(earlier, { version, sourced, timestampMs, offset, merged });
+      Object.assign(earlier, { version, timestampMs, offset, merged });
     }
+    return true;
+  }
+
+  #giveUp(key: string): false {
+    this.#gone.add(key);
+    return false;
+  }
+
+  /** Groups go by their own order, and whatever came before a delete in the log is below it. */
+  #standsAbove({ versions }: Merged, version: string): boolean {
+    return this.#units.list.some(({ version: group }, u) => group === undefined && versions[u] !== undefined && versions[u] >= version);
   }
 
   /** Groups go by their own order: a delete takes all that came before it in the log. */

@@ -9,6 +9,7 @@ interface Cell {
 }
 
 const byLog = (version: string): string => version.slice(0, 8) + version.slice(-24);
+const epochOf = (version: string): string => version.slice(0, 8);
 const isPlain = (version: string): boolean => version.slice(8, 10) === '00';
 
 /**
@@ -85,7 +86,8 @@ export class GuardedRows {
     const plain = before !== undefined && (isPlain(before) || isPlain(version));
     const isLater = before === undefined || (!this.#bySource || plain ? byLog(before) < byLog(version) : before < version);
     if (!isLater) return;
-    const keepsSource = before !== undefined && this.#bySource && isPlain(version) && !isPlain(before);
+    const keepsSource =
+      before !== undefined && this.#bySource && isPlain(version) && !isPlain(before) && epochOf(before) === epochOf(version);
     this.#tombstones.set(key, keepsSource ? before.slice(0, -24) + version.slice(-24) : version);
   }
 

@@ -97,14 +97,30 @@ const mutations: readonly Mutation[] = [
   },
   // fold
   { by: 'fold', file: 'apply/fold.ts', from: 'if (source < standing) {', to: 'if (source > standing) {' },
-  { by: 'fold', file: 'apply/fold.ts', from: 'this.#latest.delete(text);\n    const earlier', to: 'const earlier' },
+  { by: 'fold', file: 'apply/fold.ts', from: 'this.#latest.delete(text);\n    if (known', to: 'if (known' },
   {
     by: 'fold',
     file: 'apply/fold.ts',
     from: 'if (gone !== undefined && this.#deleteSources[gone]! > source) {',
     to: 'if (gone !== undefined && this.#deleteSources[gone]! < source) {',
   },
-  { by: 'fold', file: 'apply/fold.ts', from: 'this.#deleteOffsets[earlier] = offset;\n    this.#deleteMoments', to: 'this.#deleteMoments' },
+  { by: 'fold', file: 'apply/fold.ts', from: 'this.#deleteOffsets[known] = offset;\n    this.#deleteMoments', to: 'this.#deleteMoments' },
+  {
+    by: 'fold',
+    file: 'apply/fold.ts',
+    from: 'this.#gone.has(text) || (known !== undefined && this.#deleteSources[known] !== LOWEST_SOURCE)',
+    to: 'this.#gone.has(text)',
+  },
+  {
+    by: 'fold',
+    file: 'apply/fold.ts',
+    from: 'this.#gone.has(text) || (earlier !== undefined && this.#deleteSources[earlier] === LOWEST_SOURCE)',
+    to: 'this.#gone.has(text)',
+  },
+  { by: 'fold', file: 'apply/fold.ts', from: 'if (this.#gone.size > 0 && this.#gone.has(key)) {', to: 'if (false) {' },
+  { by: 'fold', file: 'apply/unit-fold.ts', from: 'this.#gone.has(text) || earlier?.sourced === true', to: 'this.#gone.has(text)' },
+  { by: 'fold', file: 'apply/unit-fold.ts', from: 'this.#gone.has(text) || earlier?.sourced === false', to: 'this.#gone.has(text)' },
+  { by: 'fold', file: 'apply/unit-fold.ts', from: 'if (this.#gone.has(text)) return false;', to: '' },
   {
     by: 'fold',
     file: 'apply/unit-fold.ts',
