@@ -43,6 +43,8 @@ export interface TableDescription extends TableName {
 export interface ApplyTables {
   /** A table that does not exist is left out. */
   describe(tables: readonly TableName[], signal: AbortSignal): Promise<readonly TableDescription[]>;
+  /** The statements that make a table, in one transaction, once: of several callers at a time one runs them, and the others find it made. */
+  create(table: TableName, statements: readonly string[], signal: AbortSignal): Promise<void>;
   /** DDL in one transaction. */
   execute(statements: readonly string[], signal: AbortSignal): Promise<void>;
 }

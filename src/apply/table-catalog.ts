@@ -92,7 +92,7 @@ export class TableCatalog {
     }
     let table = await this.#describe(known.entry, signal);
     if (table === undefined && this.#schema === 'create') {
-      await this.#tables.execute(createTableText(known.entry, decoder), signal);
+      await this.#tables.create(tableNameOf(known.entry), createTableText(known.entry, decoder), signal);
       table = await this.#describe(known.entry, signal);
     }
     let mapped = mapTable(known.entry, decoder, table);

@@ -10,7 +10,7 @@ import type { VisitRecords } from '../model/batch.ts';
 import { FarshoreError } from '../model/errors.ts';
 import { arrayLiteral } from '../postgres/array-literal.ts';
 import type { Database } from '../postgres/database.ts';
-import { describeTables, executeDdl } from '../postgres/tables.ts';
+import { createTable, describeTables, executeDdl } from '../postgres/tables.ts';
 import { TextColumn } from '../postgres/text-column.ts';
 import { topicOrders } from '../postgres/topic-orders.ts';
 import type { ActiveParts } from './active-parts.ts';
@@ -45,6 +45,7 @@ export function recordBackfill(
   const writers: Omit<ReplayParts, 'decoders' | 'visitRecords'> = {
     tables: {
       describe: (tables, signal) => describeTables(database, tables, signal),
+      create: (table, statements, signal) => createTable(database, table, statements, signal),
       execute: (statements, signal) => executeDdl(database, statements, signal),
     },
     arrayText: () => new TextColumn(),

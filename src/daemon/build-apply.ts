@@ -13,7 +13,7 @@ import { arrayLiteral } from '../postgres/array-literal.ts';
 import { refusalOf } from '../postgres/driver-error.ts';
 import { parkedStore } from '../postgres/parked-store.ts';
 import { applyPositions, movePositionTo } from '../postgres/positions.ts';
-import { describeTables, executeDdl } from '../postgres/tables.ts';
+import { createTable, describeTables, executeDdl } from '../postgres/tables.ts';
 import { TextColumn } from '../postgres/text-column.ts';
 import { topicOrders } from '../postgres/topic-orders.ts';
 import type { StageParts } from './stage-parts.ts';
@@ -69,6 +69,7 @@ export function buildApply(
       decoders,
       tables: {
         describe: (tables, signal) => describeTables(database, tables, signal),
+        create: (table, statements, signal) => createTable(database, table, statements, signal),
         execute: (statements, signal) => executeDdl(database, statements, signal),
       },
       stops,

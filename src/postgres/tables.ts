@@ -1,5 +1,5 @@
 import type { Statement } from '../apply/contracts.ts';
-import type { TableName } from '../model/sql-name.ts';
+import { quoteTable, type TableName } from '../model/sql-name.ts';
 import type { Database } from './database.ts';
 import { json, type TextRow, text, truth } from './result-values.ts';
 
@@ -117,6 +117,21 @@ export async function listTables(database: Database, signal: AbortSignal): Promi
  order by 1, 2`;
   const { rows } = await database.query({ text: statement, values: [] }, signal);
   return rows.map((row) => ({ schema: text(row, 'schema'), table: text(row, 'table') }));
+}
+
+/**
+ * Runs the statements that make a table, in one transaction, unless there is one of that name. Partitions of a topic meet its first records at
+ * the same time, and `create table if not exists` alone is no guard: the second one waits in an index of the catalog, and is refused by it
+ * (23505, as if a row were bad). So they take turns, and look again when it is theirs.
+ */
+export async function createTable(database: Database, table: TableName, statements: readonly string[], signal: AbortSignal): Promise<void> {
+  const name = quoteTable(table);
+  const turn: Statement = { text: `select pg_advisory_xact_lock(hashtextextended('farshore create ' || $1::text, 0))`, values: [name] };
+  const look: Statement = { text: 'select to_regclass($1) is not null as there', values: [name] };
+  await database.conversation(
+    [() => [turn, look], (answers) => (answers.at(-1)?.rows[0]?.there === 't' ? [] : statements.map((text) => ({ text, values: [] })))],
+    signal,
+  );
 }
 
 /** Runs DDL in one transaction, all or nothing. Rejects with `database_denied` when the role may not. */

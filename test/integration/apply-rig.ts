@@ -12,11 +12,12 @@ import { toExactJson } from '../../src/avro/json.ts';
 import type { RawBatch } from '../../src/model/batch.ts';
 import { systemClock } from '../../src/model/clock.ts';
 import { regionalOffset } from '../../src/model/offsets.ts';
+import type { TableName } from '../../src/model/sql-name.ts';
 import { arrayLiteral } from '../../src/postgres/array-literal.ts';
 import type { Database } from '../../src/postgres/database.ts';
 import { refusalOf } from '../../src/postgres/driver-error.ts';
 import { applyPositions } from '../../src/postgres/positions.ts';
-import { describeTables, executeDdl } from '../../src/postgres/tables.ts';
+import { createTable, describeTables, executeDdl } from '../../src/postgres/tables.ts';
 import { TextColumn } from '../../src/postgres/text-column.ts';
 import { TestDecoders, type TestRecord, testBatch, visitTestRecords } from '../unit/apply/log-double.ts';
 import { never } from './postgres-fixtures.ts';
@@ -38,6 +39,7 @@ export async function appliedPartition(
   const decoders = new TestDecoders(new Map(Object.entries(schemas)));
   const tables = {
     describe: (names: Parameters<typeof describeTables>[1], signal: AbortSignal) => describeTables(database, names, signal),
+    create: (table: TableName, statements: readonly string[], signal: AbortSignal) => createTable(database, table, statements, signal),
     execute: (statements: readonly string[], signal: AbortSignal) => executeDdl(database, statements, signal),
   };
   const catalog = new TableCatalog({ tables }, { entries, schema: 'validate' });

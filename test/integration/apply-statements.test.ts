@@ -13,7 +13,7 @@ import { versionHex } from '../../src/model/version.ts';
 import { arrayLiteral } from '../../src/postgres/array-literal.ts';
 import type { Database } from '../../src/postgres/database.ts';
 import { applyPositions } from '../../src/postgres/positions.ts';
-import { describeTables, executeDdl } from '../../src/postgres/tables.ts';
+import { createTable, describeTables, executeDdl } from '../../src/postgres/tables.ts';
 import { TextColumn } from '../../src/postgres/text-column.ts';
 import { tombstoneStore } from '../../src/postgres/tombstones.ts';
 import { freshDatabase } from '../rig/context.ts';
@@ -32,6 +32,7 @@ beforeAll(async () => {
   database = await migratedDatabase(await freshDatabase());
   tables = {
     describe: (names, signal) => describeTables(database, names, signal),
+    create: (table, statements, signal) => createTable(database, table, statements, signal),
     execute: (statements, signal) => executeDdl(database, statements, signal),
   };
 });

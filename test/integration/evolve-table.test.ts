@@ -2,8 +2,9 @@ import { afterAll, beforeAll, expect, it } from 'vitest';
 import { untilDone } from '../../src/apply/back-off.ts';
 import { TableCatalog } from '../../src/apply/table-catalog.ts';
 import type { FarshoreError } from '../../src/model/errors.ts';
+import type { TableName } from '../../src/model/sql-name.ts';
 import type { Database } from '../../src/postgres/database.ts';
-import { describeTables, executeDdl } from '../../src/postgres/tables.ts';
+import { createTable, describeTables, executeDdl } from '../../src/postgres/tables.ts';
 import { freshDatabase } from '../rig/context.ts';
 import { field } from '../unit/apply/log-double.ts';
 import { migratedDatabase, never, rowsOf } from './postgres-fixtures.ts';
@@ -22,6 +23,7 @@ it('adds columns once a long transaction of somebody else has ended, and lets ot
   await executeDdl(database, ['create table notes (id bigint primary key)'], never);
   const tables = {
     describe: (names: Parameters<typeof describeTables>[1], signal: AbortSignal) => describeTables(database, names, signal),
+    create: (table: TableName, statements: readonly string[], signal: AbortSignal) => createTable(database, table, statements, signal),
     execute: (statements: readonly string[], signal: AbortSignal) => executeDdl(database, statements, signal),
   };
   const catalog = new TableCatalog({ tables }, { entries: [{ topic: 'notes' }], schema: 'evolve' });
@@ -62,6 +64,7 @@ it('gives a table that meets a delete first the column that a delete compares', 
   await executeDdl(database, ['create table bare (id bigint primary key)'], never);
   const tables = {
     describe: (names: Parameters<typeof describeTables>[1], signal: AbortSignal) => describeTables(database, names, signal),
+    create: (table: TableName, statements: readonly string[], signal: AbortSignal) => createTable(database, table, statements, signal),
     execute: (statements: readonly string[], signal: AbortSignal) => executeDdl(database, statements, signal),
   };
   const catalog = new TableCatalog({ tables }, { entries: [{ topic: 'bare' }], schema: 'evolve' });

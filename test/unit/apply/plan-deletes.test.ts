@@ -17,7 +17,10 @@ async function planned(
 ): Promise<ApplyPlan> {
   const describe = async (names: readonly { readonly table: string }[]) =>
     names.map(({ table }) => tableDescription(`public.${table}`, { id: 'bigint' }, ['id']));
-  const catalog = new TableCatalog({ tables: { describe, execute: async () => undefined } }, { entries, all, schema: 'validate' });
+  const catalog = new TableCatalog(
+    { tables: { describe, create: async () => undefined, execute: async () => undefined } },
+    { entries, all, schema: 'validate' },
+  );
   for (const route of entries.keys()) await catalog.loadKey('shop', route, signal);
   const context: PlanContext = {
     place: 'shop:0',

@@ -246,7 +246,11 @@ export function rigOf(settings: Partial<ApplySettings> = {}, changes: Partial<Ap
     },
     database,
     decoders: new TestDecoders(new Map([['1', thingFields]])),
-    tables: { describe: async ([name]) => tables.filter(({ table }) => table === name?.table), execute: async () => undefined },
+    tables: {
+      describe: async ([name]) => tables.filter(({ table }) => table === name?.table),
+      create: async () => undefined,
+      execute: async () => undefined,
+    },
     stops: {
       load: async () => [...database.stops.values()],
       put: async (stop) => void database.stops.set(`${stop.topic}:${stop.partition}`, stop),

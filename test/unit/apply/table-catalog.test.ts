@@ -14,7 +14,7 @@ const placed = { offsetOf: () => 0n, merged: () => false };
 const rows: RowSet = { columns: [new ListText(['1']), new ListText(['2'])], versions: new ListText(['00']), ...placed };
 
 async function loadedCatalog(): Promise<TableCatalog> {
-  const tables = { describe: async () => [description], execute: async () => undefined };
+  const tables = { describe: async () => [description], create: async () => undefined, execute: async () => undefined };
   const catalog = new TableCatalog({ tables }, { entries: [{ topic: 'bills' }], schema: 'validate' });
   await catalog.loadMapping('bills', 0, decoder, new AbortController().signal);
   return catalog;

@@ -92,7 +92,7 @@ async function applied(name: string, limit: number, hasSource: boolean, between?
   const replay = new Replay(
     {
       decoders: FileViews.decoders(file),
-      tables: { describe: async () => [table], execute: async () => undefined },
+      tables: { describe: async () => [table], create: async () => undefined, execute: async () => undefined },
       visitRecords: views.visitRecords,
       arrayText: () => new ListText(),
       arrayLiteral: String,

@@ -97,7 +97,7 @@ function bench(
     replay: new Replay(
       {
         decoders: new TestDecoders(new Map([['1', [field('id', 'int'), field('note', 'string')]]])),
-        tables: { describe: async () => [table], execute: async () => undefined },
+        tables: { describe: async () => [table], create: async () => undefined, execute: async () => undefined },
         visitRecords: visitTestRecords,
         arrayText: () => new ListText(),
         arrayLiteral: String,
