@@ -4,6 +4,7 @@ import { type BackOff, untilDone } from './back-off.ts';
 import type { BatchPlanner } from './batch-planner.ts';
 import { type CommitContext, type Committed, commitPlan, countCommitted } from './commit.ts';
 import { commitPieces, type PiecesContext } from './commit-pieces.ts';
+import type { ApplyDependencies } from './dependencies.ts';
 import type { ApplyPartition } from './partition.ts';
 import { isRowRefusal, isTableProblem, refusalOfRecord } from './refusal.ts';
 import { byParent, byReason } from './rejects.ts';
@@ -25,6 +26,8 @@ export class BatchApplier {
   readonly #context: WorkerContext;
   readonly #planner: BatchPlanner;
   readonly #backOff: BackOff;
+  /** Everything here waits by the back-off's clock. */
+  readonly #deps: ApplyDependencies;
   /** When the database last refused a row of this partition. */
   #refusedAtMs = Number.NEGATIVE_INFINITY;
 
@@ -33,6 +36,7 @@ export class BatchApplier {
     this.#context = context;
     this.#planner = planner;
     this.#backOff = backOff;
+    this.#deps = { ...context.deps, clock: backOff.clock };
   }
 
   /** Rejects when the daemon must not go on, or the outcome is to be looked up. */
@@ -45,7 +49,7 @@ export class BatchApplier {
     } catch (error) {
       const known = findFarshoreError(error);
       if (known === undefined || !isRowRefusal(known)) return await this.#giveUp(error, plan.from, hard);
-      this.#refusedAtMs = this.#context.deps.clock.monotonicMs();
+      this.#refusedAtMs = this.#deps.clock.monotonicMs();
       const tried = this.#inPieces(plan) ? await this.#triedPieces(plan, stop, hard) : undefined;
       return tried ?? (await this.#bisect(plan, known, stop, hard));
     }
@@ -80,7 +84,8 @@ export class BatchApplier {
   /** One record that the database refused. */
   async #keep(plan: ApplyPlan, error: FarshoreError, stop: AbortSignal, hard: AbortSignal): Promise<Outcome> {
     const offset = plan.first ?? plan.from;
-    const { deps, parked, catalog } = this.#context;
+    const { parked, catalog } = this.#context;
+    const deps = this.#deps;
     const parentOf = (child: string, constraint: string) =>
       untilDone(() => deps.parked.parentOf(child, constraint, hard), this.#backOff, stop);
     const tables = catalog.tablesOf(this.#partition.topic);
@@ -93,7 +98,8 @@ export class BatchApplier {
   }
 
   #flood({ records, rejects }: ApplyPlan): FarshoreError | undefined {
-    const { catalog, floods, deps } = this.#context;
+    const { catalog, floods } = this.#context;
+    const deps = this.#deps;
     for (const table of catalog.tablesOf(this.#partition.topic)) {
       const own = rejects.filter((reject) => reject.table === table && reject.waitsFor === undefined).length;
       const flood = floods.over(table, { records, rejects: own }, deps.clock.monotonicMs());
@@ -104,7 +110,7 @@ export class BatchApplier {
 
   /** Where rows were refused a moment ago more will be: the batch is not tried whole first. */
   #inPieces({ records, folds }: ApplyPlan): boolean {
-    const { clock } = this.#context.deps;
+    const { clock } = this.#deps;
     return records >= LEAST_IN_PIECES && folds.length > 0 && clock.monotonicMs() - this.#refusedAtMs < IN_PIECES_MS;
   }
 
@@ -119,8 +125,8 @@ export class BatchApplier {
   }
 
   async #commitPieces(plan: ApplyPlan, stop: AbortSignal, hard: AbortSignal): Promise<'committed' | 'unsuited'> {
-    const startedMs = this.#context.deps.clock.monotonicMs();
-    const { deps } = this.#context;
+    const startedMs = this.#deps.clock.monotonicMs();
+    const deps = this.#deps;
     const decision = this.#planner.decide(plan.from);
     if (decision.kind !== 'apply') return 'unsuited';
     const keepAt: PiecesContext['rejectsAt'] = (refused) => {
@@ -144,14 +150,15 @@ export class BatchApplier {
   }
 
   async #commit(plan: ApplyPlan, stop: AbortSignal, hard: AbortSignal): Promise<void> {
-    const startedMs = this.#context.deps.clock.monotonicMs();
+    const startedMs = this.#deps.clock.monotonicMs();
     const committed = await commitPlan(plan, this.#partition.committed!, this.#commitContext(), stop, hard);
     await this.#committed(plan, committed, startedMs, stop, hard);
   }
 
   #commitContext(): CommitContext {
     const partition = this.#partition;
-    const { deps, settings, catalog, copies } = this.#context;
+    const { settings, catalog, copies } = this.#context;
+    const deps = this.#deps;
     return {
       deps,
       catalog,
@@ -166,7 +173,8 @@ export class BatchApplier {
 
   async #committed(plan: ApplyPlan, committed: Committed, startedMs: number, stop: AbortSignal, hard: AbortSignal): Promise<void> {
     const partition = this.#partition;
-    const { deps, settings, catalog, partitions, floods, parked, wanted } = this.#context;
+    const { settings, catalog, partitions, floods, parked, wanted } = this.#context;
+    const deps = this.#deps;
     const { topic } = partition;
     partition.moveTo(committed.position);
     if (partition.retrying !== undefined) await untilDone(() => noteWentOn(partition, deps, hard), this.#backOff, hard);
@@ -204,7 +212,8 @@ export class BatchApplier {
     const known = findFarshoreError(error);
     if (known === undefined || known.action === 'halt' || known.action === 'retry') throw error;
     if (!isTableProblem(known)) return await this.#stopAt(known, offset, signal);
-    const { deps, catalog, partitions } = this.#context;
+    const { catalog, partitions } = this.#context;
+    const deps = this.#deps;
     // Which of a topic's tables it is, the server's error does not always say.
     const tables = catalog.tablesOf(this.#partition.topic);
     for (const table of tables) catalog.forget(table);
@@ -219,7 +228,7 @@ export class BatchApplier {
   async #stopAt(error: FarshoreError, offset: bigint, signal: AbortSignal): Promise<Outcome> {
     if (isTableProblem(error)) return await this.#giveUp(error, offset, signal);
     const partition = this.#partition;
-    await stopPartition(partition, withResumeHint(error, partition.place, offset), undefined, this.#context.deps, signal);
+    await stopPartition(partition, withResumeHint(error, partition.place, offset), undefined, this.#deps, signal);
     return 'stopped';
   }
 }

@@ -1,3 +1,4 @@
+import type { Clock } from '../model/clock.ts';
 import { findFarshoreError } from '../model/errors.ts';
 import { offsetValue } from '../model/offsets.ts';
 import type { ApplyPlan } from './apply-plan.ts';
@@ -5,6 +6,7 @@ import type { BackOff } from './back-off.ts';
 import { BatchApplier } from './batch-applier.ts';
 import { BatchPlanner } from './batch-planner.ts';
 import type { ApplyPartition } from './partition.ts';
+import { TurnSlot } from './turn-slot.ts';
 import type { Outcome, WorkerContext } from './worker-context.ts';
 
 /** Plans in a row before a slot others wait for is given up. */
@@ -19,9 +21,11 @@ export class PartitionWorker {
   readonly #context: WorkerContext;
   readonly #planner: BatchPlanner;
   readonly #applier: BatchApplier;
+  /** While a turn is on. */
+  #slot: TurnSlot | undefined;
 
   constructor(partition: ApplyPartition, context: WorkerContext) {
-    const backOff = backOffOf(partition, context);
+    const backOff = backOffOf(partition, context, (ms, signal) => this.#sleep(ms, signal));
     this.#partition = partition;
     this.#context = context;
     this.#planner = new BatchPlanner(partition, context, backOff);
@@ -38,17 +42,26 @@ export class PartitionWorker {
         if (partition.mode.mode === 'waiting') this.#lookAgain();
         continue;
       }
-      await this.#context.slots.enter();
+      const slot = await TurnSlot.enter(this.#context.slots);
+      this.#slot = slot;
       partition.turnBegan();
       try {
-        await this.#turn(stop, hard);
+        await this.#turn(slot, stop, hard);
       } catch (error) {
         if (!stop.aborted || findFarshoreError(error)?.action === 'halt') throw error;
       } finally {
         partition.turnEnded();
-        this.#context.slots.leave();
+        this.#slot = undefined;
+        slot.leave();
       }
     }
+  }
+
+  /** Between two attempts: what is away may stay so for long, and other partitions need not wait for it. */
+  async #sleep(ms: number, signal: AbortSignal): Promise<void> {
+    const { clock } = this.#context.deps;
+    const slot = this.#slot;
+    await (slot === undefined ? clock.sleep(ms, signal) : slot.asleep(() => clock.sleep(ms, signal)));
   }
 
   /** Waiting: what was read was given back; when the order now allows the next record, it is fetched again. */
@@ -60,7 +73,7 @@ export class PartitionWorker {
     this.#context.wanted();
   }
 
-  async #turn(stop: AbortSignal, hard: AbortSignal): Promise<void> {
+  async #turn(slot: TurnSlot, stop: AbortSignal, hard: AbortSignal): Promise<void> {
     let sent: Promise<Outcome> | undefined;
     let cursor = offsetValue(this.#partition.committed!.next);
     try {
@@ -70,19 +83,19 @@ export class PartitionWorker {
           return;
         }
         const { reading } = this.#partition;
-        const plan = await this.#plan(cursor, sent, stop, hard);
-        const outcome = await sent;
+        const plan = await this.#plan(cursor, () => slot.join(sent), stop, hard);
+        const outcome = await slot.join(sent);
         sent = undefined;
         if (outcome === 'stopped') this.#readAgain();
         if (stop.aborted || plan === undefined || outcome === 'stopped' || reading !== this.#partition.reading || !this.#partition.active)
           return;
         cursor = plan.next;
-        sent = this.#applier.apply(plan, stop, hard);
+        sent = slot.beside(() => this.#applier.apply(plan, stop, hard));
         // It is awaited below or in the next round; a failure in between is not unhandled.
         sent.catch(() => undefined);
       }
     } finally {
-      if ((await sent) === 'stopped') this.#readAgain();
+      if ((await slot.join(sent)) === 'stopped') this.#readAgain();
     }
   }
 
@@ -93,14 +106,19 @@ export class PartitionWorker {
     this.#context.wanted();
   }
 
-  /** The next plan, or undefined when there is nothing to do now. `sent` is awaited before anything is given up. */
-  async #plan(cursor: bigint, sent: Promise<Outcome> | undefined, stop: AbortSignal, hard: AbortSignal): Promise<ApplyPlan | undefined> {
+  /** The next plan, or undefined when there is nothing to do now. What was `sent` is awaited before anything is given up. */
+  async #plan(
+    cursor: bigint,
+    sent: () => Promise<Outcome | undefined>,
+    stop: AbortSignal,
+    hard: AbortSignal,
+  ): Promise<ApplyPlan | undefined> {
     const pieces = this.#partition.queue.from(cursor);
     if (pieces.length === 0) return undefined;
     let decision = this.#planner.decide(cursor);
     if (decision.kind === 'wait') {
       // The barrier may be this partition's own transaction that is under way.
-      if ((await sent) === 'stopped') return undefined;
+      if ((await sent()) === 'stopped') return undefined;
       decision = this.#planner.decide(cursor);
     }
     if (decision.kind === 'wait') {
@@ -111,9 +129,10 @@ export class PartitionWorker {
   }
 }
 
-function backOffOf({ topic, partition }: ApplyPartition, { deps }: WorkerContext): BackOff {
+function backOffOf({ topic, partition }: ApplyPartition, { deps }: WorkerContext, sleep: Clock['sleep']): BackOff {
+  const { clock } = deps;
   return {
-    clock: deps.clock,
+    clock: { wallMs: () => clock.wallMs(), monotonicMs: () => clock.monotonicMs(), sleep },
     random: deps.random,
     retried: ({ code, facts }, delayMs) => {
       const sqlState = typeof facts.sqlState === 'string' ? facts.sqlState : undefined;
