@@ -61,6 +61,16 @@ select count(*) as records from gone`;
 const countsText = `select table_name, count(*) filter (where waits_for is null) as records, count(*) filter (where waits_for is not null) as parked
   from farshore.rejected_records group by table_name order by table_name`;
 
+/**
+ * What a kept record says of its schema: the last header of that name, its length in front (`0a00` and an id of 4 bytes, `2201` and one of 16), or
+ * else the first bytes of its value, 5 or 17. A byte more would make a group of nearly each record.
+ */
+const SCHEMA_HEADER = Buffer.from('__value_schema_id').toString('hex');
+const schemaBytes = `coalesce(
+    case when position('\\x${SCHEMA_HEADER}'::bytea in k.headers) > 0
+         then substring(encode(k.headers, 'hex') from '^(?:..)*22${SCHEMA_HEADER}(0a00.{8}|2201.{32})') end,
+    encode(substr(k.value, 1, case when substr(k.value, 1, 1) = '\\x00'::bytea then 5 else 17 end), 'hex'))`;
+
 const bytes = (row: TextRow, column: string): string | null => {
   const hex = row[column];
   return hex === null || hex === undefined ? null : Buffer.from(hex.slice(2), 'hex').toString('base64');
@@ -122,11 +132,12 @@ export function rejectedStore(database: Database): RejectedStore & UnpublishedSt
       );
       return rows.map(detail);
     },
-    async ofUnknownSchemas(limit, signal) {
+    async ofUnknownSchemas({ after, limit }, signal) {
       const text = `with one as (
-  select min(k.id) as id from farshore.rejected_records k where k.reason = 'schema_unknown' and k.waits_for is null group by substr(k.value, 1, 17) limit $1)
+  select min(k.id) as id from farshore.rejected_records k where k.reason = 'schema_unknown' and k.waits_for is null
+   group by ${schemaBytes} having min(k.id) > $1 order by 1 limit $2)
 ${detailText} where r.id in (select one.id from one) order by r.id`;
-      return (await database.query({ text, values: [limit] }, signal)).rows.map(detail);
+      return (await database.query({ text, values: [after, limit] }, signal)).rows.map(detail);
     },
     async markPublished(ids, signal) {
       const text = 'update farshore.rejected_records set published_at = clock_timestamp() where id = any ($1::bigint[])';

@@ -4,8 +4,8 @@ import type { RejectedDetail, RetryCounts } from '../model/rejected.ts';
 import { type AskedSchema, dueSchemas } from './late-schemas.ts';
 
 export interface LateSchemasParts {
-  /** One kept record of each beginning that values of unknown schemas have, at most `limit`. */
-  readonly waiting: (limit: number, signal: AbortSignal) => Promise<readonly RejectedDetail[]>;
+  /** The first kept record of each unknown schema, in this order, those with an id above `after`. */
+  readonly waiting: (page: { readonly after: string; readonly limit: number }, signal: AbortSignal) => Promise<readonly RejectedDetail[]>;
   /** The schema that a record names; undefined where it names none. */
   readonly refOf: (record: RejectedDetail) => string | undefined;
   /** False while the registry does not know it. Rejects with `retry` while it cannot be asked. */
@@ -18,20 +18,30 @@ export interface LateSchemasParts {
 }
 
 const LOOK_MS = 5_000;
-const BEGINNINGS = 200;
+const A_LOOK = 200;
 const ASKED_AT_ONCE = 20;
 
 /** Records whose schema is registered after they came are applied without an operator. */
 export async function retryLateSchemas(parts: LateSchemasParts, signal: AbortSignal): Promise<void> {
   const { waiting, refOf, isKnown, retry, resting, clock } = parts;
   const asked = new Map<string, AskedSchema>();
+  // Ids that are none, of records that are no Avro, may be many: each look goes on where the last one ended, so that all come up.
+  let after = '0';
+  let met = new Set<string>();
   for (;;) {
     await clock.sleep(LOOK_MS, signal);
     if (resting() !== undefined) continue;
     try {
-      const refs = (await waiting(BEGINNINGS, signal)).flatMap((record) => refOf(record) ?? []);
-      // What nothing waits for any more is forgotten, so that this stays as small as what waits.
-      for (const ref of asked.keys()) if (!refs.includes(ref)) asked.delete(ref);
+      const records = await waiting({ after, limit: A_LOOK }, signal);
+      const refs = records.flatMap((record) => refOf(record) ?? []);
+      for (const ref of refs) met.add(ref);
+      if (records.length === A_LOOK) after = records.at(-1)!.id;
+      else {
+        // All have been looked at: what nothing waits for any more is forgotten, so that this stays as small as what waits.
+        for (const ref of asked.keys()) if (!met.has(ref)) asked.delete(ref);
+        after = '0';
+        met = new Set();
+      }
       let found = false;
       for (const ref of dueSchemas(refs, asked, clock.monotonicMs(), ASKED_AT_ONCE)) {
         if (await isKnown(ref, signal)) found = true;

@@ -29,7 +29,11 @@ describe('records of a schema that is registered later', () => {
     let retries = 0;
     const running = retryLateSchemas(
       {
-        waiting: async () => state.waiting.map((message) => ({ message }) as RejectedDetail),
+        waiting: async ({ after, limit }) =>
+          state.waiting
+            .map((message, index) => ({ message, id: String(index + 1) }) as RejectedDetail)
+            .filter(({ id }) => Number(id) > Number(after))
+            .slice(0, limit),
         refOf: ({ message }) => message,
         isKnown: async (ref) => {
           asked.push(ref);
@@ -60,6 +64,19 @@ describe('records of a schema that is registered later', () => {
     state.known.add('7');
     await clock.advance(40_000);
     expect(retries()).toBe(1);
+    await end();
+  });
+
+  it('are tried also where more ids that nobody will ever register came before them than one look takes', async () => {
+    const { clock, state, asked, retries, end } = setup();
+    state.waiting = [...Array.from({ length: 450 }, (_, i) => `none ${i}`), 'late'];
+    await clock.advance(200_000);
+    expect(asked).toContain('late');
+    // Those before it are still asked less and less often.
+    expect(Math.max(...['none 0', 'none 199', 'none 449'].map((ref) => asked.filter((one) => one === ref).length))).toBeLessThan(6);
+    state.known.add('late');
+    await clock.advance(300_000);
+    expect(retries()).toBeGreaterThan(0);
     await end();
   });
 
