@@ -152,6 +152,34 @@ describe('deletes', () => {
     expect(await users()).toEqual([]);
   });
 
+  it.each([[3], [2, 1], [1, 2], [1, 1, 1]])(
+    'C4: by a null value and by a version leave nothing however the log is cut into batches (%s)',
+    async (...sizes) => {
+      for (const [first, second] of [
+        ['null', 'version'],
+        ['version', 'null'],
+      ]) {
+        await ddl('drop table if exists users', 'create table users (id bigint primary key, name text, at bigint, farshore_version bytea)');
+        await ddl('truncate farshore.tombstones, farshore.apply_positions');
+        const partition = await appliedPartition(database, [entry], { 1: fields });
+        const gone = (kind: string | undefined, offset: bigint): TestRecord =>
+          kind === 'null' ? { offset, key: '1', value: null } : { offset, value: user('', 150n, true) };
+        const log: readonly TestRecord[] = [{ offset: 0n, value: user('stands', 200n) }, gone(first, 1n), gone(second, 2n)];
+        let at = 0;
+        for (const size of sizes) {
+          await partition.apply(log.slice(at, at + size));
+          at += size;
+        }
+        expect([first, await users()]).toEqual([first, []]);
+        // What the version forbids stays forbidden, and what it does not is a row again.
+        await partition.apply([{ offset: 3n, value: user('older', 120n) }]);
+        expect([first, await users()]).toEqual([first, []]);
+        await partition.apply([{ offset: 4n, value: user('newer', 160n) }]);
+        expect([first, await users()]).toEqual([first, [{ name: 'newer' }]]);
+      }
+    },
+  );
+
   it('may set a column instead: the row stays, and a later state restores it', async () => {
     await ddl('create table users (id bigint primary key, name text, at bigint, deleted_at timestamptz, farshore_version bytea)');
     const partition = await appliedPartition(database, [{ ...entry, softDelete: 'deleted_at' }], { 1: fields });
