@@ -31,13 +31,14 @@ export interface ExecutorParts {
 const LOOK_MS = 1_000;
 const RETRY_MOST_MS = 30_000;
 
-/** They only read: what the operator decided meanwhile may end them at once. Of the others nobody could say whether they took effect. */
+/** They only read, or leave nothing that is half done: what the operator decided meanwhile may end them at once. Of the others nobody could say whether they took effect. */
 const interruptible: ReadonlySet<CutoverStep> = new Set([
   'prove_freeze',
   'drain_first_hop',
   'drain_last_stable',
   'drain_passed',
   'drain_nothing_waiting',
+  'drain_region',
   'last_digest',
 ]);
 
@@ -118,7 +119,8 @@ export class CutoverExecutor {
   async #outcome(seen: Cutover, move: Move, signal: AbortSignal): Promise<Exclude<StepOutcome, { kind: 'not_yet' }> | undefined> {
     const { store, steps, clock } = this.#parts;
     const { everyMs, stepLimitMs, quietMs } = this.#settings;
-    const untilMs = clock.monotonicMs() + stepLimitMs + (move.step === 'drain_first_hop' ? quietMs : 0);
+    let untilMs = clock.monotonicMs() + stepLimitMs + (move.step === 'drain_first_hop' ? quietMs : 0);
+    let least: bigint | undefined;
     for (;;) {
       const changed = this.#changed.signal;
       const within = interruptible.has(move.step) ? AbortSignal.any([signal, changed]) : signal;
@@ -128,6 +130,12 @@ export class CutoverExecutor {
         const outcome = await attempt({ cutover: seen, move, parts: steps, settings: { quietMs }, clock, signal: within });
         if (outcome.kind !== 'not_yet') return outcome;
         reason = outcome.reason;
+        const { left } = outcome;
+        // How long a backlog takes nobody knows beforehand: it has failed once it comes no nearer.
+        if (left !== undefined && (least === undefined || left < least)) {
+          least = left;
+          untilMs = Math.max(untilMs, clock.monotonicMs() + stepLimitMs);
+        }
       } catch (error) {
         if (signal.aborted) throw error;
         if (within.aborted) return undefined;

@@ -15,6 +15,7 @@ const steps: Readonly<Record<CutoverStep, string>> = {
   drain_nothing_waiting: 'no record is parked and no partition is paused or stopped',
   fence_mirror: 'the transactional id of the forward mirror is fenced',
   from_offsets: 'the new home’s end offset of every partition is recorded',
+  drain_region: 'apply has passed those offsets, so that no older record comes once the region is open; what is parked is tried once more',
   raise_epoch: 'the home moves and its epoch is raised, in the regional database',
   last_digest: 'the recently changed keys are equal on both sides',
   publish_home: 'the new home is published, the old home first',

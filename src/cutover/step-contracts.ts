@@ -56,6 +56,19 @@ export interface MovingLogs {
 /** By topic and partition of the region; offsets as text. */
 export type Offsets = Readonly<Record<string, Readonly<Record<string, string>>>>;
 
+/** Where apply stands, as the region's database holds it. */
+export interface AppliedHere {
+  /** All others are only mirrored. */
+  readonly topics: ReadonlySet<string>;
+  readonly partitions: readonly {
+    readonly topic: string;
+    readonly partition: number;
+    /** Undefined where nothing is committed of it. */
+    readonly next: bigint | undefined;
+    readonly stands: { readonly state: 'stopped' | 'paused'; readonly message: string } | undefined;
+  }[];
+}
+
 /** The copies in both directions. */
 export interface Copies {
   /** Whether apply has passed every end that the primary had when it was asked (C5). */
@@ -69,6 +82,10 @@ export interface Copies {
    * became home: a row that is only in the primary's Kafka would come after its writers are let in, and take their writes back.
    */
   notAppliedBack(ends: readonly PartitionEnd[], homeEpoch: bigint, signal: AbortSignal): Promise<Obstacles>;
+  /** How far apply is in the region; asked after a restart too, while the primary does not answer. */
+  appliedHere(signal: AbortSignal): Promise<AppliedHere>;
+  /** Tries every parked record once more; answers how many are applied now, and how many still wait. */
+  tryParked(signal: AbortSignal): Promise<{ readonly applied: number; readonly parked: number }>;
   /** Parked records, and partitions that do not run. */
   waiting(signal: AbortSignal): Promise<Obstacles>;
   /** Ends the mirror's loop, and then fences its transactional ids in the region (C10: only with the lease). */

@@ -1,5 +1,6 @@
 import type { Clock } from '../model/clock.ts';
 import type { CutoverStep, Home } from '../model/cutover.ts';
+import { regionDrain } from './region-drain.ts';
 import type { Cutover, Move } from './state.ts';
 import type { Offsets, PartitionEnd, StepParts, WriterRights } from './step-contracts.ts';
 
@@ -7,7 +8,12 @@ import type { Offsets, PartitionEnd, StepParts, WriterRights } from './step-cont
 export type StepOutcome =
   | { readonly kind: 'done'; readonly result: unknown }
   /** Asked again after a pause, until the step's time is over. */
-  | { readonly kind: 'not_yet'; readonly reason: string }
+  | {
+      readonly kind: 'not_yet';
+      readonly reason: string;
+      /** Of what it waits for, where that is counted: while it falls, the step’s time begins anew. */
+      readonly left?: bigint;
+    }
   | { readonly kind: 'failed'; readonly reason: string };
 
 export interface StepSettings {
@@ -121,6 +127,21 @@ const steps: Readonly<Record<CutoverStep, (context: StepContext) => Promise<Step
     const grown = differences(drained, move.from === 'primary' ? home : regional);
     if (grown.length > 0) return failed(`written to after it was drained: ${grown.slice(0, SHOWN).join(', ')}`);
     return unless([...openTransactions(region), ...openTransactions(primary)], { regional, home });
+  },
+
+  /**
+   * Without it apply would go on with the old home's records after the region was opened: their versions are above those of the rows that
+   * applications have written since, which leave `farshore_version` as it was.
+   */
+  async drain_region({ move, parts, signal }) {
+    const { regional } = move.results.from_offsets as { readonly regional: Offsets };
+    const drain = regionDrain(regional, await parts.copies.appliedHere(signal));
+    if (drain.kind === 'stands') return failed(drain.places.slice(0, SHOWN).join('; '));
+    if (drain.kind === 'behind') return { ...unless(drain.places, null), left: drain.left };
+    // What one applies may be what another waits for. The rest waits for what never came here: it stays kept, and is not tried again.
+    const { applied, parked } = await parts.copies.tryParked(signal);
+    if (applied > 0) return { kind: 'not_yet', reason: `${applied} parked records were applied, ${parked} are left`, left: BigInt(parked) };
+    return done({ passed: regional, parked });
   },
 
   /** The row itself moves the home, and every topic with it, in one statement. */

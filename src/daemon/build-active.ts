@@ -110,6 +110,7 @@ export function buildActive(parts: ActiveParts, clusters: ActiveClusters): Activ
     lag,
     audit,
     rejected: rejected.store,
+    retryParked: rejected.retryParked,
     outbox: outboxStore,
     schemasNotBack: registries?.notBack,
   });

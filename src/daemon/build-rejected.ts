@@ -2,7 +2,7 @@ import type { ApplyStage } from '../apply/apply-stage.ts';
 import type { RecordDecoders } from '../apply/contracts.ts';
 import type { KafkaCluster } from '../kafka/cluster.ts';
 import { rejectedWriter } from '../kafka/rejected-writer.ts';
-import type { RejectedDetail } from '../model/rejected.ts';
+import type { RejectedDetail, RetryCounts } from '../model/rejected.ts';
 import { rejectedStore } from '../postgres/rejected-store.ts';
 import { KeptCounts } from '../rejected/kept-counts.ts';
 import { retryLateSchemas } from '../rejected/late-schemas-loop.ts';
@@ -13,6 +13,7 @@ import type { StageParts } from './stage-parts.ts';
 
 /** Who is recorded for retries that nobody asked for. */
 const LATE_SCHEMAS = 'rejected.lateSchemas';
+const PRIMARY_LOST = 'cutover.drain_region';
 
 export interface RejectedSources {
   readonly reader: KafkaCluster;
@@ -27,6 +28,7 @@ export interface ActiveRejected {
   readonly counts: KeptCounts;
   publish(signal: AbortSignal): Promise<void>;
   retryLate(signal: AbortSignal): Promise<void>;
+  retryParked(signal: AbortSignal): Promise<RetryCounts>;
 }
 
 /** What becomes of records that apply kept: they are counted, published, and tried again once their schema is there. */
@@ -56,6 +58,10 @@ export function buildRejected(
         clock,
       };
       await retryLateSchemas(late, signal);
+    },
+    async retryParked(signal) {
+      const filter = { ids: undefined, table: undefined, reason: undefined, since: undefined, parked: true } as const;
+      return await retryKept({ apply, rejected: store, observe }, filter, PRIMARY_LOST, signal);
     },
   };
 }

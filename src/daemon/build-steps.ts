@@ -14,14 +14,17 @@ import type { MirrorStage } from '../mirror/mirror-stage.ts';
 import type { LossBound } from '../model/cutover.ts';
 import { FarshoreError } from '../model/errors.ts';
 import { homeOffset, offsetValue } from '../model/offsets.ts';
+import type { RetryCounts } from '../model/rejected.ts';
 import type { TableName } from '../model/sql-name.ts';
 import type { StageStatus } from '../model/status.ts';
 import { matchesTopics } from '../model/topic-patterns.ts';
 import type { OutboxStore } from '../outbox/contracts.ts';
 import { appliedBack } from '../postgres/applied-back.ts';
 import type { Database } from '../postgres/database.ts';
+import { applyPositions } from '../postgres/positions.ts';
 import { primaryWriters } from '../postgres/primary-writers.ts';
 import { regionWriters } from '../postgres/region-writers.ts';
+import { readStops } from '../postgres/stop-ledger.ts';
 import { topicLedger } from '../postgres/topic-ledger.ts';
 import type { RejectedStore } from '../rejected/contracts.ts';
 import type { ActiveParts } from './active-parts.ts';
@@ -43,6 +46,8 @@ export interface StepSources {
   readonly gate: MirrorGate;
   readonly mirror: Pick<MirrorStage, 'progress' | 'status'>;
   readonly apply: Pick<ApplyStage, 'statuses'>;
+  /** Each parked record once, whoever applies its partition. */
+  readonly retryParked: (signal: AbortSignal) => Promise<RetryCounts>;
   readonly lagSources: LagSources;
   readonly lag: Pick<LagLoop, 'snapshot'>;
   readonly audit: ActiveAudit | undefined;
@@ -153,8 +158,8 @@ export function buildSteps(active: ActiveParts, sources: StepSources): BuiltStep
 }
 
 function copies(
-  { current, lease, clock }: ActiveParts,
-  { clusters, gate, mirror, apply, audit, lagSources, rejected, schemasNotBack }: StepSources,
+  { current, database, lease, clock }: ActiveParts,
+  { clusters, gate, mirror, apply, audit, lagSources, rejected, retryParked, schemasNotBack }: StepSources,
   topics: (signal: AbortSignal) => Promise<ReturnType<typeof movingTopics>>,
 ): StepParts['copies'] {
   const config = current();
@@ -175,6 +180,8 @@ function copies(
           : [`${topic}:${partition} is at ${next ?? 'no position'}, and ends at ${end}`];
       }),
     );
+  const parkedNow = async (signal: AbortSignal): Promise<number> =>
+    (await rejected.counts(signal)).reduce((sum, count) => sum + count.parked, 0);
   const moves = ({ topic }: { readonly topic: string }): boolean => !topic.startsWith('farshore.');
   const notRunning = (stage: string, statuses: Iterable<{ topic: string; partition: number; status: StageStatus }>): readonly string[] =>
     [...statuses]
@@ -218,8 +225,28 @@ function copies(
         .map(({ topic, partition, highWatermark }) => ({ topic: nameAtHome.get(topic) ?? topic, partition, end: highWatermark }));
       return await appliedBack(audit.primary).notApplied(ends, homeEpoch, signal);
     },
+    async appliedHere(signal) {
+      const applied = new Set(config.apply.tables.map(({ topic }) => topic));
+      const [positions, stops] = await Promise.all([
+        applyPositions(database).ofTopics([...applied], signal),
+        readStops(database, 'apply', signal),
+      ]);
+      const next = new Map(positions.map((one) => [`${one.topic}:${one.partition}`, offsetValue(one.next)]));
+      const stands = new Map(stops.map((stop) => [`${stop.topic}:${stop.partition}`, stop]));
+      const places = new Map([...positions, ...stops].map(({ topic, partition }) => [`${topic}:${partition}`, { topic, partition }]));
+      return {
+        topics: applied,
+        partitions: [...places].map(([place, one]) => ({ ...one, next: next.get(place), stands: stands.get(place) })),
+      };
+    },
+    async tryParked(signal) {
+      const before = await parkedNow(signal);
+      if (before === 0) return { applied: 0, parked: 0 };
+      const { applied, superseded } = await retryParked(signal);
+      return { applied: applied + superseded, parked: await parkedNow(signal) };
+    },
     async waiting(signal) {
-      const parked = (await rejected.counts(signal)).reduce((sum, count) => sum + count.parked, 0);
+      const parked = await parkedNow(signal);
       return [
         ...(parked > 0 ? [`${parked} records are parked`] : []),
         ...(gate.reason === undefined ? notRunning('mirror', mirror.status()) : []),

@@ -1,6 +1,6 @@
 import type { ApplyStep } from '../apply/dependencies.ts';
 import type { TransactionStep } from '../kafka/transactions.ts';
-import { backSteps, type CutoverStep, forwardSteps } from '../model/cutover.ts';
+import { type CutoverStep, cutoverSteps } from '../model/cutover.ts';
 import { FarshoreError } from '../model/errors.ts';
 
 /** Where a trial may break the daemon: the steps of a mirror transaction, and those of apply. */
@@ -8,7 +8,7 @@ const steps = {
   mirror: ['begin', 'produce_sent', 'produced', 'positions_sent', 'positions_committed', 'end_sent', 'ended'],
   apply: ['before_begin', 'committed'],
   outbox: ['begin', 'produce_sent', 'produced', 'positions_sent', 'positions_committed', 'end_sent', 'ended'],
-  cutover: [...forwardSteps, ...backSteps].flatMap((step) => [`${step}_started`, `${step}_acted`] as const),
+  cutover: cutoverSteps.flatMap((step) => [`${step}_started`, `${step}_acted`] as const),
 } as const satisfies {
   readonly mirror: readonly TransactionStep[];
   readonly outbox: readonly TransactionStep[];

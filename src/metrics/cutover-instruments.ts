@@ -1,4 +1,4 @@
-import { backSteps, cutoverStates, forwardSteps, gateNames } from '../model/cutover.ts';
+import { cutoverStates, cutoverSteps, gateNames } from '../model/cutover.ts';
 import { configured, type Instrument } from './instrument.ts';
 
 /** Gates, states and steps of the cutover. Spread into instruments.ts. */
@@ -21,7 +21,7 @@ export const cutoverInstruments = {
   farshore_cutover_steps_total: {
     type: 'counter',
     help: 'Steps of a cutover that ended, by what they came to. One that failed has the cutover go back, or is tried again.',
-    labels: { step: [...forwardSteps, ...backSteps], result: ['done', 'failed'] },
+    labels: { step: cutoverSteps, result: ['done', 'failed'] },
   },
   farshore_unmirrored_tail_records_total: {
     type: 'counter',

@@ -42,12 +42,16 @@ export const forwardSteps = [
 export type ForwardStep = (typeof forwardSteps)[number];
 
 /** Of a move away from a primary that is lost: what can be done without it (C26). */
-export const lostSteps = ['fence_mirror', 'from_offsets', 'raise_epoch', 'publish_home', 'open'] as const satisfies readonly ForwardStep[];
+export const lostSteps = ['fence_mirror', 'from_offsets', 'drain_region', 'raise_epoch', 'publish_home', 'open'] as const;
+export type LostStep = (typeof lostSteps)[number];
 
 /** What undoes a move that was not opened yet. The first two only where the epoch was raised. */
 export const backSteps = ['raise_epoch_back', 'publish_home_back', 'reopen'] as const;
 export type BackStep = (typeof backSteps)[number];
-export type CutoverStep = ForwardStep | BackStep;
+export type CutoverStep = ForwardStep | LostStep | BackStep;
+
+/** Of any move, each once. */
+export const cutoverSteps = [...forwardSteps, 'drain_region', ...backSteps] as const satisfies readonly CutoverStep[];
 
 export const cutoverVerbs = ['start', 'abort', 'revert', 'complete', 'hold', 'release'] as const;
 export type CutoverVerb = (typeof cutoverVerbs)[number];

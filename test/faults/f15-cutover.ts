@@ -1,4 +1,4 @@
-import { backSteps, type CutoverPlan, forwardSteps, lostSteps } from '../../src/model/cutover.ts';
+import { type CutoverPlan, cutoverSteps, forwardSteps, lostSteps } from '../../src/model/cutover.ts';
 import { eventually, kafkajsFor } from '../rig/context.ts';
 import { type Rig, startRig } from '../rig/rig.ts';
 import { CutoverSite, DEADLINE_MS, KEYS, moving } from './cutover-site.ts';
@@ -123,7 +123,7 @@ async function thereAndBack(
   return found;
 }
 
-const order = places([...forwardSteps, ...backSteps]);
+const order = places(cutoverSteps);
 const inOrder = (kills: readonly string[]): readonly string[] => kills.toSorted((a, b) => order.indexOf(a) - order.indexOf(b));
 
 interface Move {

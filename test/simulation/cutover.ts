@@ -29,6 +29,8 @@ class World {
   window: Window | undefined;
   nowMs = 0;
   parked = 0;
+  /** Whether apply has passed what was mirrored; a lost primary is given up while it has not. */
+  applied = true;
   /** Told apart from the window itself: the readings as they came. */
   readings: { readonly atMs: number; readonly good: boolean }[] = [];
   readonly seen: (Cutover | undefined)[] = [undefined, undefined];
@@ -102,6 +104,7 @@ class World {
     if (saved && verb === 'start' && lost) {
       // Given up with what it had: nobody freezes it, and from here on it counts as away (C26).
       this.primaryOpen = false;
+      this.applied = false;
       if (before.hold !== null) throw new Error('started though it was held');
     } else if (saved && verb === 'start') {
       if (!this.held()) throw new Error('started without gates that held');
@@ -137,6 +140,7 @@ class World {
     const takesEffect = outcome !== 'failed';
     if (step === 'freeze' && from === 'primary' && takesEffect) this.primaryOpen = false;
     if (step === 'prove_freeze' && from === 'primary' && this.primaryOpen) return 'failed';
+    if ((step === 'drain_region' || step === 'drain_passed') && takesEffect) this.applied = true;
     if (step === 'open' && to === 'primary' && takesEffect) this.primaryOpen = true;
     if (step === 'reopen' && from === 'primary' && takesEffect) this.primaryOpen = true;
     return outcome;
@@ -168,6 +172,7 @@ class World {
 
   check(): void {
     if (this.primaryOpen && this.store.row.open === 'region') throw new Error('two homes are open');
+    if (this.store.row.open === 'region' && !this.applied) throw new Error('open, and older records are still to come');
     if (this.store.row.state === 'ready' && this.store.row.move !== null) throw new Error('ready and moving');
   }
 }
@@ -253,7 +258,7 @@ function play(begun: boolean, history: readonly Move[], reached: Reached): void 
 export const cutover: Simulation = {
   name: 'cutover',
   judges:
-    'never two homes open, never a start without gates that held, the epoch only rises, and every crash comes to an end: C24, C25, C26',
+    'never two homes open, none before older records are applied, never a start without gates that held, the epoch only rises, and every crash comes to an end: C24, C25, C26',
   shortRuns: 1_500,
   create: () => {
     const reached = new Reached(['started', 'switched', 'reverted', 'went_back', 'primary_lost']);

@@ -179,6 +179,12 @@ const mutations: readonly Mutation[] = [
     to: "return isKey ? { kind: 'after', key: [String(Number(after[0]) + 2)] }",
   },
   // cutover
+  {
+    by: 'cutover',
+    file: 'model/cutover.ts',
+    from: "'drain_region', 'raise_epoch', 'publish_home', 'open'] as const",
+    to: "'raise_epoch', 'publish_home', 'open'] as const",
+  },
   { by: 'cutover', file: 'cutover/state.ts', from: "if (!readiness.allHeld) return refused('gates_shut', readiness.missing);", to: '' },
   { by: 'cutover', file: 'cutover/state.ts', from: 'if (event.region !== region) return', to: "if (event.region === '') return" },
   { by: 'cutover', file: 'cutover/stepping.ts', from: "return { state, open: 'nobody' };", to: 'return { state, open };' },

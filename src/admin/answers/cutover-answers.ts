@@ -1,14 +1,13 @@
 import {
   type ActiveView,
-  backSteps,
   type CutoverHold,
   type CutoverLogEntry,
   type CutoverPlan,
   type CutoverVerb,
   cutoverStates,
+  cutoverSteps,
   cutoverVerbs,
   type Facts,
-  forwardSteps,
   type GateReading,
   type GateView,
   gateNames,
@@ -34,7 +33,7 @@ import {
 } from './schema-of.ts';
 
 const state = oneOf(cutoverStates);
-const step = oneOf([...forwardSteps, ...backSteps]);
+const step = oneOf(cutoverSteps);
 const home = oneOf(homes);
 const open = oneOf([...homes, 'nobody']);
 const facts: SchemaOf<Facts> = tableOf(orNull(either(either(text, number), flag)));

@@ -3,7 +3,7 @@ import { describe, expect, it } from 'vitest';
 import { CutoverExecutor } from '../../../src/cutover/executor.ts';
 import { mirrorMayRun } from '../../../src/cutover/mirror-may-run.ts';
 import { type Cutover, decide } from '../../../src/cutover/state.ts';
-import type { PartitionEnd, StepParts, WriterRights } from '../../../src/cutover/step-contracts.ts';
+import type { AppliedHere, PartitionEnd, StepParts, WriterRights } from '../../../src/cutover/step-contracts.ts';
 import type { Clock } from '../../../src/model/clock.ts';
 import { FarshoreError } from '../../../src/model/errors.ts';
 import type { FarshoreEvent } from '../../../src/model/events.ts';
@@ -36,6 +36,11 @@ class World {
   unpublished = 0n;
   differing = 0;
   notApplied = false;
+  /** Where apply stands in the region, told by the time. */
+  appliedAt: (nowMs: number) => bigint = () => 7n;
+  applyStands: AppliedHere['partitions'][number]['stands'];
+  parked = 0;
+  parkedApplied: readonly number[] = [];
   passings = 0;
   nowMs = 0;
   #trouble: Trouble;
@@ -65,6 +70,7 @@ class World {
   #check(): void {
     const { row } = this.store;
     if (this.primaryOpen && row.open === 'region') throw new Error('two homes are open');
+    if (row.open === 'region' && this.appliedAt(this.nowMs) < 7n) throw new Error('open, and older records are still to come');
     if (this.mirrorRuns && row.home === 'region') throw new Error('the mirror runs into its home');
     if (this.mirrorRuns && row.move?.to === 'primary') throw new Error('the mirror runs while the home moves back');
   }
@@ -118,6 +124,18 @@ class World {
         notMirrored: () => [],
         notCarriedBack: () => this.#effect(() => []),
         notAppliedBack: () => this.#effect(() => (this.notApplied ? ['the database of the primary is behind'] : [])),
+        appliedHere: () =>
+          this.#effect(() => ({
+            topics: new Set(['orders']),
+            partitions: [{ topic: 'orders', partition: 0, next: this.appliedAt(this.nowMs), stands: this.applyStands }],
+          })),
+        tryParked: () =>
+          this.#effect(() => {
+            const [applied = 0, ...later] = this.parkedApplied;
+            this.parkedApplied = later;
+            this.parked -= applied;
+            return { applied, parked: this.parked };
+          }),
         waiting: () => this.#effect(() => []),
         fenceForward: () =>
           this.#effect(() => {
@@ -221,10 +239,49 @@ describe('the steps of a cutover, acted on', () => {
     const world = new World(startLost());
     world.primaryOpen = false;
     await world.run();
-    expect(stepsDone(world)).toEqual(['fence_mirror', 'from_offsets', 'raise_epoch', 'publish_home', 'open']);
+    expect(stepsDone(world)).toEqual(['fence_mirror', 'from_offsets', 'drain_region', 'raise_epoch', 'publish_home', 'open']);
     expect(world.store.row).toMatchObject({ state: 'switched', home: 'region', open: 'region', epoch: 2n, kept: { lost } });
     expect(mirrorMayRun(world.store.row)).toBe('the home is eu-west: nothing is mirrored into it');
     expect(decide(world.store.row, { type: 'revert', ...command }, at)).toMatchObject({ kind: 'refused', code: 'primary_lost' });
+  });
+
+  it('C26: records that apply has not reached are applied before the region is opened, not over what is written there, for as long as they come nearer', async () => {
+    const world = new World(startLost());
+    world.primaryOpen = false;
+    world.appliedAt = (nowMs) => BigInt(Math.min(7, Math.floor(nowMs / 9_000)));
+    await world.run();
+    expect(world.store.row).toMatchObject({
+      home: 'region',
+      open: 'region',
+      kept: { results: { drain_region: { passed: offsets, parked: 0 } } },
+    });
+    expect(world.nowMs).toBeGreaterThan(60_000);
+  });
+
+  it('C26: a backlog that comes no nearer is not waited for, and a partition that stands is named with what to do; nothing is raised by then', async () => {
+    const still = new World(startLost());
+    still.primaryOpen = false;
+    still.appliedAt = () => 5n;
+    await still.run();
+    expect(still.store.row).toMatchObject({ home: 'primary', epoch: 1n });
+    expect(still.store.row.reason).toContain('drain_region failed: not within 10 s: apply of orders:0 is at 5, and the region starts at 7');
+    const stopped = new World(startLost());
+    stopped.primaryOpen = false;
+    stopped.applyStands = { state: 'stopped', message: 'The database refused a row' };
+    await stopped.run();
+    expect(stopped.store.row).toMatchObject({ home: 'primary', epoch: 1n });
+    expect(stopped.store.row.reason).toContain(
+      'apply of orders:0 is stopped: The database refused a row: resume it or skip what it stands at with farshore partition resume orders:0 --stage apply',
+    );
+  });
+
+  it('C26: parked records are tried until none of them can be applied, and how many are left is recorded', async () => {
+    const world = new World(startLost());
+    world.primaryOpen = false;
+    world.parked = 5;
+    world.parkedApplied = [2, 1];
+    await world.run();
+    expect(world.store.row.kept?.results).toMatchObject({ drain_region: { passed: offsets, parked: 2 } });
   });
 
   it('completes: nothing is kept for a revert any more', async () => {
