@@ -12,7 +12,7 @@ export interface ParkedRecord extends KeptRecord {
 
 /** What farshore.rejected_records holds of parked records. */
 export interface ParkedStore {
-  /** In the order they came, those with an id above `after`; of all tables where `waitsFor` is undefined. */
+  /** In the order they came, those with an id above `after`; of all tables where `waitsFor` is undefined. None of topics whose home is here. */
   list(
     request: { readonly waitsFor: readonly string[] | undefined; readonly after: string; readonly limit: number },
     signal: AbortSignal,
@@ -20,6 +20,14 @@ export interface ParkedStore {
   counts(signal: AbortSignal): Promise<ReadonlyMap<string, number>>;
   /** It has waited too long: a rejected record from now on. */
   reject(id: string, signal: AbortSignal): Promise<void>;
+  /**
+   * Rejects those of an older home epoch than one in which this region was written to, at most `limit`: tried again they would go over what was
+   * written here since. Answers them.
+   */
+  rejectOvertaken(
+    limit: number,
+    signal: AbortSignal,
+  ): Promise<readonly { readonly topic: string; readonly partition: number; readonly offset: bigint; readonly table: string }[]>;
   /** The table a foreign key refers to. */
   parentOf(child: string, constraint: string, signal: AbortSignal): Promise<string | undefined>;
 }
@@ -88,6 +96,7 @@ export class ParkedRecords {
   /** One round over those that wait for the tables, or over all. One that applies may be what another waits for: then its own table was written too. */
   async pass(tables: readonly string[] | undefined, signal: AbortSignal): Promise<void> {
     const { store, applyKept, applies, counts, observe } = this.#deps;
+    if (tables === undefined) await this.#endOvertaken(signal);
     for (let after = '0'; ; ) {
       const page = await store.list({ waitsFor: tables, after, limit: PAGE }, signal);
       for (const record of page) {
@@ -105,6 +114,14 @@ export class ParkedRecords {
         observe({ type: 'parked_ended', table, topic, partition, offset: record.offset, result: 'rejected' });
       }
       if (page.length < PAGE) return;
+    }
+  }
+
+  async #endOvertaken(signal: AbortSignal): Promise<void> {
+    for (;;) {
+      const ended = await this.#deps.store.rejectOvertaken(PAGE, signal);
+      for (const record of ended) this.#deps.observe({ type: 'parked_ended', ...record, result: 'rejected' });
+      if (ended.length < PAGE) return;
     }
   }
 }

@@ -3,6 +3,7 @@ import { type FarshoreError, findFarshoreError } from '../model/errors.ts';
 import type { ApplyPlan, PlanContext } from './apply-plan.ts';
 import type { SchemaRef, Statement } from './contracts.ts';
 import type { ApplyDependencies, ApplySettings } from './dependencies.ts';
+import { homeOfKept, needOlderHome } from './kept-home.ts';
 import { keptKeysStatements } from './kept-keys.ts';
 import { loadMissing } from './load-missing.ts';
 import { isOfAnotherRow } from './parking.ts';
@@ -28,7 +29,7 @@ export interface KeptRecord {
 
 export interface RetryContext {
   readonly deps: ApplyDependencies;
-  readonly settings: Pick<ApplySettings, 'epoch' | 'owns'>;
+  readonly settings: Pick<ApplySettings, 'epoch' | 'owns' | 'region'>;
   readonly catalog: TableCatalog;
 }
 
@@ -60,7 +61,16 @@ export async function applyKept(
   const fence = settings.owns?.(topic, partition) === false ? 'lease' : 'partition';
   const { statements, rounds } = retryStatements({ topic, partition, epoch: settings.epoch, fence }, folds, done);
   try {
-    const results = await deps.database.transaction(statements, signal);
+    const results = await deps.database.conversation(
+      [
+        () => [homeOfKept(record, settings.region)],
+        (answers) => {
+          needOlderHome(record, answers.at(-1));
+          return statements;
+        },
+      ],
+      signal,
+    );
     const wrote = rounds.some((round) => written(round).some((at) => (results[at]?.rowCount ?? 0) > 0));
     return wrote ? 'applied' : 'superseded';
   } catch (error) {

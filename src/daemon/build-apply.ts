@@ -73,7 +73,7 @@ export function buildApply(
         execute: (statements, signal) => executeDdl(database, statements, signal),
       },
       stops,
-      parked: parkedStore(database),
+      parked: parkedStore(database, config.region),
       visitRecords,
       arrayText: () => new TextColumn(),
       arrayLiteral,

@@ -163,7 +163,7 @@ export type FarshoreEvent =
       readonly partition: number;
       readonly table: string;
       readonly offset: bigint;
-      /** `rejected`: it waited too long. */
+      /** `rejected`: it waited too long, or the region was written to as the home since. */
       readonly result: 'applied' | 'superseded' | 'rejected';
     }
   | {

@@ -1,3 +1,4 @@
+import { overtakenSql } from '../apply/kept-home.ts';
 import type { ParkedRecord, ParkedStore } from '../apply/parked-records.ts';
 import type { Database } from './database.ts';
 import { integer, type TextRow, text } from './result-values.ts';
@@ -23,8 +24,19 @@ const record = (row: TextRow): ParkedRecord => ({
   ageSeconds: integer(row, 'age_seconds'),
 });
 
+// Seen now: whoever reads it has the whole time of the retention for it.
+const rejectOvertakenText = `with overtaken as (
+  select r.id from farshore.rejected_records r join farshore.topics t on t.topic = r.topic
+   where r.waits_for is not null and ${overtakenSql('$1', 'r.home_epoch')}
+   order by r.id limit $2 for update of r skip locked)
+update farshore.rejected_records r
+   set waits_for = null, last_seen = clock_timestamp(),
+       message = 'not tried again, since the region became home and was written to after it: ' || r.message
+  from overtaken o where r.id = o.id
+returning r.topic, r.partition, r.record_offset, r.table_name`;
+
 /** The parked ones of farshore.rejected_records. Apply writes them, in the transactions that move positions. */
-export function parkedStore(database: Database): ParkedStore {
+export function parkedStore(database: Database, region: string): ParkedStore {
   return {
     async list({ waitsFor, after, limit }, signal) {
       const { rows } = await database.query(
@@ -33,8 +45,9 @@ export function parkedStore(database: Database): ParkedStore {
        r.headers, r.header_count, floor(extract(epoch from clock_timestamp() - r.first_seen))::bigint as age_seconds
   from farshore.rejected_records r
  where r.waits_for is not null and ($1::text[] is null or r.waits_for = any ($1::text[])) and r.id > $2
+   and not exists (select 1 from farshore.topics t where t.topic = r.topic and t.home = $4)
  order by r.id limit $3`,
-          values: [waitsFor ?? null, after, limit],
+          values: [waitsFor ?? null, after, limit, region],
         },
         signal,
       );
@@ -52,6 +65,15 @@ export function parkedStore(database: Database): ParkedStore {
     },
     async reject(id, signal) {
       await database.query({ text: 'update farshore.rejected_records set waits_for = null where id = $1', values: [id] }, signal);
+    },
+    async rejectOvertaken(limit, signal) {
+      const { rows } = await database.query({ text: rejectOvertakenText, values: [region, limit] }, signal);
+      return rows.map((row) => ({
+        topic: text(row, 'topic'),
+        partition: integer(row, 'partition'),
+        offset: BigInt(text(row, 'record_offset')),
+        table: text(row, 'table_name'),
+      }));
     },
     async parentOf(child, constraint, signal) {
       const { rows } = await database.query(

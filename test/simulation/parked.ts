@@ -189,7 +189,13 @@ class World {
 
 async function play(events: readonly Event[], reached: Reached): Promise<void> {
   const world = new World(events);
-  const store: ParkedStore = { list: world.list, counts: world.counted, reject: world.reject, parentOf: world.parentOf };
+  const store: ParkedStore = {
+    list: world.list,
+    counts: world.counted,
+    reject: world.reject,
+    rejectOvertaken: async () => [],
+    parentOf: world.parentOf,
+  };
   const { counts, applyKept, applies, clock, stop } = world;
   const loop = new ParkedRecords(
     { store, counts, applyKept, applies, observe: () => undefined, clock, random: () => 0.5 },

@@ -261,6 +261,7 @@ export function rigOf(settings: Partial<ApplySettings> = {}, changes: Partial<Ap
       list: async () => [],
       counts: async () => new Map(),
       reject: async () => undefined,
+      rejectOvertaken: async () => [],
       parentOf: async () => 'public.parents',
     },
     visitRecords: visitTestRecords,
