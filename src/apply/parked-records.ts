@@ -69,41 +69,54 @@ export class ParkedRecords {
     const { clock, counts, observe, random } = this.#deps;
     let allAtMs = Number.NEGATIVE_INFINITY;
     for (let failures = 0; !stop.aborted; ) {
+      const beganMs = clock.monotonicMs();
+      // Many that wait for something that does not come must not keep a connection busy.
+      const restMs = (): number => REST * (clock.monotonicMs() - beganMs);
       try {
-        const beganMs = clock.monotonicMs();
         const due = clock.monotonicMs() >= allAtMs;
         if (due) counts.reset(await this.#deps.store.counts(stop));
         const written = counts.takeWritten();
         if (due || (written.length > 0 && counts.total > 0)) {
-          await this.pass(due ? undefined : written, stop);
+          const failure = await this.pass(due ? undefined : written, stop);
           counts.reset(await this.#deps.store.counts(stop));
+          if (failure !== undefined) throw failure;
         }
         if (due) allAtMs = clock.monotonicMs() + ALL_MS;
         failures = 0;
-        // Many that wait for something that does not come must not keep a connection busy.
-        await clock.sleep(Math.max(AFTER_WRITE_MS, REST * (clock.monotonicMs() - beganMs)), stop);
+        await clock.sleep(Math.max(AFTER_WRITE_MS, restMs()), stop);
       } catch (error) {
         if (stop.aborted) return;
         const known = findFarshoreError(error);
         if (known === undefined || known.action === 'halt') throw error;
-        const delayMs = backOffMs(failures++, random);
+        const delayMs = Math.max(backOffMs(failures++, random), restMs());
         observe({ type: 'apply_retried', topic: '', partition: -1, code: known.code, sqlState: sqlStateOf(known), delayMs });
         await clock.sleep(delayMs, stop).catch(() => undefined);
       }
     }
   }
 
-  /** One round over those that wait for the tables, or over all. One that applies may be what another waits for: then its own table was written too. */
-  async pass(tables: readonly string[] | undefined, signal: AbortSignal): Promise<void> {
-    const { store, applyKept, applies, counts, observe } = this.#deps;
+  /**
+   * One round over those that wait for the tables, or over all. One that applies may be what another waits for: then its own table was written too.
+   * What is wrong with a table, and not with a record, holds back those of that table alone; answers the first such error. Rejects with what halts
+   * the daemon, and where the ledger itself does not answer.
+   */
+  async pass(tables: readonly string[] | undefined, signal: AbortSignal): Promise<FarshoreError | undefined> {
+    const { store, applies, counts, observe } = this.#deps;
     if (tables === undefined) await this.#endOvertaken(signal);
+    const failing = new Set<string>();
+    let first: FarshoreError | undefined;
     for (let after = '0'; ; ) {
       const page = await store.list({ waitsFor: tables, after, limit: PAGE }, signal);
       for (const record of page) {
         after = record.id;
         const { topic, partition, table } = record;
-        if (!applies(topic, partition)) continue;
-        const outcome = await applyKept(record, signal);
+        if (failing.has(table) || !applies(topic, partition)) continue;
+        const outcome = await this.#tried(record, signal);
+        if (typeof outcome !== 'string') {
+          failing.add(table);
+          first ??= outcome;
+          continue;
+        }
         if (outcome !== 'rejected') {
           counts.wrote(table);
           observe({ type: 'parked_ended', table, topic, partition, offset: record.offset, result: outcome });
@@ -113,7 +126,17 @@ export class ParkedRecords {
         await store.reject(record.id, signal);
         observe({ type: 'parked_ended', table, topic, partition, offset: record.offset, result: 'rejected' });
       }
-      if (page.length < PAGE) return;
+      if (page.length < PAGE) return first;
+    }
+  }
+
+  async #tried(record: ParkedRecord, signal: AbortSignal): Promise<'applied' | 'superseded' | 'rejected' | FarshoreError> {
+    try {
+      return await this.#deps.applyKept(record, signal);
+    } catch (error) {
+      const known = findFarshoreError(error);
+      if (signal.aborted || known === undefined || known.action === 'halt') throw error;
+      return known;
     }
   }
 
