@@ -15,6 +15,11 @@ export class OutboxRelay {
   readonly #observe: Observe;
   #limit: number;
   #isOpen = false;
+  /**
+   * The last batch that Kafka holds. It outlasts turns that claim nothing: an open batch waits unclaimed while the home of one of its topics is
+   * elsewhere, and may be the one that was committed before a kill.
+   */
+  #last: string | undefined;
 
   constructor(store: OutboxStore, log: OutboxLog, batchRows: number, observe: Observe) {
     this.#store = store;
@@ -25,16 +30,17 @@ export class OutboxRelay {
   }
 
   async turn(signal: AbortSignal): Promise<TurnOutcome> {
-    const last = this.#isOpen ? undefined : await this.#log.open(signal);
+    if (!this.#isOpen) this.#last = await this.#log.open(signal);
     this.#isOpen = false;
     const batch = await this.#store.claim(this.#limit, signal);
     if (batch === undefined) {
       this.#isOpen = true;
       return { kind: 'idle' };
     }
-    if (stepFor(batch.name, last) === 'send') {
+    if (stepFor(batch.name, this.#last) === 'send') {
       try {
         await this.#log.publish(batch, signal);
+        this.#last = batch.name;
       } catch (error) {
         if (!(error instanceof FarshoreError) || !REFUSALS.has(error.code)) throw error;
         return await this.#refused(batch, error, signal);
@@ -51,9 +57,9 @@ export class OutboxRelay {
   /** Half as many rows the next time, until the one row that is refused is alone in its batch. */
   async #refused(batch: OutboxBatch, error: FarshoreError, signal: AbortSignal): Promise<TurnOutcome> {
     // The abort is proven, not assumed: a released row would be sent again under another name.
-    const last = await this.#log.open(signal);
+    this.#last = await this.#log.open(signal);
     const [row] = batch.rows;
-    if (stepFor(batch.name, last) === 'mark_published') await this.#store.published(batch.name, signal);
+    if (stepFor(batch.name, this.#last) === 'mark_published') await this.#store.published(batch.name, signal);
     else if (batch.rows.length > 1 || row === undefined) await this.#store.release(batch.name, undefined, signal);
     else {
       this.#observe({ type: 'outbox_refused', topic: row.topic, id: row.id, code: error.code, message: error.message });
