@@ -70,7 +70,7 @@ const kept = async () => await rowsOf(database, 'select waits_for, message from 
 function retrying() {
   const tables = { describe: (names: Parameters<typeof describeTables>[1]) => describeTables(database, names, never) };
   const catalog = new TableCatalog(
-    { tables: { ...tables, execute: async () => undefined } },
+    { tables: { ...tables, create: async () => undefined, execute: async () => undefined } },
     { entries: [{ topic: 'things' }], schema: 'validate' },
   );
   const decoders = new TestDecoders(new Map([['1', [field('id', 'long'), field('name', 'string')]]]));
