@@ -1,25 +1,20 @@
 import { type ErrorCode, FarshoreError, findFarshoreError, isTriedAgain } from '../model/errors.ts';
 import type { FetchedPartition, FetchTarget } from '../model/fetch.ts';
-import { type HomeOffset, homeOffset, offsetValue } from '../model/offsets.ts';
-import { topicPartitionKey } from '../model/partition.ts';
-import type { MirrorPosition } from '../model/position.ts';
+import type { HomeOffset } from '../model/offsets.ts';
 import type { StageStatus } from '../model/status.ts';
+import { Answers } from './answers.ts';
 import { type CommandContext, type PartitionCommand, runCommand } from './commands.ts';
 import type { RegionalLog } from './contracts.ts';
-import { bytesOf, type CycleInput, type CyclePlan, mayEndInGap, planCycle, positionPastGap } from './cycle.ts';
+import { bytesOf, type CyclePlan } from './cycle.ts';
 import type { MirrorDependencies, MirrorSettings } from './dependencies.ts';
-import type { MirrorPartition } from './partition.ts';
-import { readEnds, verifyPartitions } from './partition-start.ts';
-import { explainRefusal, refusalOf } from './refusal.ts';
-import { type NoData, settle } from './settle.ts';
-import { noteWentOn, stopPartition } from './stopping.ts';
+import { verifyPartitions } from './partition-start.ts';
+import { noteWentOn } from './stopping.ts';
 import { PartitionTable } from './table.ts';
 import { TopicRefresh } from './topic-refresh.ts';
 
 const IDLE_MS = 200;
 const READ_RETRY_MS = 1_000;
 const READ_FAILURES: ReadonlySet<ErrorCode> = new Set(['broker_request_failed', 'cluster_unreachable']);
-const TOPIC_AUTHORIZATION_FAILED = 29;
 const BACKOFF_MS = { first: 200, most: 10_000 } as const;
 
 /**
@@ -34,6 +29,7 @@ export class MirrorStage {
   readonly #settings: MirrorSettings;
   readonly #table = new PartitionTable();
   readonly #refresh: TopicRefresh;
+  readonly #answers: Answers;
   readonly #commands: { readonly command: PartitionCommand; readonly done: PromiseWithResolvers<void> }[] = [];
   #inDoubt = false;
   #resting = false;
@@ -50,6 +46,7 @@ export class MirrorStage {
     this.#deps = deps;
     this.#settings = settings;
     this.#refresh = new TopicRefresh(deps, settings, this.#table);
+    this.#answers = new Answers(deps, settings, this.#table, () => this.refreshSoon());
     this.#turnMs = deps.clock.monotonicMs();
   }
 
@@ -127,8 +124,8 @@ export class MirrorStage {
         const known = findFarshoreError(error);
         if (known === undefined) throw error;
         if (known.action === 'halt') throw known;
-        if (known.code === 'batch_refused') await this.#refused(known, hard);
-        if (known.code === 'cluster_denied') await this.#denied(known, hard);
+        if (known.code === 'batch_refused') await this.#answers.refused(known, hard);
+        if (known.code === 'cluster_denied') await this.#answers.denied(known, hard);
         this.#deps.observe({ type: 'mirror_rebuilt', code: known.code, reason: known.message });
         const delayMs = Math.min(BACKOFF_MS.most, BACKOFF_MS.first * 2 ** Math.min(this.#failures++, 10));
         await this.#deps.clock.sleep(delayMs, stop).catch(() => undefined);
@@ -178,7 +175,7 @@ export class MirrorStage {
         const answers = await fetching;
         this.#turnMs = this.#deps.clock.monotonicMs();
         const startedMs = this.#turnMs;
-        const plan = await this.#plan(answers, hard);
+        const plan = await this.#answers.plan(answers, hard);
         this.#readAhead(plan);
         const between = this.#needsQuiet();
         if (!between) {
@@ -258,66 +255,6 @@ export class MirrorStage {
     );
   }
 
-  async #plan(answers: readonly FetchedPartition[], signal: AbortSignal): Promise<CyclePlan> {
-    const inputs: CycleInput[] = [];
-    const passed: MirrorPosition[] = [];
-    const roundWasEmpty = answers.every((answer) => answer.kind !== 'batches' || answer.empty);
-    for (const answer of answers) {
-      const partition = this.#table.byHome(answer.topic, answer.partition);
-      if (partition?.mode.mode !== 'running' || partition.read === undefined) continue;
-      if (answer.kind !== 'batches') {
-        await this.#settle(partition, answer, signal);
-        continue;
-      }
-      partition.wasOutOfRange = false;
-      if (partition.unproven && (!answer.empty || answer.highWatermark >= offsetValue(partition.read.next))) {
-        partition.setMode({ mode: 'verify' });
-        continue;
-      }
-      // Where it brings something, the region has to take it before the trial is over.
-      if (answer.batches.length === 0) await noteWentOn(partition, this.#deps, signal);
-      partition.end = homeOffset(answer.lastStableOffset);
-      const { read: position, maxBatchBytes, refusedAt, compacted } = partition;
-      inputs.push({ answer, position, maxBatchBytes, refusedAt, compacted });
-      if (mayEndInGap(partition.read, answer, roundWasEmpty)) {
-        const past = await this.#pastGap(partition, partition.read, answers.length === 1 ? answer : undefined, signal);
-        if (past !== undefined) passed.push(past);
-      }
-    }
-    const plan = planCycle(inputs, this.#deps);
-    for (const { topic, partition, error } of plan.stopped) {
-      const stopped = this.#table.get(topic, partition);
-      if (stopped !== undefined) await stopPartition(stopped, error, undefined, this.#deps, signal);
-    }
-    const positions = [...plan.transaction.positions, ...passed];
-    const recommit = this.#dueForRecommit(new Set(positions.map((p) => `${p.topic}:${p.partition}`)));
-    return { ...plan, transaction: { writes: plan.transaction.writes, positions: [...positions, ...recommit] } };
-  }
-
-  /** C8, with the one fetch that may prove the gap. */
-  async #pastGap(
-    partition: MirrorPartition,
-    position: MirrorPosition,
-    asked: Extract<FetchedPartition, { kind: 'batches' }> | undefined,
-    signal: AbortSignal,
-  ): Promise<MirrorPosition | undefined> {
-    if (asked !== undefined) return positionPastGap(position, asked, true);
-    const target = partition.fetchTarget(this.#settings.maxPartitionFetchBytes);
-    if (target === undefined) return undefined;
-    const [answer] = await this.#deps.home.fetch([target], { maxWaitMs: 0, maxBytes: this.#settings.maxCycleBytes }, signal);
-    return answer?.kind === 'batches' ? positionPastGap(position, answer, true) : undefined;
-  }
-
-  #dueForRecommit(moving: ReadonlySet<string>): readonly MirrorPosition[] {
-    const dueMs = this.#deps.clock.monotonicMs() - this.#settings.recommitMs;
-    const due: MirrorPosition[] = [];
-    for (const p of this.#table.all()) {
-      const key = `${p.route.regional}:${p.partition}`;
-      if (p.committed !== undefined && p.committedAtMs <= dueMs && !moving.has(key)) due.push(p.committed);
-    }
-    return due;
-  }
-
   #readAhead(plan: CyclePlan): void {
     for (const position of plan.transaction.positions) {
       const partition = this.#table.get(position.topic, position.partition);
@@ -346,57 +283,5 @@ export class MirrorStage {
     }
     for (const { topic, partition, reason } of plan.reencoded) this.#deps.observe({ type: 'batch_reencoded', topic, partition, reason });
     if (plan.mirrored.length > 0) this.#deps.observe({ type: 'mirror_cycle', topics: plan.mirrored, seconds: (nowMs - startedMs) / 1000 });
-  }
-
-  /** An answer that is not data. What it means is decided apart; here it is carried out. */
-  async #settle(partition: MirrorPartition, answer: NoData, signal: AbortSignal): Promise<void> {
-    const { home } = partition.route;
-    const place = topicPartitionKey(home, partition.partition);
-    const range =
-      answer.kind === 'out_of_range'
-        ? (await readEnds(this.#deps.home, [{ topic: home, partition: partition.partition }], signal)).get(place)
-        : undefined;
-    const settled = settle(answer, {
-      route: partition.route,
-      partition: partition.partition,
-      next: partition.read === undefined ? 0n : offsetValue(partition.read.next),
-      range,
-      again: partition.wasOutOfRange,
-      onTruncated: this.#settings.onTruncated,
-    });
-    switch (settled.kind) {
-      case 'verify':
-        partition.wasOutOfRange = answer.kind === 'out_of_range';
-        if (settled.forgetEpoch && partition.read !== undefined) partition.read = { ...partition.read, leaderEpoch: -1 };
-        partition.setMode({ mode: 'verify' });
-        return;
-      case 'look':
-        partition.setMode({ mode: 'held', reason: settled.reason });
-        this.#refreshDueMs = 0;
-        return;
-      case 'stop':
-        await stopPartition(partition, settled.error, settled.lost, this.#deps, signal);
-    }
-  }
-
-  /** A topic that may not be written in the region stops, and the others go on; a right that concerns them all, as to the transactional id, is waited for. */
-  async #denied(error: FarshoreError, signal: AbortSignal): Promise<void> {
-    const { topic, kafkaCode } = error.facts;
-    if (typeof topic !== 'string' || kafkaCode !== TOPIC_AUTHORIZATION_FAILED) return;
-    for (const partition of this.#table.ofTopic(topic)) await stopPartition(partition, error, undefined, this.#deps, signal);
-  }
-
-  /** A refused batch is sent once more in other forms; then it stops its partition and the others go on. */
-  async #refused(error: FarshoreError, signal: AbortSignal): Promise<void> {
-    const refusal = refusalOf(error);
-    const partition = refusal && this.#table.get(refusal.topic, refusal.partition);
-    if (refusal === undefined || partition === undefined) throw error;
-    const outcome = explainRefusal(refusal, partition);
-    if (outcome.kind === 'again') {
-      partition.maxBatchBytes = outcome.maxBatchBytes;
-      partition.refusedAt = outcome.reencodeAt;
-      return;
-    }
-    await stopPartition(partition, outcome.error, undefined, this.#deps, signal);
   }
 }

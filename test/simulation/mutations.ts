@@ -19,7 +19,7 @@ interface Mutation {
 const mutations: readonly Mutation[] = [
   // positions
   { by: 'positions', file: 'mirror/cycle.ts', from: '!answer.empty || !(position', to: '!(position' },
-  { by: 'positions', file: 'mirror/mirror-stage.ts', from: 'answers.length === 1 ? answer : undefined', to: 'answer' },
+  { by: 'positions', file: 'mirror/answers.ts', from: 'answers.length === 1 ? answer : undefined', to: 'answer' },
   { by: 'positions', file: 'mirror/cycle.ts', from: "if (batch.baseOffset < from) return 'below_position';", to: '' },
   { by: 'positions', file: 'mirror/cycle.ts', from: 'if (batches.length > 0) writes.push', to: 'if (batches.length > 1) writes.push' },
   {
@@ -72,7 +72,7 @@ const mutations: readonly Mutation[] = [
     by: 'positions',
     file: 'mirror/mirror-stage.ts',
     from: 'partition.read = position;',
-    to: 'partition.read = { ...position, next: homeOffset(offsetValue(position.next) + 1n) };',
+    to: 'partition.read = { ...position, next: (position.next + 1n) as never };',
   },
   { by: 'positions', file: 'mirror/table.ts', from: 'if (paused !== undefined) partition.setMode(paused);', to: '' },
   {
