@@ -40,7 +40,7 @@ export interface AskTools {
 /** Questions in the breaker's window before their failures count. */
 const VOLUME = 10;
 const FAILURE_PERCENT = 50;
-/** What a server says that is too busy to answer; any other status is an answer to compare. */
+/** What a server says that is too busy to answer: it counts as a failure of that side. */
 const overloaded: ReadonlySet<number> = new Set([429, 502, 503, 504]);
 
 /** Asks both sides, each behind a breaker and a cap of its own: what does not fit is shed, never queued. */
@@ -149,7 +149,7 @@ class Target {
   }
 }
 
-/** Carries such an answer past the breaker, so that it counts as a failure and is still compared. */
+/** Carries such an answer past the breaker, so that it counts as a failure; the region's is still compared. */
 class Overloaded extends Error {
   readonly answer: Answer;
 

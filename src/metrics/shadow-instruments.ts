@@ -12,7 +12,7 @@ const route = { route: configured } as const;
 export const shadowInstruments = {
   farshore_shadow_comparisons_total: {
     type: 'counter',
-    help: 'Requests of users compared between primary and region. match: equal; mismatch: confirmed between equal answers of the primary, after the region had passed its ends; noise: differs only where the primary differs from itself; lag: right once the region had passed; unsettled: neither confirmed nor taken back, counted against the ratio; error: a side did not answer; shed: not asked because of load; skipped: too large, too deep or too costly to compare.',
+    help: 'Requests of users compared between primary and region. match: equal; mismatch: confirmed between equal answers of the primary, after the region had passed its ends; noise: differs only where the primary differs from itself; lag: right once the region had passed; unsettled: neither confirmed nor taken back, counted against the ratio; error: a side did not answer, or the primary answered 401, 403, 407, 429 or 5xx; shed: not asked because of load; skipped: too large, too deep or too costly to compare.',
     labels: { ...route, result: shadowResults },
   },
   farshore_shadow_match_ratio: {

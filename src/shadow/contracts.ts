@@ -45,7 +45,8 @@ export type AskOutcome =
   /** Nothing was sent. */
   | { readonly kind: 'shed'; readonly reason: ShedReason };
 
-export type AskFailure = 'timeout' | 'refused' | 'tls' | 'aborted' | 'address' | 'broken';
+/** `status`: it answered that it would not, or could not, look at what was asked. */
+export type AskFailure = 'timeout' | 'refused' | 'tls' | 'aborted' | 'address' | 'broken' | 'status';
 
 /** Why the shadow let a request go rather than slow anything down. */
 export type ShedReason = 'queue_full' | 'rate' | 'busy' | 'concurrency' | 'breaker_open' | 'stopping';

@@ -22,6 +22,7 @@ import type { RouteStatistics } from './route-statistics.ts';
 import type { RuleBook } from './rules.ts';
 import type { Scoreboard, Took } from './scoreboard.ts';
 import type { KeptStatistics, ShadowStore } from './shadow-store.ts';
+import { tellsNothing } from './tells-nothing.ts';
 import { Turns } from './turns.ts';
 import type { Judgement, Verdict } from './verdict.ts';
 
@@ -213,8 +214,10 @@ export class ShadowStage {
     }
   }
 
-  #ask({ request }: Asked, side: ShadowSide, signal: AbortSignal): Promise<Told<Answer>> {
-    return this.#turns.with(() => this.#parts.asking.ask(side, request, signal), signal);
+  async #ask({ request }: Asked, side: ShadowSide, signal: AbortSignal): Promise<Told<Answer>> {
+    const told = await this.#turns.with(() => this.#parts.asking.ask(side, request, signal), signal);
+    if (side === 'primary' && told.kind === 'answer' && tellsNothing(told.answer.status)) return { kind: 'error', side, reason: 'status' };
+    return told;
   }
 
   #settle({ request, statistics, took }: Asked, verdict: Verdict): void {

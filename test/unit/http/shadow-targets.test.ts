@@ -208,7 +208,6 @@ describe('limits of a side', () => {
     const outcomes = [];
     for (let n = 0; n < 20; n += 1) outcomes.push(await ask());
     expect(asked).toBeLessThan(15);
-    // What was answered is compared, overloaded or not.
     expect(outcomes[0]).toMatchObject({ kind: 'answer', answer: { status: 503 } });
     expect(outcomes.at(-1)).toEqual({ kind: 'shed', reason: 'breaker_open' });
     expect(breaker).toEqual(['region open']);

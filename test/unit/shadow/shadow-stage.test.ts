@@ -159,6 +159,29 @@ describe('the shadow stage', () => {
     await shadow.end();
   });
 
+  it.each([401, 403, 407, 429, 500, 503])('counts no equal answers of status %i as a match: nothing was compared', async (status) => {
+    const shadow = world({ answers: () => told({ error: 'no' }, { status }) });
+    for (const id of [1, 2, 3]) shadow.queue.offer(request(id));
+    await shadow.clock.advance(60_000);
+    expect(shadow.counts()).toMatchObject({ match: 0, error: 3 });
+    expect(shadow.reasons()).toEqual(['error status', 'error status', 'error status']);
+    expect(shadow.stage.view().total).toMatchObject({ samples: 0, ratio: null, lowerBound: null });
+    await shadow.end();
+  });
+
+  it('still confirms a region that refuses what the primary answers, and compares a 404', async () => {
+    const shadow = world({
+      answers: (side, { path }) => {
+        if (path === '/orders/1') return told({}, { status: 404 });
+        return told({}, { status: side === 'region' ? 401 : 200 });
+      },
+    });
+    for (const id of [1, 2]) shadow.queue.offer(request(id));
+    await shadow.clock.advance(60_000);
+    expect(shadow.counts()).toMatchObject({ match: 1, mismatch: 1, error: 0 });
+    await shadow.end();
+  });
+
   it('lets differences that find no room to wait go as unsettled, and bounds what waits', async () => {
     const shadow = world({ waiting: 3, answers: (side) => told({ side }) });
     for (let id = 0; id < 50; id += 1) shadow.queue.offer(request(id));
