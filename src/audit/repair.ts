@@ -50,7 +50,10 @@ export interface RepairTrailEntry {
 }
 
 export interface RepairStore {
-  /** One transaction behind the lease's fence: the statements, and the entry of the trail. Answers the trail's id and what the last statement wrote. */
+  /**
+   * One transaction behind the lease's fence, and only while the region is not the home (`request_invalid`): the statements, and the entry of the
+   * trail. Answers the trail's id and what the last statement wrote.
+   */
   write(
     statements: readonly Statement[],
     trail: RepairTrailEntry,
@@ -154,7 +157,8 @@ async function repairOne(
     return ended(result, decision.write);
   } catch (error) {
     const known = findFarshoreError(error);
-    if (known === undefined || known.action === 'halt' || known.action === 'retry') throw error;
+    // The home has moved meanwhile: that is nothing of this row, and ends the repair.
+    if (known === undefined || known.action === 'halt' || known.action === 'retry' || known.code === 'request_invalid') throw error;
     return ended('refused', decision.write, `${known.code}: ${known.message}`);
   }
 }

@@ -1,5 +1,6 @@
 import type { RepairResult, RepairStore, RepairTrailEntry } from '../audit/repair.ts';
 import type { RepairTrailView } from '../model/audit-repair.ts';
+import { assertRegionNotHome, homeFence } from '../model/home-fence.ts';
 import type { Database } from './database.ts';
 import { integer, json, optionalText, type TextRow, text } from './result-values.ts';
 
@@ -14,8 +15,18 @@ values ($1, $2, $3, $4::jsonb, $5, array(select jsonb_array_elements_text($6::js
 /** farshore.audit_repairs: written in the transaction of the row it tells of. */
 export const repairTrail = (database: Database, epoch: bigint): RepairStore => ({
   async write(statements, trail, signal) {
-    const results = await database.transaction([fence(epoch), ...statements, trailStatement(trail)], signal);
-    const [written, entry] = [results.at(-2)?.rows[0], results.at(-1)?.rows[0]];
+    const results = await database.conversation(
+      [
+        () => [fence(epoch), ...homeFence],
+        (answers) => {
+          assertRegionNotHome(answers.at(-1)!.rows, 'Rows are not repaired from the primary now');
+          return [...statements, trailStatement(trail)];
+        },
+      ],
+      signal,
+    );
+    // Before the answer of COMMIT.
+    const [written, entry] = [results.at(-3)?.rows[0], results.at(-2)?.rows[0]];
     return { trail: text(entry!, 'id'), written: integer(written!, 'written') };
   },
   async finish(trail: string, result: RepairResult, after: string | undefined, signal: AbortSignal) {
