@@ -1,13 +1,14 @@
 import { dirname, resolve } from 'node:path';
 import { adminChecks, crossChecks, Written } from './checks.ts';
 import type { AdminConfig, FarshoreConfig } from './config.ts';
+import { addressProblems } from './database-address.ts';
 import type { InterpolationSource } from './interpolate.ts';
 import { ConfigProblems, type Problem } from './problems.ts';
 import { adminConfig, resolveConfig } from './resolve.ts';
 import { adminSchema, configSchema } from './schema.ts';
 import { schemaProblems, withReferredTypes } from './schema-problems.ts';
-import { databaseAddressProblem, readSecretFiles, type SecretFiles } from './secret-files.ts';
-import { readYaml, type YamlSource } from './yaml-source.ts';
+import { readSecretFiles } from './secret-files.ts';
+import { readYaml } from './yaml-source.ts';
 
 export interface ParseOptions extends InterpolationSource {
   /** The configuration's own path: shown in problems, and the folder that relative paths start from. */
@@ -67,15 +68,3 @@ const emptyOr = (problems: readonly Problem[]): readonly Problem[] =>
   problems.length > 0
     ? problems
     : [{ line: 1, column: 1, message: 'the configuration is empty', suggestion: 'farshore init prints one to start from' }];
-
-function addressProblems(source: YamlSource, files: SecretFiles): readonly Problem[] {
-  const written = new Written(source);
-  return ['primary', 'regional'].flatMap((side) => {
-    const inline = written.text([side, 'database', 'url']);
-    const address = inline ?? files.get([side, 'database', 'urlFile'])?.reveal();
-    const message = address === undefined || address.trim() === '' ? undefined : databaseAddressProblem(address);
-    if (message === undefined) return [];
-    const at = [side, 'database', inline === undefined ? 'urlFile' : 'url'];
-    return [{ ...source.positionOf(at), message, suggestion: 'write it as postgres://user@host:5432/database' }];
-  });
-}

@@ -60,11 +60,3 @@ export function readSecretFiles(
   visit(root.length === 0 ? source.value : Reflect.get(Object(source.value), root[0]!), root);
   return { get: (path) => found.get(JSON.stringify(path)), problems };
 }
-
-/** Why an address of a database cannot be one; the address itself may hold a password and is not shown. */
-export function databaseAddressProblem(address: string): string | undefined {
-  const url = URL.canParse(address) ? new URL(address) : undefined;
-  if (url === undefined || (url.protocol !== 'postgres:' && url.protocol !== 'postgresql:')) return 'this is no postgres:// address';
-  if (url.username === '') return 'the database address names no user';
-  return url.pathname.length < 2 ? 'the database address names no database' : undefined;
-}

@@ -11,6 +11,7 @@ import type { Finding } from '../model/finding.ts';
 import type { Database } from '../postgres/database.ts';
 import { missingGrants } from '../postgres/grants.ts';
 import { checkMigrations, loadMigrations } from '../postgres/migrations.ts';
+import { checkCutoverDatabase } from './check-cutover-database.ts';
 import { checkPrimaryDatabase } from './check-primary-database.ts';
 import { checkRights } from './check-rights.ts';
 import { checkTables } from './check-tables.ts';
@@ -33,11 +34,12 @@ export async function checkAll(config: FarshoreConfig, signal: AbortSignal): Pro
     () => undefined,
   );
   try {
-    const [primaryFindings, regionalFindings, databaseFindings, sourceFindings, ...registryFindings] = await Promise.all([
+    const [primaryFindings, regionalFindings, databaseFindings, sourceFindings, cutoverFindings, ...registryFindings] = await Promise.all([
       checkCluster('primary kafka', primary, signal),
       checkCluster('regional kafka', regional, signal),
       checkDatabase(database, registry, config, signal),
       checkPrimaryDatabase(database, config, signal),
+      checkCutoverDatabase(config, signal),
       checkRegistry(registry, config, signal),
       checkRegionalRegistry(config, signal),
     ]);
@@ -54,7 +56,7 @@ export async function checkAll(config: FarshoreConfig, signal: AbortSignal): Pro
     }
     if (up(primaryFindings)) findings.push(...(await checkTopics(primary, config, signal)));
     if (up(primaryFindings) && up(regionalFindings)) findings.push(...(await checkKafkaRights(config, primary, regional, signal)));
-    return [...findings, ...databaseFindings, ...sourceFindings, ...registryFindings.flat()];
+    return [...findings, ...databaseFindings, ...sourceFindings, ...cutoverFindings, ...registryFindings.flat()];
   } finally {
     await Promise.all([primary.close(), regional.close(), database.close()]);
   }

@@ -201,12 +201,34 @@ const cases: readonly (readonly [name: string, yaml: string, expected: readonly 
   [
     'an address of another kind of database',
     changed('postgres://', 'mysql://'),
-    ['8:20: this is no postgres:// address (write it as postgres://user@host:5432/database)'],
+    ['8:20: the database address does not start with postgres:// (write it as postgres://user@host:5432/database)'],
   ],
   [
     'a database address without a user',
     changed('farshore@', ''),
     ['8:20: the database address names no user (write it as postgres://user@host:5432/database)'],
+  ],
+  [
+    'a database address that asks for less than a verified server',
+    changed('/app"', '/app?sslmode=require"'),
+    [
+      '8:20: sslmode="require" of the database address is not supported (use verify-full (with the CA under tls) or disable; modes that do not verify the server are not offered)',
+    ],
+  ],
+  [
+    'an address for cutovers, which only the active daemon connects with',
+    `${good}cutover: { primaryDatabase: { url: "postgres://admin@10.0.0.9/app?user=x" } }\n`,
+    ['14:36: the database address has an unknown parameter "user" (only sslmode and host are read)'],
+  ],
+  [
+    'an address for cutovers in a file',
+    `${good}cutover: { primaryDatabase: { urlFile: token } }\n`,
+    ['14:40: the database address is not a URL (write it as postgres://user@host:5432/database)'],
+  ],
+  [
+    'certificates of an address for cutovers that wants no TLS',
+    `${good}cutover: { primaryDatabase: { url: "postgres://admin@10.0.0.9/app?sslmode=disable", tls: {} } }\n`,
+    ['14:36: the database address says sslmode=disable, and tls is set (remove one of the two)'],
   ],
   [
     'a lock that may wait longer than its statement',
