@@ -53,7 +53,10 @@ export async function startShadowProxy(door: Door, options: ShadowProxyOptions):
   return {
     port: started.port,
     close: async (graceMs) => {
+      // The server waits for these connections too, and its own ending of all leaves those out that it handed over.
+      const timer = setTimeout(() => proxy.endTunnels(), graceMs);
       await started.close(graceMs);
+      clearTimeout(timer);
       proxy.close();
     },
   };
@@ -65,6 +68,9 @@ class ShadowProxy {
   readonly #url: URL;
   readonly #agent: HttpAgent | HttpsAgent;
   readonly #held = new HeldBytes(MAX_HELD_BYTES);
+  /** Connections of users that were handed over to be passed on. */
+  readonly #tunnels = new Set<Duplex>();
+  #tunnelsEnded = false;
 
   constructor(door: Door, options: ShadowProxyOptions) {
     this.#door = door;
@@ -79,6 +85,12 @@ class ShadowProxy {
 
   close(): void {
     this.#agent.destroy();
+  }
+
+  /** Those that are open, and any that is still to come. */
+  endTunnels(): void {
+    this.#tunnelsEnded = true;
+    for (const socket of this.#tunnels) socket.destroy();
   }
 
   readonly answer = (request: IncomingMessage, response: ServerResponse): void => {
@@ -157,7 +169,9 @@ class ShadowProxy {
   readonly tunnel = (request: IncomingMessage, socket: Duplex, head: Buffer): void => {
     const end = (): void => void socket.destroy();
     socket.on('error', end);
-    if (!isOriginForm(request) || hasTwoHosts(request)) {
+    this.#tunnels.add(socket);
+    socket.once('close', () => this.#tunnels.delete(socket));
+    if (this.#tunnelsEnded || !isOriginForm(request) || hasTwoHosts(request)) {
       end();
       return;
     }

@@ -1,7 +1,7 @@
 import { createHash, randomBytes } from 'node:crypto';
 import { once } from 'node:events';
-import { request as httpRequest, type IncomingMessage, type RequestListener } from 'node:http';
-import type { AddressInfo } from 'node:net';
+import { createServer, request as httpRequest, type IncomingMessage, type RequestListener } from 'node:http';
+import { type AddressInfo, connect } from 'node:net';
 import { describe, expect, it } from 'vitest';
 import { type ShadowProxyOptions, startShadowProxy } from '../../../src/http/shadow-proxy.ts';
 import type { Door } from '../../../src/shadow/door.ts';
@@ -45,7 +45,7 @@ async function proxy(primary: RequestListener | string, over: Partial<Door> & { 
     ...over.options,
   });
   afterwards(() => server.close(0));
-  return { port: server.port, offered, left, failures, settled };
+  return { server, port: server.port, offered, left, failures, settled };
 }
 
 interface Got {
@@ -211,8 +211,8 @@ describe('the proxy', () => {
 
   it('answers 502 for an answer that cannot be passed on, and goes on with the next', async () => {
     let status = 'HTTP/1.1 099 Odd';
-    const { createServer } = await import('node:net');
-    const server = createServer((socket) => {
+    const { createServer: listen } = await import('node:net');
+    const server = listen((socket) => {
       socket.on('error', () => undefined);
       socket.once('data', () => socket.end(`${status}\r\ncontent-length: 2\r\n\r\nok`));
     });
@@ -273,8 +273,28 @@ describe('the proxy', () => {
     expect(asked).toBe(0);
   });
 
+  it('ends within its grace while a WebSocket is open, which it ends too', async () => {
+    const server = createServer();
+    const { promise: primaryLost, resolve } = Promise.withResolvers<void>();
+    server.on('upgrade', (_message, socket) => {
+      socket.on('error', () => undefined);
+      socket.once('end', () => resolve()).resume();
+      socket.write('HTTP/1.1 101 Switching Protocols\r\nconnection: Upgrade\r\nupgrade: websocket\r\n\r\nhello');
+    });
+    const { server: started, port } = await proxy(`http://127.0.0.1:${await serve(() => undefined, server)}`);
+    const user = connect(port, '127.0.0.1');
+    afterwards(() => user.destroy());
+    user.on('error', () => undefined);
+    const gone = once(user, 'close');
+    user.write('GET /live HTTP/1.1\r\nhost: shop.example\r\nconnection: Upgrade\r\nupgrade: websocket\r\n\r\n');
+    let got = '';
+    while (!got.includes('hello')) got += String((await once(user, 'data'))[0]);
+    await started.close(50);
+    await gone;
+    await primaryLost;
+  }, 3_000);
+
   it('passes a WebSocket on, and no other protocol', async () => {
-    const { createServer } = await import('node:http');
     const server = createServer((message, response) => response.end(`plain ${message.headers.upgrade}`));
     server.on('upgrade', (_message, socket) => {
       socket.write('HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n\r\nhello');
