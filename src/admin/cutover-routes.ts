@@ -2,6 +2,7 @@ import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import { type CutoverVerb, cutoverVerbs } from '../model/cutover.ts';
 import { activeAnswer, cutoverChanged, cutoverLogAnswer, cutoverTailAnswer, planAnswer } from './answers/cutover-answers.ts';
 import type { CutoverSource } from './cutover-contracts.ts';
+import { withoutOutput } from './hook-outcome.ts';
 import { answers } from './openapi.ts';
 
 const logSchema = {
@@ -44,7 +45,12 @@ const meanings: Readonly<Record<CutoverVerb, string>> = {
 const AT_ONCE = '100';
 
 /** Standbys answer too. Load balancers read the status, people the body. */
-export function addCutoverReading(app: FastifyInstance, source: CutoverSource, closing: AbortSignal): void {
+export function addCutoverReading(
+  app: FastifyInstance,
+  source: CutoverSource,
+  closing: AbortSignal,
+  hasToken: (request: FastifyRequest) => boolean,
+): void {
   const active = answers('Whether this region may serve; load balancers read the status.', activeAnswer);
   app.get('/cutover/active', { schema: { ...active, response: { 200: activeAnswer, 503: activeAnswer } } }, async (_request, reply) => {
     const answer = await source.active();
@@ -57,10 +63,16 @@ export function addCutoverReading(app: FastifyInstance, source: CutoverSource, c
   );
   app.get<{ Querystring: { limit?: string } }>(
     '/api/cutover/log',
-    { schema: { ...answers('Every change, the newest first.', cutoverLogAnswer), querystring: logSchema } },
-    async ({ query }) => ({
-      log: await source.log(Number(query.limit ?? AT_ONCE), closing),
-    }),
+    {
+      schema: {
+        ...answers('Every change, the newest first; what hooks said only with the token.', cutoverLogAnswer),
+        querystring: logSchema,
+      },
+    },
+    async (request) => {
+      const log = await source.log(Number(request.query.limit ?? AT_ONCE), closing);
+      return { log: hasToken(request) ? log : log.map(withoutOutput) };
+    },
   );
   const tail = answers(
     'Of a primary that was given up: the records that it has alone, each range with the command that exports it.',

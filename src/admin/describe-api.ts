@@ -20,7 +20,7 @@ export function describeApi(): OpenApi {
     clock: systemClock,
     onFailure: () => undefined,
   };
-  addReadingRoutes(app, nobody, signal);
+  addReadingRoutes(app, nobody, settings, signal);
   addLiveRoute(app, nobody, settings);
   addChangingRoutes(app, nobody, settings, signal);
   return document();

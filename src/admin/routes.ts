@@ -47,7 +47,12 @@ import { addShadowDiffsRoute, addShadowStatusRoute } from './shadow-routes.ts';
 import { judgeToken } from './token-check.ts';
 
 /** The routes that read: open to whoever reaches the listen address. */
-export function addReadingRoutes(app: FastifyInstance, source: AdminSource, closing: AbortSignal): void {
+export function addReadingRoutes(
+  app: FastifyInstance,
+  source: AdminSource,
+  { token }: Pick<AdminSettings, 'token'>,
+  closing: AbortSignal,
+): void {
   const probe = (path: string, summary: string, ask: () => Probe): void => {
     const schema = { summary, response: { 200: plainText, 503: plainText } };
     app.get<{ Querystring: { verbose?: unknown } }>(path, { schema }, (request, reply) => {
@@ -103,7 +108,7 @@ export function addReadingRoutes(app: FastifyInstance, source: AdminSource, clos
   addShadowStatusRoute(app, source);
   addAuditStatusRoute(app, source);
   addBackfillStatusRoute(app, source);
-  addCutoverReading(app, source.cutover, closing);
+  addCutoverReading(app, source.cutover, closing, ({ headers }) => judgeToken(headers.authorization, token()) === 'accepted');
   addOutboxStatusRoute(app, () => source.outbox, closing);
 }
 

@@ -69,7 +69,7 @@ export async function createAdmin(source: AdminSource, settings: AdminSettings):
   // The library's own serializer leaves out what the declared schema does not name.
   app.setSerializerCompiler(() => (data) => JSON.stringify(data));
   serveOpenApi(app);
-  addReadingRoutes(app, source, closing.signal);
+  addReadingRoutes(app, source, settings, closing.signal);
   addLiveRoute(app, source, settings);
   addChangingRoutes(app, source, settings, closing.signal);
   await addDashboard(app);

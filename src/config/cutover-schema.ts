@@ -5,6 +5,13 @@ const text = z.string().min(1);
 const seconds = (least: number, most = 31_536_000) => z.int().min(least).max(most);
 const share = z.number().min(0).max(1);
 
+/** An address with credentials would stand in logs of whatever is between here and there. */
+function holdsNoCredentials(value: string): boolean {
+  if (!URL.canParse(value)) return true;
+  const { username, password } = new URL(value);
+  return username === '' && password === '';
+}
+
 const hook = z
   .strictObject({
     on: z.enum(cutoverStates).describe('The state that is entered.'),
@@ -15,6 +22,7 @@ const hook = z
       .describe('Program and arguments, run without a shell; what happened is in `FARSHORE_*` variables.'),
     url: text
       .refine((value) => URL.canParse(value) && /^https?:$/.test(new URL(value).protocol), 'this is no http:// or https:// address')
+      .refine(holdsNoCredentials, 'the address holds credentials: run a command that reads them from a file')
       .optional()
       .describe('Address that what happened is posted to, as JSON; any 2xx answer is good.'),
     timeoutSeconds: seconds(1, 600).default(30).describe('It is ended, and has failed, after that.'),

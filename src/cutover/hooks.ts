@@ -1,4 +1,5 @@
 import type { CutoverState } from '../model/cutover.ts';
+import { formerText, hookText } from './hook-text.ts';
 
 export type Hook = { readonly on: CutoverState; readonly timeoutMs: number } & (
   | { readonly kind: 'command'; readonly command: readonly string[] }
@@ -50,17 +51,16 @@ export type NumberedHook = Hook & {
   readonly nth: number;
 };
 
-/** What follows ? in an address may be a secret. */
-const hookText = (hook: Hook): string => (hook.kind === 'command' ? hook.command.join(' ') : `POST ${hook.url.replace(/[?#].*$/, '')}`);
-
 export const hookEnvironment = (facts: HookFacts): Readonly<Record<string, string>> =>
   Object.fromEntries(Object.entries(facts).map(([name, value]) => [`FARSHORE_${name.toUpperCase()}`, String(value)]));
 
-/** The end of each is recorded under its text: two that differ only behind the ? would be one, and the second would never run. */
-export function numbered(hooks: readonly Hook[]): readonly NumberedHook[] {
+/** The end of each is recorded under its text: two that differ only in what is not shown would be one, and the second would never run. */
+export const numbered = (hooks: readonly Hook[]): readonly NumberedHook[] => numberedBy(hookText, hooks);
+
+function numberedBy(textOf: (hook: Hook) => string, hooks: readonly Hook[]): readonly NumberedHook[] {
   const taken = new Set<string>();
   return hooks.map((hook) => {
-    const plain = hookText(hook);
+    const plain = textOf(hook);
     let text = plain;
     let nth = 1;
     while (taken.has(`${hook.on} ${text}`)) text = `${plain} (${++nth})`;
@@ -69,9 +69,17 @@ export function numbered(hooks: readonly Hook[]): readonly NumberedHook[] {
   });
 }
 
-/** The next hook to run. Of a state that was left again nothing is run any more. */
-export const nextHook = (hooks: readonly Hook[], due: DueHooks | undefined): NumberedHook | undefined =>
-  due === undefined ? undefined : numbered(hooks).find(({ on, text }) => on === due.facts.to && !due.ended.includes(text));
+/** The next hook to run. Of a state that was left again nothing is run any more, nor what was recorded under the text that it had before. */
+export function nextHook(hooks: readonly Hook[], due: DueHooks | undefined): NumberedHook | undefined {
+  if (due === undefined) return undefined;
+  const ofState = hooks.filter(({ on }) => on === due.facts.to);
+  const named = numbered(ofState);
+  const texts = new Set(named.map(({ text }) => text));
+  const before = numberedBy(formerText, ofState).map(({ text }) => text);
+  // A former text that is another's text now tells nothing: that one may have ended.
+  const ended = (text: string, former: string): boolean => due.ended.includes(text) || (!texts.has(former) && due.ended.includes(former));
+  return named.find(({ text }, index) => !ended(text, before[index]!));
+}
 
 const KEPT_CHARACTERS = 2_000;
 

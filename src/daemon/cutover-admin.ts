@@ -3,6 +3,7 @@ import type { FarshoreConfig } from '../config/config.ts';
 import { ActiveReader } from '../cutover/active-reader.ts';
 import type { CutoverStore } from '../cutover/contracts.ts';
 import type { CutoverLoop } from '../cutover/cutover-loop.ts';
+import { shownText } from '../cutover/hook-text.ts';
 import { numbered } from '../cutover/hooks.ts';
 import { cutoverPlan, type Impossible } from '../cutover/plan.ts';
 import type { Cutover } from '../cutover/state.ts';
@@ -55,7 +56,8 @@ export class CutoverAdmin implements CutoverSource {
   }
 
   async log(limit: number, signal: AbortSignal): Promise<readonly CutoverLogEntry[]> {
-    return await this.#store.log(limit, signal);
+    const log = await this.#store.log(limit, signal);
+    return log.map((entry) => ({ ...entry, hooks: entry.hooks.map((one) => ({ ...one, hook: shownText(one.hook) })) }));
   }
 
   async tail(signal: AbortSignal): Promise<readonly UnmirroredRange[]> {

@@ -1,7 +1,7 @@
 import type { FarshoreEvent } from '../model/events.ts';
 import { messageOf } from './log.ts';
 
-/** An event in one line for everyone who reaches the admin port: the log's, less keys and values of rows, which need the token. */
+/** An event in one line for everyone who reaches the admin port: the log's, less keys and values of rows and what hooks said, which need the token. */
 export function toldEvent(event: FarshoreEvent): string {
   switch (event.type) {
     case 'audit_finding':
@@ -26,6 +26,8 @@ export function toldEvent(event: FarshoreEvent): string {
       return `${event.topic}:${event.partition}: apply tries again (${event.code}${event.sqlState === undefined ? '' : `, SQLSTATE ${event.sqlState}`})`;
     case 'rejected_discarded':
       return `${event.records} kept records given up by ${event.by}`;
+    case 'cutover_hook_ran':
+      return `hook of ${event.on} ${event.result}: ${event.hook}`;
     default:
       return messageOf(event);
   }

@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import type { CutoverChange, CutoverSource } from '../../../src/admin/cutover-contracts.ts';
 import { createAdmin } from '../../../src/admin/server.ts';
-import type { ActiveView, UnmirroredRange } from '../../../src/model/cutover.ts';
+import type { ActiveView, CutoverLogEntry, UnmirroredRange } from '../../../src/model/cutover.ts';
 import { FarshoreError } from '../../../src/model/errors.ts';
 import { testSettings, testSource, token } from './fixture.ts';
 
@@ -31,7 +31,8 @@ async function setup(changes: Partial<CutoverSource> = {}) {
     ...changes,
   };
   const app = await createAdmin({ ...source, cutover }, testSettings().settings);
-  const get = (url: string) => app.inject({ method: 'GET', url, headers: { host: 'localhost' } });
+  const get = (url: string, headers: Record<string, string> = {}) =>
+    app.inject({ method: 'GET', url, headers: { host: 'localhost', ...headers } });
   const post = (url: string, payload: object, headers: Record<string, string> = { authorization: `Bearer ${token}` }) =>
     app.inject({ method: 'POST', url, payload, headers: { host: 'localhost', ...headers } });
   return { get, post, changed, limits };
@@ -53,6 +54,26 @@ describe('the cutover over HTTP', () => {
     expect((await get('/api/cutover/log?limit=0')).statusCode).toBe(400);
     expect(limits).toEqual([100, 7]);
     expect((await get('/api/cutover/tail')).json()).toEqual({ tail: [range] });
+  });
+
+  it('shows what hooks said only with the token', async () => {
+    const detail = (text: string | null) => ({ hook: 'curl', result: 'failed', detail: text }) as const;
+    const entry = (text: string | null) => ({ revision: '1', hooks: [detail(text)] }) as unknown as CutoverLogEntry;
+    const said = [
+      'exit code 3: OUTPUTSECRET',
+      'ended after 30 s: OUTPUTSECRET',
+      'status 500: OUTPUTSECRET',
+      'SIGKILL',
+      'OUTPUTSECRET',
+      null,
+    ];
+    const { get } = await setup({ log: async () => said.map(entry) });
+    const told = async (headers = {}) =>
+      (await get('/api/cutover/log', headers)).json().log.map(({ hooks }: CutoverLogEntry) => hooks[0]?.detail);
+    const shown = ['exit code 3', 'ended after 30 s', 'status 500', 'SIGKILL', null, null];
+    expect(await told()).toEqual(shown);
+    expect(await told({ authorization: 'Bearer wrong' })).toEqual(shown);
+    expect(await told({ authorization: `Bearer ${token}` })).toEqual(said);
   });
 
   it('takes a change with its region and who asks, behind the token', async () => {

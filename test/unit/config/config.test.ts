@@ -138,6 +138,19 @@ describe('secrets', () => {
     ]) {
       expect(text).not.toContain(CANARY);
     }
+    const hooks = parseConfig(
+      `${full}
+cutover:
+  hooks:
+    - { on: ready, url: "https://hooks.example/services/${CANARY}?token=${CANARY}" }
+    - { on: ready, command: [curl, -H, "Authorization: Bearer ${CANARY}"] }
+`,
+      options,
+    );
+    expect(printConfig(hooks)).not.toContain(CANARY);
+    expect(plainConfig(hooks)).toMatchObject({
+      cutover: { hooks: [{ url: 'https://hooks.example' }, { command: ['curl', '[hidden]', '[hidden]'] }] },
+    });
     expect(`${config.admin.token}`).toBe('[secret]');
     expect(printConfig(config)).toContain('tokenFile: /run/secrets/admin-token');
   });

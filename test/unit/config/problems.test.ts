@@ -221,6 +221,11 @@ const cases: readonly (readonly [name: string, yaml: string, expected: readonly 
     ['14:36: the database address has an unknown parameter "user" (only sslmode and host are read)'],
   ],
   [
+    'credentials in the address of a hook',
+    `${good}cutover: { hooks: [{ on: ready, url: "https://user:secret@hooks.example/" }] }\n`,
+    ['14:38: cutover.hooks.0.url: the address holds credentials: run a command that reads them from a file'],
+  ],
+  [
     'an address for cutovers in a file',
     `${good}cutover: { primaryDatabase: { urlFile: token } }\n`,
     ['14:40: the database address is not a URL (write it as postgres://user@host:5432/database)'],

@@ -1,6 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { runNext } from '../../../src/cutover/hook-loop.ts';
-import { type DueHooks, type Hook, type HookFacts, type NumberedHook, numbered } from '../../../src/cutover/hooks.ts';
+import { shownText } from '../../../src/cutover/hook-text.ts';
+import { type DueHooks, type Hook, type HookFacts, type NumberedHook, nextHook, numbered } from '../../../src/cutover/hooks.ts';
 
 const never = new AbortController().signal;
 const facts: HookFacts = {
@@ -50,8 +51,8 @@ describe('hooks of one state', () => {
     const ran = await allOf(hooks);
     expect(ran).toMatchObject(hooks);
     expect(ran.map(({ text, nth }) => [text, nth])).toEqual([
-      ['POST https://page.example/notify', 1],
-      ['POST https://page.example/notify (2)', 2],
+      ['POST https://page.example', 1],
+      ['POST https://page.example (2)', 2],
     ]);
   });
 
@@ -62,8 +63,33 @@ describe('hooks of one state', () => {
     expect((await allOf(taken)).length).toBe(3);
   });
 
-  it('keep the text that was stored before, and are numbered within their state only', () => {
+  it('are numbered within their state only', () => {
     const [first, other] = numbered([post('https://page.example/a?b'), { ...post('https://page.example/a?c'), on: 'ready' }]);
-    expect([first?.text, other?.text]).toEqual(['POST https://page.example/a', 'POST https://page.example/a']);
+    expect([first?.text, other?.text]).toEqual(['POST https://page.example', 'POST https://page.example']);
+  });
+
+  it('are shown without what may be a secret in them, also as an older version recorded them', () => {
+    const hooks = [
+      post('https://hooks.example/services/PATHSECRET?token=QUERYSECRET'),
+      command('/usr/bin/curl', '-H', 'Authorization: Bearer WORDSECRET', 'https://x.example'),
+    ];
+    expect(numbered(hooks).map(({ text }) => text)).toEqual(['POST https://hooks.example', 'curl']);
+    expect(
+      [
+        'POST https://user:secret@hooks.example/services/PATHSECRET (2)',
+        '/usr/bin/curl -H Authorization: Bearer WORDSECRET https://x.example',
+        'curl (2)',
+        'POST https://hooks.example (3)',
+      ].map(shownText),
+    ).toEqual(['POST https://hooks.example (2)', 'curl', 'curl (2)', 'POST https://hooks.example (3)']);
+  });
+
+  it('that ended before an upgrade are not run again by it', () => {
+    const hooks = [command('tell', 'them'), command('tell', 'all'), command('tell')];
+    const next = (...ended: readonly string[]) => nextHook(hooks, { facts, ended });
+    expect(next('tell them')).toMatchObject({ command: ['tell', 'all'] });
+    expect(next('tell them', 'tell all')).toMatchObject({ command: ['tell'] });
+    // As it is recorded now, this is the first one.
+    expect(next('tell')).toMatchObject({ command: ['tell', 'all'] });
   });
 });

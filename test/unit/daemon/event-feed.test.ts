@@ -30,7 +30,7 @@ describe('events for people', () => {
     expect(heard).toEqual([1, 1, 1, 2, 1, 3, 2, 1, 1, 4]);
   });
 
-  it('hold no key and no value of a row or record', () => {
+  it('hold no key and no value of a row or record, nor what a hook said', () => {
     const feed = new EventFeed(systemClock);
     const secret = 'customer-4711';
     feed.take({ type: 'audit_finding', table: 'public.t', key: secret, kind: 'changed', columns: ['note'], cause: undefined });
@@ -38,7 +38,8 @@ describe('events for people', () => {
     feed.take({ type: 'audit_repair', table: 'public.t', kind: 'missing', key: secret, result: 'repaired', by: 'ada' });
     const rejected = { topic: 'a', partition: 0, table: 'public.t', code: 'row_refused', records: 1, firstOffset: 5n } as const;
     feed.take({ type: 'records_rejected', ...rejected, message: `Key (id)=(${secret}) exists` });
-    expect(feed.recent()).toHaveLength(4);
+    feed.take({ type: 'cutover_hook_ran', on: 'ready', hook: 'curl', result: 'failed', detail: `exit code 1: ${secret}`, seconds: 1 });
+    expect(feed.recent()).toHaveLength(5);
     expect(JSON.stringify(feed.recent())).not.toContain(secret);
   });
 });
