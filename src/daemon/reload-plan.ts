@@ -22,23 +22,65 @@ const others = [
 
 /** What a new configuration changes of the running one. Keys are named as the file writes them; values are never in it. */
 export function planReload(running: FarshoreConfig, next: FarshoreConfig): ReloadPlan {
+  const found = differences(running, next);
+  const named = (needs: (need: Need) => boolean) => found.filter(({ need }) => needs(need)).map(({ name }) => name);
+  return {
+    changed: named((need) => need !== 'restart').sort(),
+    restart: named((need) => need === 'restart').sort(),
+    reconnects: found.some(({ need }) => need === 'new_connections'),
+  };
+}
+
+/**
+ * What of a new configuration may be taken now. Where only what stands in secret files changed, all of them that need no restart: a login that
+ * waited for a restart of something else would run out. A configuration file that was edited is taken whole or not at all (undefined): its
+ * keys may belong together.
+ */
+export function partToTake(running: FarshoreConfig, next: FarshoreConfig): FarshoreConfig | undefined {
+  const found = differences(running, next);
+  const waiting = new Set(found.filter(({ need }) => need === 'restart').map(({ key }) => key));
+  if (waiting.size === 0) return next;
+  return found.every(({ ofSecretFile }) => ofSecretFile) ? keeping(running, next, waiting) : undefined;
+}
+
+type Need = 'nothing' | 'new_connections' | 'restart';
+
+interface KeyDifference {
+  readonly key: string;
+  /** As the file writes it. */
+  readonly name: string;
+  readonly need: Need;
+  /** The same file is named, and holds something else. */
+  readonly ofSecretFile: boolean;
+}
+
+function differences(running: FarshoreConfig, next: FarshoreConfig): readonly KeyDifference[] {
   const [before, after] = [leaves(running), leaves(next)];
-  const changed: string[] = [];
-  const restart: string[] = [];
-  let reconnects = false;
-  for (const key of new Set([...before.keys(), ...after.keys()])) {
-    if (before.get(key)?.text === after.get(key)?.text) continue;
-    const name = `${key.replace(/\.$/, '')}${(after.get(key) ?? before.get(key))?.fromFile === true ? 'File' : ''}`;
-    const isCredential = credentials.some((pattern) => pattern.test(key));
-    // Another server is another ledger, whose lease and positions this daemon does not hold.
-    const movesServer = key === 'regional.database.url' && serverOf(running) !== serverOf(next);
-    if (movesServer || (!isCredential && !others.some((pattern) => pattern.test(key)))) restart.push(name);
-    else {
-      changed.push(name);
-      reconnects ||= isCredential;
-    }
-  }
-  return { changed: changed.sort(), restart: restart.sort(), reconnects };
+  const movesServer = serverOf(running) !== serverOf(next);
+  return [...new Set([...before.keys(), ...after.keys()])].flatMap((key): readonly KeyDifference[] => {
+    const [was, is] = [before.get(key), after.get(key)];
+    if (was?.text === is?.text) return [];
+    const name = `${key.replace(/\.$/, '')}${(is ?? was)?.file === undefined ? '' : 'File'}`;
+    return [{ key, name, need: needOf(key, movesServer), ofSecretFile: was?.file !== undefined && was.file === is?.file }];
+  });
+}
+
+function needOf(key: string, movesServer: boolean): Need {
+  // Another server is another ledger, whose lease and positions this daemon does not hold; its certificates are not those of this one.
+  if (movesServer && key.startsWith('regional.database.')) return 'restart';
+  if (credentials.some((pattern) => pattern.test(key))) return 'new_connections';
+  return others.some((pattern) => pattern.test(key)) ? 'nothing' : 'restart';
+}
+
+/** `next` with the secrets of `running` at these keys. Both have the same shape. */
+function keeping(running: FarshoreConfig, next: FarshoreConfig, keys: ReadonlySet<string>): FarshoreConfig {
+  const visit = (was: unknown, is: unknown, key: string): unknown => {
+    if (is instanceof Secret) return keys.has(key) ? was : is;
+    if (typeof is !== 'object' || is === null || Array.isArray(is)) return is;
+    const child = (name: string, value: unknown) => visit(Reflect.get(Object(was), name), value, key === '' ? name : `${key}.${name}`);
+    return Object.fromEntries(Object.entries(is).map(([name, value]) => [name, child(name, value)]));
+  };
+  return visit(running, next, '') as FarshoreConfig;
 }
 
 function serverOf(config: FarshoreConfig): string {
@@ -48,7 +90,8 @@ function serverOf(config: FarshoreConfig): string {
 
 interface Leaf {
   readonly text: string;
-  readonly fromFile: boolean;
+  /** Of a secret that was read from one. */
+  readonly file: string | undefined;
 }
 
 /** Values by key; a list counts as one value, and a map also says that it is there: `tls: {}` is not the same as no TLS. */
@@ -56,11 +99,11 @@ function leaves(config: FarshoreConfig): Map<string, Leaf> {
   const found = new Map<string, Leaf>();
   const visit = (value: unknown, key: string): void => {
     if (value === undefined) return;
-    if (value instanceof Secret) found.set(key, { text: value.reveal(), fromFile: value.file !== undefined });
+    if (value instanceof Secret) found.set(key, { text: value.reveal(), file: value.file });
     else if (typeof value !== 'object' || value === null || Array.isArray(value)) {
-      found.set(key, { text: JSON.stringify(value), fromFile: false });
+      found.set(key, { text: JSON.stringify(value), file: undefined });
     } else {
-      if (key !== '') found.set(`${key}.`, { text: '', fromFile: false });
+      if (key !== '') found.set(`${key}.`, { text: '', file: undefined });
       for (const [name, child] of Object.entries(value)) visit(child, key === '' ? name : `${key}.${name}`);
     }
   };

@@ -3,7 +3,7 @@ import { ConfigProblems } from '../config/problems.ts';
 import type { Clock } from '../model/clock.ts';
 import { findFarshoreError } from '../model/errors.ts';
 import type { Logger } from './log.ts';
-import { planReload, type ReloadPlan } from './reload-plan.ts';
+import { partToTake, planReload, type ReloadPlan } from './reload-plan.ts';
 import { checkCertificates, type ReadText, rereadSecrets, secretFilesOf, watchFiles } from './secret-watch.ts';
 
 const WATCH_MS = 1_000;
@@ -24,7 +24,7 @@ export interface ReloadOptions {
 /**
  * The configuration of the running daemon. SIGHUP reads the file again, all or nothing: when one key that needs a restart
  * changed, everything stays. A changed secret file reads only the secrets again, so that a rotation does not wait for an
- * edited file that nobody has loaded yet.
+ * edited file that nobody has loaded yet, and not for a restart that another secret needs.
  */
 export class Reload {
   readonly #options: ReloadOptions;
@@ -70,19 +70,28 @@ export class Reload {
       const next = read();
       checkCertificates(next);
       const plan = planReload(this.#current, next);
-      if (plan.restart.length > 0) {
-        const keys = plan.restart.join(', ');
+      const keys = plan.restart.join(', ');
+      const taken = partToTake(this.#current, next);
+      if (taken === undefined) {
         logger.error(
           { event: 'reload_refused', restart: plan.restart, waiting: plan.changed },
           `the configuration was not reloaded: ${keys} can only change with a restart; everything stays as it was`,
         );
         return;
       }
+      if (plan.restart.length > 0) {
+        // At each look, not only at the first: what the running daemon goes on with runs out some day.
+        logger.error(
+          { event: 'restart_needed', restart: plan.restart },
+          `${keys} changed, which needs a restart; until then what was read before holds`,
+        );
+        if (plan.changed.length === 0) return;
+      }
       if (plan.changed.length === 0) {
         logger.info({ event: 'reloaded', changed: [] }, 'the configuration was read again: nothing changed');
         return;
       }
-      this.#current = next;
+      this.#current = taken;
       onReload(plan);
       logger.info({ event: 'reloaded', changed: plan.changed }, `reloaded ${plan.changed.join(', ')}`);
     } catch (error) {

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { parseConfig } from '../../../src/config/parse.ts';
-import { planReload } from '../../../src/daemon/reload-plan.ts';
+import { partToTake, planReload } from '../../../src/daemon/reload-plan.ts';
 import { filesOf } from '../config/read-file.ts';
 
 const text = `region: west
@@ -15,7 +15,7 @@ log: { level: info }
 `;
 const files = { '/f/ca': 'ca one', '/f/password': 'secret one', '/f/url': 'postgres://u:secret1@db/app' };
 
-const config = (change: (text: string) => string = (same) => same, changed: Partial<typeof files> = {}) =>
+const config = (change: (text: string) => string = (same) => same, changed: Readonly<Record<string, string>> = {}) =>
   parseConfig(change(text), { file: '/f/farshore.yaml', env: {}, readFile: filesOf({ ...files, ...changed }) });
 
 describe('planReload', () => {
@@ -72,4 +72,39 @@ describe('planReload', () => {
       });
     },
   );
+});
+
+describe('partToTake', () => {
+  const withSource = (t: string) => t.replace('primary:\n', 'primary:\n  database: { urlFile: source }\n');
+  const sources = (url: string) => ({ '/f/source': url });
+  const running = () => config(withSource, sources('postgres://r:old@home/app'));
+
+  it('takes a new login also while another secret waits for a restart, which it keeps and names each time', () => {
+    const first = config(withSource, { ...sources('postgres://r:new@home/app'), '/f/password': 'secret two' });
+    expect(planReload(running(), first)).toMatchObject({
+      changed: ['primary.kafka.sasl.passwordFile'],
+      restart: ['primary.database.urlFile'],
+    });
+    const taken = partToTake(running(), first)!;
+    expect(taken.primary.kafka.sasl?.password?.reveal()).toBe('secret two');
+    expect(taken.primary.database?.url.reveal()).toBe('postgres://r:old@home/app');
+    const second = config(withSource, { ...sources('postgres://r:new@home/app'), '/f/password': 'secret three' });
+    expect(planReload(taken, second).restart).toEqual(['primary.database.urlFile']);
+    expect(partToTake(taken, second)?.primary.kafka.sasl?.password?.reveal()).toBe('secret three');
+  });
+
+  it('takes an edited configuration whole or not at all', () => {
+    const edited = (t: string) => withSource(t).replace('level: info', 'level: debug');
+    expect(partToTake(running(), config(edited, sources('postgres://r:old@home/app')))?.log.level).toBe('debug');
+    expect(partToTake(running(), config(edited, sources('postgres://r:new@home/app')))).toBeUndefined();
+  });
+
+  it('takes no certificates of another database server before the restart that goes there', () => {
+    const withTls = (t: string) => t.replace('database: { urlFile: url }', 'database: { urlFile: url, tls: { caFile: ca2 } }');
+    const files = (ca: string, url: string) => ({ '/f/ca2': ca, '/f/url': url });
+    const before = config(withTls, files('one', 'postgres://u:secret1@db/app'));
+    const next = config(withTls, files('two', 'postgres://u:secret1@other/app'));
+    expect(planReload(before, next).restart).toEqual(['regional.database.tls.caFile', 'regional.database.urlFile']);
+    expect(partToTake(before, next)?.regional.database.tls?.ca?.reveal()).toBe('one');
+  });
 });

@@ -1,0 +1,46 @@
+import { expect, it } from 'vitest';
+import { parseConfig } from '../../../src/config/parse.ts';
+import type { Logger } from '../../../src/daemon/log.ts';
+import { Reload } from '../../../src/daemon/reload.ts';
+import { systemClock } from '../../../src/model/clock.ts';
+import { filesOf } from '../config/read-file.ts';
+
+const text = `region: west
+primary:
+  name: east
+  kafka: { brokers: ["a:1"], sasl: { mechanism: scram-sha-512, username: u, passwordFile: password } }
+  database: { urlFile: source }
+regional: { kafka: { brokers: ["b:1"] }, database: { url: "postgres://u@db/app" } }
+mirror: { topics: ["a.*"] }
+`;
+
+it('a rotated secret that needs a restart keeps no other from being taken, and is told each time', () => {
+  const files = { '/f/password': 'one', '/f/source': 'postgres://r:one@home/app' };
+  const load = () => parseConfig(text, { file: '/f/farshore.yaml', env: {}, readFile: filesOf(files) });
+  const said: string[] = [];
+  const say = ({ event, restart = [], changed = [] }: { event: string; restart?: string[]; changed?: string[] }) =>
+    said.push([event, ...restart, ...changed].join(' '));
+  const reload = new Reload({
+    config: load(),
+    load,
+    readText: (path) => filesOf(files)(path),
+    logger: { info: say, error: say } as unknown as Logger,
+    clock: systemClock,
+    around: (work) => work(),
+    onReload: ({ changed }) => said.push(`told ${changed.join(' ')}`),
+  });
+  const password = () => reload.current().primary.kafka.sasl?.password?.reveal();
+  files['/f/source'] = 'postgres://r:two@home/app';
+  reload.reloadSecrets();
+  files['/f/password'] = 'two';
+  reload.reloadSecrets();
+  expect(password()).toBe('two');
+  files['/f/password'] = 'three';
+  reload.reloadAll();
+  expect(password()).toBe('three');
+  expect(said).toEqual([
+    'restart_needed primary.database.urlFile',
+    ...['restart_needed primary.database.urlFile', 'told primary.kafka.sasl.passwordFile', 'reloaded primary.kafka.sasl.passwordFile'],
+    ...['restart_needed primary.database.urlFile', 'told primary.kafka.sasl.passwordFile', 'reloaded primary.kafka.sasl.passwordFile'],
+  ]);
+});
