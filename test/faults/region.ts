@@ -156,8 +156,14 @@ export class TrialRegion implements AsyncDisposable {
     const [home, region] = await Promise.all(
       [this.rig.primary, this.rig.regional].map(({ bootstrap }) => oracle.digest({ bootstrap, topic, isolation: 'read_committed' })),
     );
-    const copies = new Map(region?.map(({ partition, count, sha256 }) => [partition, `${count} ${sha256}`]));
-    return home?.filter(({ partition, count, sha256 }) => copies.get(partition) !== `${count} ${sha256}`).length ?? 0;
+    const copies = new Map(region?.map((copy) => [copy.partition, copy]));
+    const different = (home ?? []).filter(({ partition, count, sha256 }) => {
+      const copy = copies.get(partition);
+      return copy?.count !== count || copy.sha256 !== sha256;
+    });
+    for (const { partition, count } of different)
+      process.stderr.write(`${topic}:${partition}: ${count} records at home, ${copies.get(partition)?.count ?? 0n} in the region\n`);
+    return different.length;
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
