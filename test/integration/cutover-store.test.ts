@@ -328,12 +328,12 @@ describe('hooks of a change of state', () => {
       throw new Error('killed');
     });
     await expect(runNext(killed, never)).rejects.toThrow('killed');
-    expect((await store.log(1, never))[0]?.hooks).toEqual([{ hook: 'tell them', result: null, detail: null }]);
+    expect((await store.log(1, never))[0]?.hooks).toEqual([{ hook: 'tell', result: null, detail: null }]);
     expect([await runNext(well, never), await runNext(well, never), await runNext(well, never)]).toEqual([true, true, false]);
     expect(ran).toEqual(['tell them', 'tell them', 'and others']);
     expect((await store.log(1, never))[0]?.hooks).toEqual([
-      { hook: 'tell them', result: 'done', detail: 'exit code' },
-      { hook: 'and others', result: 'failed', detail: 'exit code' },
+      { hook: 'tell', result: 'done', detail: 'exit code' },
+      { hook: 'and', result: 'failed', detail: 'exit code' },
     ]);
   });
 
