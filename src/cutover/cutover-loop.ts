@@ -29,7 +29,7 @@ export interface CutoverParts {
   readonly onCommand?: (() => void) | undefined;
 }
 
-export type CutoverCommand = Exclude<CutoverEvent, { type: 'evaluated' | 'step_started' | 'step_done' | 'step_failed' }>;
+export type CutoverCommand = Exclude<CutoverEvent, { type: 'evaluated' | 'step_started' | 'step_done' | 'step_failed' | 'primary_told' }>;
 
 /** Readings that may be missed before the window begins anew. */
 const MISSED = 3;

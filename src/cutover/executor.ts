@@ -3,6 +3,7 @@ import type { CutoverStep } from '../model/cutover.ts';
 import { findFarshoreError } from '../model/errors.ts';
 import type { Observe } from '../model/events.ts';
 import type { CutoverStore } from './contracts.ts';
+import { toTell } from './publication.ts';
 import { type Cutover, type CutoverEvent, decide, type Move } from './state.ts';
 import type { StepParts } from './step-contracts.ts';
 import { attempt, type StepOutcome } from './steps.ts';
@@ -53,7 +54,7 @@ export class CutoverExecutor {
   readonly #settings: ExecutorSettings;
   readonly #parts: ExecutorParts;
   #changed = new AbortController();
-  /** What a step that cannot be given up failed with last, and how often. */
+  /** What a step that cannot be given up, or a telling that is owed, failed with last, and how often. */
   #failing: { readonly reason: string; readonly times: number } | undefined;
 
   constructor(settings: ExecutorSettings, parts: ExecutorParts) {
@@ -78,7 +79,8 @@ export class CutoverExecutor {
     try {
       const seen = await this.#parts.store.load(signal);
       this.#parts.follow(seen);
-      if (seen?.move == null) return false;
+      if (seen === undefined) return false;
+      if (seen.move === null) return await this.#tell(seen, signal);
       const { step, started } = seen.move;
       if (!started) return await this.#save(seen, { type: 'step_started', step }, signal);
       this.#parts.onStep?.(step, 'started');
@@ -89,6 +91,38 @@ export class CutoverExecutor {
       // The database is away, which others tell; the step is where it was when it is back.
       return false;
     }
+  }
+
+  /** What a revert that fell back owes to the primary’s cluster: tried while no move is under way, and so never behind a higher epoch. */
+  async #tell(seen: Cutover, signal: AbortSignal): Promise<boolean> {
+    const from = toTell(seen);
+    if (from === undefined) return false;
+    const { steps, clock, observe } = this.#parts;
+    const step = 'publish_home_back';
+    const startedMs = clock.monotonicMs();
+    const seconds = (): number => (clock.monotonicMs() - startedMs) / 1_000;
+    let result: 'published' | 'not_allowed';
+    try {
+      await this.#parts.mayAct(signal);
+      result = await steps.homes.atPrimary(seen.region, Number(seen.epoch), from, signal);
+    } catch (error) {
+      const known = findFarshoreError(error);
+      if (signal.aborted || known === undefined || known.action === 'halt') throw error;
+      const reason = `${seen.primary} is not told yet: ${known.message}`;
+      if (this.#failed(reason)) observe({ type: 'cutover_step_ended', step, result: 'failed', reason, seconds: seconds() });
+      return false;
+    }
+    this.#failing = undefined;
+    if (!(await this.#save(seen, { type: 'primary_told', result }, signal))) return true;
+    observe({ type: 'cutover_step_ended', step, result: 'done', reason: undefined, seconds: seconds() });
+    return true;
+  }
+
+  /** Counts it; answers whether it is told for the first time. */
+  #failed(reason: string): boolean {
+    const again = this.#failing?.reason === reason;
+    this.#failing = { reason, times: (again ? (this.#failing?.times ?? 0) : 0) + 1 };
+    return !again;
   }
 
   async #act(seen: Cutover, move: Move, signal: AbortSignal): Promise<boolean> {
@@ -106,9 +140,7 @@ export class CutoverExecutor {
       if (saved) observe({ type: 'cutover_step_ended', step, result: 'done', reason: undefined, seconds });
       return true;
     }
-    const again = this.#failing?.reason === outcome.reason;
-    this.#failing = { reason: outcome.reason, times: (again ? (this.#failing?.times ?? 0) : 0) + 1 };
-    if (!again) observe({ type: 'cutover_step_ended', step, result: 'failed', reason: outcome.reason, seconds });
+    if (this.#failed(outcome.reason)) observe({ type: 'cutover_step_ended', step, result: 'failed', reason: outcome.reason, seconds });
     const saved = await this.#save(seen, { type: 'step_failed', step, reason: outcome.reason }, signal);
     if (saved && move.direction === 'forward' && seen.open !== move.to) return true;
     // Where there is no way back it is tried again, and not without a pause.

@@ -21,7 +21,7 @@ const steps: Readonly<Record<CutoverStep, string>> = {
   publish_home: 'the new home is published, the old home first',
   open: 'writers with the new epoch are let in, and the hooks run',
   raise_epoch_back: 'the home goes back, with a higher epoch',
-  publish_home_back: 'that is published, the old home first',
+  publish_home_back: 'that is published; where the region is home again, the primary is told after it was opened',
   reopen: 'the writers of the old home are let in again',
 };
 

@@ -1,6 +1,9 @@
 import type { CutoverHold, CutoverState, CutoverStep, GateReading, Home, LossBound } from '../model/cutover.ts';
 import { daemon, moved, refused } from './decision.ts';
+import { toTell } from './publication.ts';
+import type { Offsets } from './step-contracts.ts';
 import { goBack, stepped, stepsOf } from './stepping.ts';
+import { endsAtPrimary, takenOver } from './take-over.ts';
 import type { Readiness } from './window.ts';
 
 export type StepResults = Readonly<Partial<Record<CutoverStep, unknown>>>;
@@ -9,6 +12,8 @@ export type StepResults = Readonly<Partial<Record<CutoverStep, unknown>>>;
 export interface Kept {
   readonly results: StepResults;
   readonly lost: LossBound | null;
+  /** Where a revert fell back and the primary’s cluster was not told of it yet: the offsets at which the epoch of now begins in the region. */
+  readonly untold?: Offsets | undefined;
 }
 
 /** A move of the home that is under way. */
@@ -43,7 +48,7 @@ export interface Cutover {
   readonly open: Home | 'nobody';
   readonly hold: CutoverHold | null;
   readonly move: Move | null;
-  /** Null while the primary is home, and once the cutover was completed. */
+  /** Null while the primary is home. Once the cutover was completed there is nothing in it but what is untold. */
   readonly kept: Kept | null;
 }
 
@@ -61,7 +66,8 @@ export type CutoverEvent =
   | ({ readonly type: 'hold'; readonly reason: string } & Command)
   | { readonly type: 'step_started'; readonly step: CutoverStep }
   | { readonly type: 'step_done'; readonly step: CutoverStep; readonly result: unknown }
-  | { readonly type: 'step_failed'; readonly step: CutoverStep; readonly reason: string };
+  | { readonly type: 'step_failed'; readonly step: CutoverStep; readonly reason: string }
+  | { readonly type: 'primary_told'; readonly result: 'published' | 'not_allowed' };
 
 export type RefusalCode =
   | 'wrong_region'
@@ -120,6 +126,8 @@ export function decide(cutover: Cutover, event: CutoverEvent, at: string): Decis
     case 'step_done':
     case 'step_failed':
       return stepped(cutover, event, at);
+    case 'primary_told':
+      return primaryTold(cutover, event.result, at);
     default:
       return commanded(cutover, event, at);
   }
@@ -141,6 +149,19 @@ function evaluatedState(state: 'observing' | 'shadowing' | 'ready', { copyOpen, 
   if (state === 'observing') return copyHeld ? 'shadowing' : 'observing';
   if (!copyOpen) return 'observing';
   return allHeld ? 'ready' : 'shadowing';
+}
+
+/** After it nothing is owed to the primary’s cluster any more. */
+function primaryTold(cutover: Cutover, result: 'published' | 'not_allowed', at: string): Decision {
+  const { kept, home, epoch, state } = cutover;
+  if (kept === null || toTell(cutover) === undefined) return { kind: 'unchanged' };
+  const { untold: _told, ...left } = kept;
+  const reason =
+    result === 'published'
+      ? `the cluster of ${cutover.primary} is told that the ${home} is home`
+      : `nothing may be told to ${cutover.primary}`;
+  const next = { ...cutover, kept: state === 'completed' ? null : left };
+  return moved(cutover, next, at, { by: daemon, event: 'primary_told', reason, facts: { epoch: String(epoch), result } });
 }
 
 type CommandEvent = Extract<CutoverEvent, Command>;
@@ -169,7 +190,9 @@ function commanded(cutover: Cutover, event: CommandEvent, at: string): Decision 
       if (state !== 'switched') return refused('not_switched', `the region is ${state}: only a switched one can be completed`);
       if (hold !== null) return refused('held', `${hold.by} holds it: ${hold.reason}`);
       const reason = `${event.by} completed it: it cannot be reverted any more`;
-      return moved(cutover, { ...cutover, state: 'completed', kept: null, reason }, at, { ...by(event), reason });
+      const untold = cutover.kept?.untold;
+      const kept = untold === undefined ? null : { results: {}, lost: null, untold };
+      return moved(cutover, { ...cutover, state: 'completed', kept, reason }, at, { ...by(event), reason });
     }
     default:
       return event satisfies never;
@@ -179,6 +202,13 @@ function commanded(cutover: Cutover, event: CommandEvent, at: string): Decision 
 function start(cutover: Cutover, event: Extract<CutoverEvent, { type: 'start' }>, at: string): Decision {
   const { state, hold, move } = cutover;
   const { readiness } = event;
+  if (move !== null && endsAtPrimary(cutover, move)) {
+    if (event.lost !== undefined) return takeOver(cutover, move, event, event.lost, at);
+    return refused(
+      'under_way',
+      `a move ends at the primary, at ${move.step}; where that is lost, --primary-lost --accept-loss takes it over`,
+    );
+  }
   if (move !== null) return refused('under_way', `a move is under way, at ${move.step}`);
   if (state === 'switched') return refused('already_switched', 'the region is home already');
   if (hold !== null) return refused('held', `${hold.by} holds it: ${hold.reason}`);
@@ -188,6 +218,15 @@ function start(cutover: Cutover, event: Extract<CutoverEvent, { type: 'start' }>
   if (!readiness.allHeld) return refused('gates_shut', readiness.missing);
   if (state !== 'ready') return refused('not_ready', `the region is ${state}: ${cutover.reason}`);
   return begin(cutover, 'primary', 'region', event, readiness.gates, null, at);
+}
+
+/** The primary is gone that the move under way would open: from where it stands it becomes one away from a lost primary. */
+function takeOver(cutover: Cutover, move: Move, event: Extract<CutoverEvent, { type: 'start' }>, lost: LossBound, at: string): Decision {
+  const { row, results } = takenOver(cutover, move);
+  const reason = `${event.by} takes the move over at ${move.step}: the primary is lost, and what it had beyond the recorded bound with it`;
+  const base = { from: 'primary', to: 'region', by: event.by, direction: 'forward', started: false, results, lost, failed: null } as const;
+  const next: Cutover = { ...row, state: 'draining', reason, move: { ...base, step: stepsOf(base)[0]! } };
+  return moved(cutover, next, at, { ...by(event), step: move.step, reason, gates: event.readiness.gates, facts: lost });
 }
 
 function revert(cutover: Cutover, event: CommandEvent, at: string): Decision {

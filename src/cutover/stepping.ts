@@ -1,12 +1,16 @@
 import type { CutoverState, CutoverStep } from '../model/cutover.ts';
 import { backSteps, forwardSteps, lostSteps } from '../model/cutover.ts';
 import { daemon, moved, refused } from './decision.ts';
-import type { Cutover, CutoverEvent, Decision, LogEntry, Move } from './state.ts';
+import { leftUntold } from './publication.ts';
+import type { Cutover, CutoverEvent, Decision, Kept, LogEntry, Move } from './state.ts';
+import type { Offsets } from './step-contracts.ts';
 
 /** What a move goes through. Its way back has more to do where the epoch was raised already. */
 export const stepsOf = (move: Pick<Move, 'direction' | 'lost' | 'results'>): readonly CutoverStep[] => {
   if (move.direction === 'forward') return move.lost === null ? forwardSteps : lostSteps;
-  return move.results.raise_epoch === undefined ? ['reopen'] : backSteps;
+  if (move.results.raise_epoch !== undefined) return backSteps;
+  // Of a move that was taken over: its home is back already, and that was perhaps not told.
+  return move.results.raise_epoch_back === undefined ? ['reopen'] : backSteps.slice(1);
 };
 
 /** Once opening was recorded, writers may have written at the new home: there is no way back without carrying that back too. */
@@ -99,12 +103,17 @@ function openAfterStart({ state, open }: Cutover, { step, from, to }: Move): Pic
 function ended(cutover: Cutover, move: Move, event: Extract<StepEvent, { type: 'step_done' }>, at: string): Decision {
   const home = move.direction === 'forward' ? move.to : move.from;
   const state: CutoverState = home === 'region' ? 'switched' : move.direction === 'back' ? 'shadowing' : 'observing';
-  const reason =
-    move.direction === 'forward' ? `${move.to} is home and open` : `${move.failed?.reason ?? 'undone'}; ${move.from} is open again`;
+  const untold = leftUntold(move);
+  const back = `${move.failed?.reason ?? 'undone'}; ${move.from} is open again${untold === undefined ? '' : ', and the primary’s cluster is to be told yet'}`;
+  const reason = move.direction === 'forward' ? `${move.to} is home and open` : back;
   const arrived = move.direction === 'forward' && home === 'region';
-  const kept = home === 'primary' ? null : arrived ? { results: move.results, lost: move.lost } : cutover.kept;
+  const kept = home === 'primary' ? null : arrived ? { results: move.results, lost: move.lost } : stillKept(cutover.kept, untold);
   return moved(cutover, { ...cutover, state, reason, move: null, kept }, at, { ...stepEntry(event, reason), facts: event.result ?? null });
 }
+
+/** A revert that fell back before the epoch rose leaves what an earlier one still owes. */
+const stillKept = (kept: Kept | null, untold: Offsets | undefined): Kept | null =>
+  untold === undefined ? kept : { ...(kept ?? { results: {}, lost: null }), untold };
 
 const stepEntry = (event: StepEvent, reason: string): Pick<LogEntry, 'by' | 'event' | 'step' | 'reason' | 'facts'> => ({
   by: daemon,

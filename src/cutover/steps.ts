@@ -1,5 +1,6 @@
 import type { Clock } from '../model/clock.ts';
 import type { CutoverStep, Home } from '../model/cutover.ts';
+import { toldBy } from './publication.ts';
 import { regionDrain } from './region-drain.ts';
 import type { Cutover, Move } from './state.ts';
 import type { Offsets, PartitionEnd, StepParts, WriterRights } from './step-contracts.ts';
@@ -119,7 +120,11 @@ const steps: Readonly<Record<CutoverStep, (context: StepContext) => Promise<Step
     const { logs } = parts;
     const region = await logs.region(signal);
     const regional = offsetsOf(region);
-    if (move.lost !== null) return unless(openTransactions(region), { regional, home: null });
+    if (move.lost !== null) {
+      // Of a move that was taken over: where the primary stood when it was frozen.
+      const before = move.results.from_offsets as { readonly home: Offsets | null } | undefined;
+      return unless(openTransactions(region), { regional, home: before?.home ?? null });
+    }
     const primary = await logs.home(signal);
     const home = offsetsOf(primary);
     const drained = (move.results.drain_last_stable as { readonly ends: Offsets }).ends;
@@ -167,7 +172,7 @@ const steps: Readonly<Record<CutoverStep, (context: StepContext) => Promise<Step
     const from = move.results.from_offsets as { readonly home: Offsets | null };
     // Before anybody is told: what the mirror of the former primary carried there must not come back.
     if (move.to === 'primary' && from.home !== null) await parts.copies.startForwardAt(from.home, signal);
-    return done(await publish(context, move.to, move.from));
+    return done(await publish(context, move.to));
   },
 
   async open({ cutover, move, parts, signal }) {
@@ -180,7 +185,7 @@ const steps: Readonly<Record<CutoverStep, (context: StepContext) => Promise<Step
   },
 
   async publish_home_back(context) {
-    return done(await publish(context, context.move.from, context.move.to));
+    return done(await publish(context, context.move.from));
   },
 
   async reopen({ move, parts, signal }) {
@@ -194,16 +199,17 @@ async function giveBack(parts: StepParts, rights: unknown, signal: AbortSignal):
   if (rights !== undefined) await parts.primaryWriters?.giveBack(rights as WriterRights, signal);
 }
 
-/** Told to the side that is left first: its writers and mirrors stop before others begin (C24). */
-async function publish({ cutover, move, parts, signal }: StepContext, home: Home, left: Home): Promise<unknown> {
+/** Tells each place of this move, in their order. */
+async function publish({ cutover, move, parts, signal }: StepContext, home: Home): Promise<unknown> {
   const { regional, home: atHome } = move.results.from_offsets as { readonly regional: Offsets; readonly home: Offsets | null };
   const name = home === 'primary' ? cutover.primary : cutover.region;
   const epoch = Number(cutover.epoch);
   const from = home === 'primary' ? (atHome ?? {}) : regional;
-  const inRegion = async () => await parts.homes.inRegion(name, epoch, from, signal);
-  if (left === 'region') await inRegion();
-  const primary = move.lost === null ? await parts.homes.atPrimary(name, epoch, from, signal) : 'lost';
-  if (left === 'primary') await inRegion();
+  let primary: 'published' | 'not_allowed' | 'not_told' = 'not_told';
+  for (const place of toldBy(move, home)) {
+    if (place === 'primary') primary = await parts.homes.atPrimary(name, epoch, from, signal);
+    else await parts.homes.inRegion(name, epoch, from, signal);
+  }
   return { home: name, epoch, primary };
 }
 

@@ -8,7 +8,7 @@ import { runNext } from '../../src/cutover/hook-loop.ts';
 import type { Hook } from '../../src/cutover/hooks.ts';
 import { type Cutover, type CutoverEvent, decide, firstCutover, type LogEntry } from '../../src/cutover/state.ts';
 import { systemClock } from '../../src/model/clock.ts';
-import { forwardSteps } from '../../src/model/cutover.ts';
+import { type CutoverStep, forwardSteps, type LossBound, lostSteps } from '../../src/model/cutover.ts';
 import type { FarshoreEvent } from '../../src/model/events.ts';
 import { cutoverStore } from '../../src/postgres/cutover-store.ts';
 import type { Database } from '../../src/postgres/database.ts';
@@ -74,14 +74,22 @@ async function revert(): Promise<void> {
   await take({ type: 'step_done', step: 'read_rights', result: {} });
 }
 
-async function switchOver(): Promise<Cutover> {
-  const first = await ensure();
-  await store.save(first, { ...first, state: 'ready' }, entry, never);
-  await take(start);
-  for (const step of forwardSteps) {
+async function go(steps: readonly CutoverStep[]): Promise<void> {
+  for (const step of steps) {
     await take({ type: 'step_started', step });
     await take({ type: 'step_done', step, result: { step, regional: { orders: { '0': '9223372036854775807' } } } });
   }
+}
+
+async function begin(): Promise<void> {
+  const first = await ensure();
+  await store.save(first, { ...first, state: 'ready' }, entry, never);
+  await take(start);
+}
+
+async function switchOver(): Promise<Cutover> {
+  await begin();
+  await go(forwardSteps);
   const row = await store.load(never);
   if (row === undefined) throw new Error('nothing is stored');
   return row;
@@ -198,6 +206,58 @@ describe('the stored cutover', () => {
     const next: Cutover = { ...seen, home: 'region', open: 'nobody', epoch: 2n };
     expect(await rejectionOf(store.save(seen, next, entry, never))).toMatchObject({ facts: { sqlState: 'FS005' } });
     expect(await store.load(never)).toEqual(seen);
+  });
+
+  it('C26: a move that goes back to a primary which is gone is taken over, from before and after its home is back, with one epoch more each time', async () => {
+    const lost: LossBound = { lagSeconds: 3, partitions: [] };
+    for (const done of [[], ['raise_epoch_back']] as const) {
+      await rowsOf(database, 'truncate farshore.cutover, farshore.cutover_log, farshore.cutover_hooks');
+      await rowsOf(database, 'update farshore.writer_epoch set epoch = 1, open = false');
+      await begin();
+      await go(forwardSteps.slice(0, forwardSteps.indexOf('last_digest')));
+      await take({ type: 'abort', by: 'ada', region: 'eu-west' });
+      await go(done);
+      expect(await take({ ...start, lost })).toMatchObject({
+        home: 'primary',
+        epoch: 3n,
+        move: { to: 'region', step: 'fence_mirror', lost },
+      });
+      await go(lostSteps);
+      expect(await store.load(never)).toMatchObject({
+        state: 'switched',
+        home: 'region',
+        open: 'region',
+        epoch: 4n,
+        move: null,
+        kept: { lost },
+      });
+      expect(await rowsOf(database, 'select epoch, open from farshore.writer_epoch')).toEqual([{ epoch: '4', open: 't' }]);
+    }
+  });
+
+  it('C24: keeps what a revert that fell back has not told the primary, also when it is completed, until it is told', async () => {
+    await switchOver();
+    await take({ type: 'revert', by: 'bo', region: 'eu-west' });
+    await go(forwardSteps.slice(0, forwardSteps.indexOf('last_digest')));
+    await take({ type: 'abort', by: 'bo', region: 'eu-west' });
+    await go(['raise_epoch_back', 'publish_home_back', 'reopen']);
+    const untold = { orders: { '0': '9223372036854775807' } };
+    expect(await store.load(never)).toMatchObject({
+      state: 'switched',
+      open: 'region',
+      epoch: 4n,
+      move: null,
+      kept: { untold, lost: null },
+    });
+    await take({ type: 'complete', by: 'bo', region: 'eu-west' });
+    expect((await store.load(never))?.kept).toEqual({ results: {}, lost: null, untold });
+    await take({ type: 'primary_told', result: 'published' });
+    expect(await store.load(never)).toMatchObject({ state: 'completed', open: 'region', epoch: 4n, kept: null });
+    expect((await store.log(1, never))[0]).toMatchObject({
+      by: 'farshore',
+      event: 'primary_told',
+      facts: { epoch: '4', result: 'published' },
+    });
   });
 
   it('carries a move through every step as it was decided, with the gates that allowed it', async () => {

@@ -190,6 +190,39 @@ const mutations: readonly Mutation[] = [
   { by: 'cutover', file: 'cutover/stepping.ts', from: "return { state, open: 'nobody' };", to: 'return { state, open };' },
   { by: 'cutover', file: 'cutover/stepping.ts', from: 'epoch: raise ? cutover.epoch + 1n : cutover.epoch,', to: 'epoch: cutover.epoch,' },
   { by: 'cutover', file: 'cutover/window.ts', from: 'gap >= 0 && gap <= settings.maxGapMs', to: 'gap >= 0' },
+  {
+    by: 'cutover',
+    file: 'cutover/publication.ts',
+    from: "if (direction === 'back' && from === 'region') return ['region'];",
+    to: '',
+  },
+  { by: 'cutover', file: 'cutover/stepping.ts', from: 'untold === undefined ? kept : {', to: 'true ? kept : {' },
+  {
+    by: 'cutover',
+    file: 'cutover/state.ts',
+    from: 'if (event.lost !== undefined) return takeOver(cutover, move, event, event.lost, at);',
+    to: '',
+  },
+  {
+    by: 'cutover',
+    file: 'cutover/take-over.ts',
+    from: "direction === 'back' ? from === 'primary' : to === 'primary' && open === 'primary'",
+    to: "direction === 'back' && from === 'primary' && open === 'nobody'",
+  },
+  {
+    by: 'cutover',
+    file: 'cutover/take-over.ts',
+    from: "cutover.home === 'region' ? { ...cutover, home: 'primary', epoch: cutover.epoch + 1n } : cutover",
+    to: 'cutover',
+    histories: 100_000,
+  },
+  {
+    by: 'cutover',
+    file: 'cutover/take-over.ts',
+    from: "raise_epoch_back: raised ? { home: 'primary' } : move.results.raise_epoch_back,",
+    to: '',
+    histories: 100_000,
+  },
   // lag
   {
     by: 'lag',

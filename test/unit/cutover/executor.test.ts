@@ -2,6 +2,7 @@ import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { CutoverExecutor } from '../../../src/cutover/executor.ts';
 import { mirrorMayRun } from '../../../src/cutover/mirror-may-run.ts';
+import { toTell } from '../../../src/cutover/publication.ts';
 import { type Cutover, decide } from '../../../src/cutover/state.ts';
 import type { AppliedHere, PartitionEnd, StepParts, WriterRights } from '../../../src/cutover/step-contracts.ts';
 import type { Clock } from '../../../src/model/clock.ts';
@@ -23,14 +24,20 @@ interface Trouble {
   readonly errorAt: number | undefined;
   readonly error: 'retry' | 'stop';
   readonly abortAt: number | undefined;
+  /** Passing from which on nothing at the primary answers any more. */
+  readonly diesAt?: number | undefined;
 }
 const none: Trouble = { kills: [], errorAt: undefined, error: 'retry', abortAt: undefined };
+const PATIENCE_MS = 1_000_000;
 
 /** Both sides of a cutover, and a process that dies, is refused or is countermanded at any point between two effects. */
 class World {
   readonly store: RowDouble;
   readonly events: FarshoreEvent[] = [];
   primaryOpen: boolean;
+  primaryAlive = true;
+  /** As each cluster publishes it. */
+  readonly told: { primary: string; region: string } = { primary: '', region: '' };
   mirrorRuns = false;
   mirrorAt: 'its position' | 'fromOffsets' = 'its position';
   unpublished = 0n;
@@ -58,13 +65,18 @@ class World {
 
   #pass(): void {
     this.passings++;
-    const { errorAt, error, abortAt } = this.#trouble;
+    const { errorAt, error, abortAt, diesAt } = this.#trouble;
+    if (this.passings === diesAt) this.primaryDies();
     if (this.passings === abortAt) this.operator('abort');
     this.#check();
     if (this.#kills.delete(this.passings)) throw new Killed();
     if (this.passings !== errorAt) return;
     this.#trouble = { ...this.#trouble, errorAt: undefined };
     throw new FarshoreError(error === 'retry' ? 'database_unreachable' : 'database_denied', 'It did not work');
+  }
+
+  noAbort(): void {
+    this.#trouble = { ...this.#trouble, abortAt: undefined };
   }
 
   #check(): void {
@@ -75,8 +87,16 @@ class World {
     if (this.mirrorRuns && row.move?.to === 'primary') throw new Error('the mirror runs while the home moves back');
   }
 
-  operator(type: 'abort' | 'revert'): void {
-    const decision = decide(this.store.row, { type, ...command }, at);
+  /** With whoever wrote there. */
+  primaryDies(): void {
+    this.primaryAlive = false;
+    this.primaryOpen = false;
+  }
+
+  operator(type: 'abort' | 'revert' | 'give_up'): void {
+    const event =
+      type === 'give_up' ? ({ type: 'start', readiness: readinessOf(), lost, ...command } as const) : ({ type, ...command } as const);
+    const decision = decide(this.store.row, event, at);
     if (decision.kind !== 'moved') return;
     this.store.save(this.store.row, decision.next, decision.entry);
     this.#executor?.notice();
@@ -89,29 +109,36 @@ class World {
     return value;
   }
 
+  async #atPrimary<T>(effect: () => T): Promise<T> {
+    return await this.#effect(() => {
+      if (!this.primaryAlive) throw new FarshoreError('cluster_unreachable', 'The primary does not answer');
+      return effect();
+    });
+  }
+
   #parts(): StepParts {
     return {
       primaryWriters: {
-        rights: () => this.#effect(() => rights),
+        rights: () => this.#atPrimary(() => rights),
         freeze: (taken) =>
-          this.#effect(() => {
+          this.#atPrimary(() => {
             expect(taken).toEqual(rights);
             this.primaryOpen = false;
           }),
-        notFrozen: () => this.#effect(() => (this.primaryOpen ? ['a probe was not refused'] : [])),
+        notFrozen: () => this.#atPrimary(() => (this.primaryOpen ? ['a probe was not refused'] : [])),
         giveBack: (taken) =>
-          this.#effect(() => {
+          this.#atPrimary(() => {
             expect(taken).toEqual(rights);
             this.primaryOpen = true;
           }),
       },
       regionWriters: { notClosed: () => this.#effect(() => (this.store.row.open === 'region' ? ['it is open'] : [])) },
       firstHop: {
-        unpublishedAtPrimary: () => this.#effect(() => this.unpublished),
+        unpublishedAtPrimary: () => this.#atPrimary(() => this.unpublished),
         unpublishedOutbox: () => this.#effect(() => null),
       },
       logs: {
-        home: () => this.#effect(() => ends),
+        home: () => this.#atPrimary(() => ends),
         region: () =>
           this.#effect(() => {
             const step = this.store.row.move?.step;
@@ -120,10 +147,10 @@ class World {
           }),
       },
       copies: {
-        passed: () => this.#effect(() => 'passed' as const),
+        passed: () => this.#atPrimary(() => 'passed' as const),
         notMirrored: () => [],
-        notCarriedBack: () => this.#effect(() => []),
-        notAppliedBack: () => this.#effect(() => (this.notApplied ? ['the database of the primary is behind'] : [])),
+        notCarriedBack: () => this.#atPrimary(() => []),
+        notAppliedBack: () => this.#atPrimary(() => (this.notApplied ? ['the database of the primary is behind'] : [])),
         appliedHere: () =>
           this.#effect(() => ({
             topics: new Set(['orders']),
@@ -141,23 +168,33 @@ class World {
           this.#effect(() => {
             expect(this.mirrorRuns).toBe(false);
           }),
-        fenceBack: () => this.#effect(() => undefined),
+        fenceBack: () => this.#atPrimary(() => undefined),
         startForwardAt: (from) =>
           this.#effect(() => {
             expect([this.mirrorRuns, from]).toEqual([false, offsets]);
             this.mirrorAt = 'fromOffsets';
           }),
       },
-      digest: { compare: () => this.#effect(() => ({ tables: [{ table: 'orders', keys: 7, different: this.differing }], refused: [] })) },
+      digest: {
+        compare: () => this.#atPrimary(() => ({ tables: [{ table: 'orders', keys: 7, different: this.differing }], refused: [] })),
+      },
       homes: {
-        atPrimary: () => this.#effect(() => 'published' as const),
-        inRegion: () => this.#effect(() => undefined),
+        atPrimary: (home, epoch) =>
+          this.#atPrimary(() => {
+            this.told.primary = `${home} ${epoch}`;
+            return 'published' as const;
+          }),
+        inRegion: (home, epoch) =>
+          this.#effect(() => {
+            this.told.region = `${home} ${epoch}`;
+          }),
       },
     };
   }
 
-  /** Until the move is over, with a new process after each death. */
-  async run(): Promise<void> {
+  /** Until the move is over and the primary told, or nobody has patience any more; with a new process after each death. */
+  async run(patienceMs = PATIENCE_MS): Promise<void> {
+    const untilMs = this.nowMs + patienceMs;
     for (let lives = 0; lives < 20; lives++) {
       this.mirrorRuns = false;
       this.#followed = undefined;
@@ -167,8 +204,9 @@ class World {
         monotonicMs: () => this.nowMs,
         sleep: async (ms, signal) => {
           this.nowMs += ms;
-          if ((this.store.row.move === null && this.#followed === this.store.row.revision) || this.nowMs > 1_000_000)
-            this.#running.abort(new Error('over'));
+          const { move, revision } = this.store.row;
+          const isOver = move === null && this.#followed === revision && toTell(this.store.row) === undefined;
+          if (isOver || this.nowMs > untilMs) this.#running.abort(new Error('over'));
           await Promise.resolve();
           signal.throwIfAborted();
         },
@@ -355,5 +393,106 @@ describe('the steps of a cutover, acted on', () => {
       { numRuns: 1_500, seed: 20_261_124 },
     );
     expect(Math.min(reached.region, reached.primary)).toBeGreaterThan(300);
+  });
+
+  it('C24, C25: a revert whose primary dies opens the region again, and the primary is told once it answers', async () => {
+    const world = new World(started(await switchedRow(), { type: 'revert', ...command }));
+    world.primaryOpen = false;
+    const saved = world.store.save.bind(world.store);
+    world.store.save = (seen, next, entry) => {
+      if (next.move?.step === 'last_digest') world.primaryDies();
+      return saved(seen, next, entry);
+    };
+    await world.run(60_000);
+    expect(stepsDone(world).slice(-3)).toEqual(['raise_epoch_back', 'publish_home_back', 'reopen']);
+    expect(world.store.row).toMatchObject({ state: 'switched', home: 'region', open: 'region', epoch: 4n, move: null });
+    expect(world.store.row.reason).toContain('region is open again, and the primary’s cluster is to be told yet');
+    expect(world.store.row.kept).toMatchObject({ untold: offsets, results: { read_rights: rights } });
+    expect(world.told).toEqual({ primary: '', region: 'eu-west 4' });
+    expect(world.events.filter(({ type }) => type === 'cutover_step_ended').at(-1)).toMatchObject({
+      step: 'publish_home_back',
+      result: 'failed',
+    });
+    world.primaryAlive = true;
+    await world.run();
+    expect(world.told).toEqual({ primary: 'eu-west 4', region: 'eu-west 4' });
+    expect(world.store.row).toMatchObject({ state: 'switched', open: 'region', epoch: 4n, kept: { results: { read_rights: rights } } });
+    expect(toTell(world.store.row)).toBeUndefined();
+    expect([world.primaryOpen, world.mirrorRuns]).toEqual([false, false]);
+  });
+
+  it('C26: a planned move whose primary dies behind the freeze is taken over, with an epoch above the one the primary was told', async () => {
+    const world = new World(start());
+    world.differing = 2;
+    const saved = world.store.save.bind(world.store);
+    world.store.save = (seen, next, entry) => {
+      if (next.move?.step === 'reopen') world.primaryDies();
+      return saved(seen, next, entry);
+    };
+    await world.run(60_000);
+    expect(world.store.row).toMatchObject({ home: 'primary', open: 'primary', epoch: 3n, move: { step: 'reopen', direction: 'back' } });
+    expect(world.told).toEqual({ primary: 'us-east 3', region: 'us-east 3' });
+    world.operator('give_up');
+    await world.run();
+    expect(world.store.row).toMatchObject({ state: 'switched', home: 'region', open: 'region', epoch: 4n, move: null, kept: { lost } });
+    expect(world.store.log.find(({ entry }) => entry.event === 'start')?.entry).toMatchObject({ step: 'reopen', facts: lost });
+    expect(world.told).toEqual({ primary: 'us-east 3', region: 'eu-west 4' });
+    expect(mirrorMayRun(world.store.row)).toBe('the home is eu-west: nothing is mirrored into it');
+  });
+
+  it('C26: a move that was taken over and falls back gives the rights that the planned one took, once the primary answers', async () => {
+    const world = new World(start());
+    world.differing = 2;
+    const saved = world.store.save.bind(world.store);
+    world.store.save = (seen, next, entry) => {
+      if (next.move?.step === 'publish_home_back') world.primaryDies();
+      return saved(seen, next, entry);
+    };
+    await world.run(60_000);
+    expect(world.store.row).toMatchObject({ home: 'primary', open: 'nobody', epoch: 3n, move: { step: 'publish_home_back' } });
+    world.store.save = saved;
+    world.applyStands = { state: 'stopped', message: 'The database refused a row' };
+    world.operator('give_up');
+    await world.run(60_000);
+    expect(world.store.row).toMatchObject({ home: 'primary', epoch: 3n, move: { direction: 'back', step: 'publish_home_back', lost } });
+    world.primaryAlive = true;
+    await world.run();
+    expect(world.store.row).toMatchObject({ state: 'shadowing', home: 'primary', open: 'primary', epoch: 3n, move: null, kept: null });
+    expect(world.told).toEqual({ primary: 'us-east 3', region: 'us-east 3' });
+    expect([world.primaryOpen, world.mirrorRuns]).toEqual([true, true]);
+  });
+
+  it('C26: from any step at which the primary dies for ever, with crashes, one verb at most opens the region', async () => {
+    const reached = { by_itself: 0, by_verb: 0, untold: 0 };
+    const switched = await switchedRow();
+    const trouble = fc.record({
+      kills: fc.array(fc.integer({ min: 1, max: 180 }), { maxLength: 4 }),
+      diesAt: fc.integer({ min: 1, max: 110 }),
+      abortAt: fc.option(fc.integer({ min: 1, max: 140 }), { nil: undefined }),
+    });
+    await fc.assert(
+      fc.asyncProperty(fc.constantFrom('start', 'revert'), trouble, fc.boolean(), async (kind, troubled, differs) => {
+        const world = new World(kind === 'start' ? start() : started(switched, { type: 'revert', ...command }), { ...none, ...troubled });
+        if (kind === 'revert') world.primaryOpen = false;
+        world.differing = differs ? 1 : 0;
+        await world.run(120_000);
+        if (world.primaryAlive) world.primaryDies();
+        const { open, move } = world.store.row;
+        if (open === 'region') expect(move).toBeNull();
+        else world.operator('give_up');
+        world.noAbort();
+        reached[open === 'region' ? 'by_itself' : 'by_verb']++;
+        await world.run(120_000);
+        const { row } = world.store;
+        expect([row.open, row.home, row.move]).toEqual(['region', 'region', null]);
+        expect(world.told.region === '' ? 'eu-west 2' : world.told.region).toBe(`eu-west ${row.epoch}`);
+        expect(Number(world.told.primary.split(' ')[1] ?? 0)).toBeLessThanOrEqual(Number(row.epoch));
+        expect([world.primaryOpen, world.mirrorRuns]).toEqual([false, false]);
+        if (toTell(row) !== undefined) reached.untold++;
+      }),
+      { numRuns: 1_000, seed: 20_261_129 },
+    );
+    expect(Math.min(reached.by_itself, reached.by_verb)).toBeGreaterThan(100);
+    expect(reached.untold).toBeGreaterThan(20);
   });
 });

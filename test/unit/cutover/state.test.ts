@@ -136,6 +136,61 @@ describe('a move of the home', () => {
     expect(decide(again, { type: 'abort', ...command }, at)).toMatchObject({ kind: 'refused', code: 'going_back' });
   });
 
+  const lost = { lagSeconds: 3, partitions: [] };
+  const giveUp: CutoverEvent = { type: 'start', readiness: readinessOf(), lost, ...command };
+
+  it('C26: is taken over where it can end at the lost primary only, and nowhere else', () => {
+    const back = moved(decide(draining, { type: 'abort', ...command }, at));
+    expect(decide(back, start, at)).toMatchObject({
+      kind: 'refused',
+      code: 'under_way',
+      reason: expect.stringContaining('--primary-lost'),
+    });
+    expect(moved(decide(back, giveUp, at))).toMatchObject({ epoch: 1n, move: { step: 'fence_mirror', direction: 'forward', lost } });
+    const reverting = moved(decide(switched, { type: 'revert', ...command }, at));
+    const backInRegion = moved(decide(through(reverting, 'raise_epoch'), { type: 'abort', ...command }, at));
+    for (const row of [draining, through(draining, 'raise_epoch'), reverting, through(reverting, 'publish_home'), backInRegion])
+      expect(decide(row, giveUp, at)).toMatchObject({ kind: 'refused', code: 'under_way' });
+    const opening = moved(decide(through(reverting, 'publish_home'), { type: 'step_started', step: 'open' }, at));
+    const over = moved(decide(opening, giveUp, at));
+    // The rights that the switch had taken: were it to fall back, they are what is given.
+    expect(over).toMatchObject({
+      home: 'primary',
+      epoch: 3n,
+      open: 'primary',
+      move: { results: { read_rights: { step: 'read_rights' } }, lost },
+    });
+    expect(moved(decide(over, { type: 'step_started', step: 'fence_mirror' }, at)).open).toBe('nobody');
+  });
+
+  it('C24: raises the epoch above the one that the primary was perhaps told, when it is taken over', () => {
+    let row = moved(decide(through(draining, 'raise_epoch'), { type: 'abort', ...command }, at));
+    expect(row).toMatchObject({ home: 'region', epoch: 2n, move: { step: 'raise_epoch_back' } });
+    row = moved(decide(row, giveUp, at));
+    expect(row).toMatchObject({ home: 'primary', epoch: 3n });
+    // What is told of that epoch is told again where the move falls back: nobody knows whether it was.
+    expect(moved(decide(row, { type: 'abort', ...command }, at)).move).toMatchObject({ direction: 'back', step: 'publish_home_back' });
+    while (row.move !== null) row = done(row, row.move.step);
+    expect(row).toMatchObject({ state: 'switched', home: 'region', open: 'region', epoch: 4n, kept: { lost } });
+  });
+
+  it('C24: a later revert tells the primary a later epoch, and what was owed is not told behind it', () => {
+    let row = moved(decide(switched, { type: 'revert', ...command }, at));
+    row = moved(decide(through(row, 'from_offsets'), { type: 'step_started', step: 'raise_epoch' }, at));
+    const regional = { orders: { '0': '7' } };
+    row = { ...row, move: { ...row.move!, results: { ...row.move!.results, from_offsets: { regional } } } };
+    row = moved(
+      decide(moved(decide(row, { type: 'step_done', step: 'raise_epoch', result: null }, at)), { type: 'abort', ...command }, at),
+    );
+    while (row.move !== null) row = done(row, row.move.step);
+    expect(row).toMatchObject({ open: 'region', epoch: 4n, kept: { untold: regional } });
+    const told: CutoverEvent = { type: 'primary_told', result: 'not_allowed' };
+    expect(moved(decide(row, told, at)).kept).not.toHaveProperty('untold');
+    const again = moved(decide(row, { type: 'revert', ...command }, at));
+    expect(decide(again, told, at)).toEqual({ kind: 'unchanged' });
+    expect(through(again, 'open')).toMatchObject({ home: 'primary', open: 'primary', epoch: 5n, kept: null });
+  });
+
   it('reverts from draining by going back, and from switched by moving the home again', () => {
     expect(moved(decide(draining, { type: 'revert', ...command }, at)).move).toMatchObject({ direction: 'back', step: 'reopen' });
     const reverting = moved(decide(switched, { type: 'revert', ...command }, at));
