@@ -128,7 +128,8 @@ export class CutoverSite implements AsyncDisposable {
   async ready(): Promise<void> {
     const table = async () => (await this.#get<AuditStatus>('/api/audit')).tables[0];
     const endedAt = async () => (await table())?.lastPass?.endedAt ?? null;
-    for (let coverage: number | null | undefined = 0; coverage !== 1; coverage = (await table())?.coverage) {
+    const giveUpMs = performance.now() + DEADLINE_MS;
+    for (let coverage: number | undefined = 0; coverage !== 1 && performance.now() < giveUpMs; coverage = (await table())?.coverage) {
       // Beside the start of everything else, rows are written more often than the region follows: then all of them are unsettled, and a pass is asked for again.
       const before = await endedAt();
       await this.#post('/api/audit/run', { by: 'ada' });
