@@ -84,6 +84,7 @@ export async function benchIdle({ say, emit }: BenchRun): Promise<void> {
     const perSecond = (socketWrites(daemon.pid) - writes) / IDLE_SECONDS;
     emit(line('idle', { case: '100 partitions', unit: '% of a core' }, [percent], undefined, { target: 'P10', kind: 'at_most', ratio: 1 }));
     say(`${perSecond.toFixed(1)} writes a second; as many requests of a bare process`);
+    // No target: how much of it is the daemon's own.
     const bare = await bareRequests(rig.regional.bootstrap, perSecond);
     emit(
       line('idle', { case: 'beside as many bare requests', unit: '% of a core' }, [percent], [bare], {

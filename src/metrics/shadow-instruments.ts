@@ -1,6 +1,5 @@
-import { errorCodes } from '../model/errors.ts';
 import { shadowResults } from '../model/shadow-view.ts';
-import { configured } from './instrument.ts';
+import { codes, configured } from './instrument.ts';
 
 /**
  * What comparing found. Spread into instruments.ts. Routes are those of the configuration, at most `shadow.compare.otherRoutes` more with
@@ -51,6 +50,6 @@ export const shadowInstruments = {
   farshore_shadow_store_failures_total: {
     type: 'counter',
     help: 'Times that what the shadow found could not be read or kept; it is tried again.',
-    labels: { code: Object.keys(errorCodes) as (keyof typeof errorCodes)[] },
+    labels: { code: codes },
   },
 } as const;

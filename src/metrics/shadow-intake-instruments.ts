@@ -1,5 +1,5 @@
-import { errorCodes } from '../model/errors.ts';
 import { shadowSides, shadowSources } from '../shadow/contracts.ts';
+import { codes } from './instrument.ts';
 
 /** What comes in to be compared, and what of it never is. Spread into instruments.ts. */
 
@@ -17,7 +17,7 @@ export const shadowIntakeInstruments = {
   farshore_shadow_topic_failures_total: {
     type: 'counter',
     help: 'Times that the topic of requests could not be read; it is tried again.',
-    labels: { code: Object.keys(errorCodes) as (keyof typeof errorCodes)[] },
+    labels: { code: codes },
   },
   farshore_shadow_queue_requests: { type: 'gauge', help: 'Requests that wait to be compared.', labels: {} },
   farshore_shadow_queue_bytes: { type: 'gauge', help: 'Bytes of the requests that wait to be compared.', labels: {} },

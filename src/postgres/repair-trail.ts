@@ -1,7 +1,7 @@
 import type { RepairResult, RepairStore, RepairTrailEntry } from '../audit/repair.ts';
 import type { RepairTrailView } from '../model/audit-repair.ts';
-import { assertRegionNotHome, homeFence } from '../model/home-fence.ts';
 import type { Database } from './database.ts';
+import { assertRegionNotHome, homeFence } from './home-fence.ts';
 import { integer, json, optionalText, type TextRow, text } from './result-values.ts';
 
 const fence = (epoch: bigint) => ({ text: 'select farshore.check_lease($1)', values: [epoch] });

@@ -1,4 +1,4 @@
-import { FarshoreError } from './errors.ts';
+import { FarshoreError } from '../model/errors.ts';
 
 /**
  * For transactions that write what the primary had at an earlier time: rows that the audit repairs. What the region's own
