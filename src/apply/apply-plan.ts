@@ -2,7 +2,7 @@ import type { VisitRecords } from '../model/batch.ts';
 import type { FarshoreError } from '../model/errors.ts';
 import type { ValueWriters } from './column-values.ts';
 import type { RecordDecoder, RecordDecoders, SchemaRef } from './contracts.ts';
-import type { Folded } from './fold.ts';
+import type { Folded } from './folded.ts';
 import type { LogPiece } from './log-queue.ts';
 import type { TableKey, TableMapping } from './mapping.ts';
 import type { Refusal, Reject } from './rejects.ts';

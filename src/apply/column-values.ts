@@ -1,9 +1,9 @@
 import type { ValueForm } from './column-types.ts';
 import type { DecodedValue } from './contracts.ts';
-import type { ArrayElement, ArrayLiteral, ArrayText, ExactJson } from './dependencies.ts';
+import type { ArrayElement, ArrayLiteral, ExactJson, MakeArrayText } from './dependencies.ts';
 
 export interface ValueWriters {
-  readonly arrayText: () => ArrayText;
+  readonly arrayText: MakeArrayText;
   /** For an array inside an element. */
   readonly arrayLiteral: ArrayLiteral;
   readonly exactJson: ExactJson;

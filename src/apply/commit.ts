@@ -6,7 +6,7 @@ import { type BackOff, backOffMs, untilDone } from './back-off.ts';
 import type { StatementResult } from './contracts.ts';
 import type { CopyTrials } from './copy-chances.ts';
 import type { ApplyDependencies } from './dependencies.ts';
-import type { Folded, RowSet } from './fold.ts';
+import type { Folded, RowSet } from './folded.ts';
 import { keepStatement } from './rejects.ts';
 import { type Rounds, transactionStatements } from './statements.ts';
 import type { TableCatalog } from './table-catalog.ts';

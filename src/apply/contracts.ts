@@ -80,9 +80,15 @@ export interface TextSink {
   pushAscii(bytes: Buffer, start: number, end: number): boolean;
 }
 
+/** As what a field is read: its decoded value, its text, or both; of both the value of a timestamp is its microseconds since 1970 in UTC, cut. */
+export type FieldWay = 'value' | 'text' | 'both';
+
 /** Decodes bodies field by field. */
 export interface FieldReader {
-  /** Writes field i into `sinks[i]` where it was asked for as text, else into `values[i]`. Throws `record_malformed`; what was written by then stays. */
+  /**
+   * Writes field i into `sinks[i]` where it was asked for as text, into `values[i]` where as a value, or into both. Throws `record_malformed`; what was
+   * written by then stays.
+   */
   read(bytes: Buffer, start: number, end: number, sinks: readonly (TextSink | undefined)[], values: DecodedValue[]): void;
 }
 
@@ -92,8 +98,8 @@ export interface RecordDecoder {
   /** Full name of the record; undefined where the schema is none. */
   readonly recordName?: string | undefined;
   readonly fields: readonly FieldShape[];
-  /** A reader that writes the fields marked in `asText`, which must be scalars, as text. Absent where the schema is no record. */
-  readonly fieldReader?: (asText: readonly boolean[]) => FieldReader;
+  /** A reader for fields in these ways; those with a text must be scalars. Absent where the schema is no record. */
+  readonly fieldReader?: (ways: readonly FieldWay[]) => FieldReader;
   /** Decodes one body. Throws FarshoreError `record_malformed` for truncated, trailing or out-of-range bytes. */
   decode(bytes: Buffer, start: number, end: number): DecodedRecord;
 }

@@ -1,4 +1,4 @@
-import type { Folded } from './fold.ts';
+import type { Folded } from './folded.ts';
 
 /** How likely the next batch of a table holds new rows only, as its last ones tell. */
 export interface CopyChance {

@@ -1,6 +1,6 @@
 import { quoteName, quoteTable } from '../model/sql-name.ts';
 import type { Statement } from './contracts.ts';
-import type { RowSet } from './fold.ts';
+import type { RowSet } from './folded.ts';
 import { type TableMapping, VERSION_COLUMN } from './mapping.ts';
 import { nameOf } from './statement-parts.ts';
 

@@ -15,7 +15,7 @@ import type {
   TopicOrders,
 } from './contracts.ts';
 import type { RejectBudget } from './flood.ts';
-import type { Folded } from './fold.ts';
+import type { Folded } from './folded.ts';
 import type { ParkedStore } from './parked-records.ts';
 import type { ParkLimits } from './parking.ts';
 import type { Slots } from './slots.ts';
@@ -112,15 +112,23 @@ export type ArrayElement = string | number | bigint | boolean | null;
  */
 export interface ArrayText extends TextSink {
   readonly count: number;
+  /** Of all elements, with what is between them. */
+  readonly byteLength: number;
   /** Drops all elements from `count` on. */
   truncate(count: number): void;
   /** Whether two elements have the same text. */
   same(a: number, b: number): boolean;
+  /** Of two elements of ASCII text as pushed: below 0 where the first is lower; 1 plus the place of the first difference where it is higher, 1 plus the length where they are alike. */
+  order(a: number, b: number): number;
+  /** An element of ASCII text as it was pushed. */
+  text(row: number): string;
   /** Some of the elements, in that order, as another array. */
   pick(rows: readonly number[]): ArrayText;
   /** The elements from `from` to before `to` as an array of their own, in PostgreSQL's text form. */
   slice(from: number, to: number): string;
 }
+/** `expected`: what it will probably hold, for which memory is taken at once. */
+export type MakeArrayText = (expected?: { readonly bytes: number; readonly count: number }) => ArrayText;
 /** A PostgreSQL array in text form: `{"a",NULL,1}`. */
 export type ArrayLiteral = (elements: readonly ArrayElement[]) => string;
 /** Exact JSON: longs keep every digit, bytes are text. */
@@ -145,7 +153,7 @@ export interface ApplyDependencies {
   readonly stops: ApplyStops;
   readonly parked: ParkedStore;
   readonly visitRecords: VisitRecords;
-  readonly arrayText: () => ArrayText;
+  readonly arrayText: MakeArrayText;
   readonly arrayLiteral: ArrayLiteral;
   readonly exactJson: ExactJson;
   /** What a row of farshore.try_calls says: the error that the driver would have thrown. */

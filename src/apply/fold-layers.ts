@@ -1,4 +1,4 @@
-import type { RowFold } from './fold.ts';
+import type { RowFold } from './folded.ts';
 
 /**
  * Puts a record into the first fold that takes it: a key that a fold cannot take further goes on in the next one, which is applied after it.

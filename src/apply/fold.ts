@@ -2,63 +2,13 @@ import { FarshoreError } from '../model/errors.ts';
 import { columnValue, type ValueWriters } from './column-values.ts';
 import type { DecodedRecord } from './contracts.ts';
 import type { ArrayElement, ArrayText } from './dependencies.ts';
-import { keyText } from './key-text.ts';
+import type { Folded, RowFold, RowSet } from './folded.ts';
+import { type KeyKind, type KeyText, keyKindOf, keyText } from './key-text.ts';
 import { columnInput } from './map-columns.ts';
 import type { TableKey, TableMapping } from './mapping.ts';
 import type { RowReader } from './row-reader.ts';
 import { hex32, LOWEST_SOURCE, offsetHex, SourceReader } from './source-version.ts';
-
-/** Rows column by column, with their versions as hex. */
-export interface RowSet<Column = ArrayText> {
-  readonly columns: readonly Column[];
-  readonly versions: Column;
-  /** Where records set parts of rows: the lowest version among them, and which part has which, as JSON; null where it is one for all. */
-  readonly units?: { readonly lowest: Column; readonly given: Column } | undefined;
-  /** Of deletes that a column remembers: when each was said. */
-  readonly moments?: Column | undefined;
-  /** Of the record that a row is of: the last of those that were folded into it. */
-  readonly offsetOf: (row: number) => bigint;
-  /** Whether other records were folded into the row, or away for it: without it they would count. */
-  readonly merged: (row: number) => boolean;
-  /** Of a delete: earlier ones of the same key, which are refused for what that is wherever it is. */
-  readonly alike?: (row: number) => readonly bigint[];
-}
-
-/** What is left of a run of records: at most one state a key on each side of its last delete. */
-export interface Folded {
-  readonly table: TableKey;
-  /** Undefined when the run holds deletes only. */
-  readonly mapping: TableMapping | undefined;
-  /** States that a delete in the same run removes again. Columns as in the mapping. */
-  readonly before: RowSet | undefined;
-  /** Columns are those of the key. */
-  readonly deletes: RowSet | undefined;
-  readonly after: RowSet | undefined;
-  readonly records: number;
-  readonly folded: number;
-  readonly ties: number;
-  /** Records that set a field the entry does not allow, by field. */
-  readonly notAllowed: ReadonlyMap<string, number>;
-}
-
-/**
- * Takes the records of a run one by one; one that is refused leaves it as it was.
- *
- * A key has one slot for deletes, and two kinds of them: one takes what came before it in the log, the other what has a lower version, and
- * neither can stand for both. So a fold takes one kind a key, and gives the key up (false) at the other; a delete below a state that stands is
- * given up too, since it is remembered although it takes nothing. A key that was given up stays so: all that comes for it later belongs
- * to the next fold. What rows become does not depend on how a log is cut into folds then.
- */
-export interface RowFold {
-  readonly mapping: TableMapping | undefined;
-  /** A state; `record` is the whole record where the row is a part of it. */
-  add(row: DecodedRecord, offset: bigint, record?: DecodedRecord): boolean;
-  /** A delete that only the log orders. */
-  delete(key: readonly Exclude<ArrayElement, null>[], offset: bigint, timestampMs: number): boolean;
-  /** A delete that its version orders, if it has one. */
-  deleteAt(row: DecodedRecord, record: DecodedRecord, offset: bigint, timestampMs: number): boolean;
-  finish(): Folded;
-}
+import { isSameSource, sourceOfVersion, VersionText } from './version-text.ts';
 
 /**
  * Folds records of one partition, in log order, under one generation and one home epoch, to what the
@@ -75,14 +25,16 @@ export class Fold implements RowFold {
   readonly #sources: SourceReader;
   readonly #prefix: string;
   readonly #generation: string;
-  readonly #keyTypes: readonly string[];
+  readonly #keyKinds: readonly KeyKind[];
   /** Key text → index of its current state in the arrays below. A state that was replaced stays in them until `finish` leaves it out. */
-  readonly #latest = new Map<string, number>();
+  readonly #latest = new Map<KeyText, number>();
   readonly #columns: readonly ArrayText[];
-  readonly #rowSources: string[] = [];
+  /** As hex. */
+  readonly #versions: ArrayText;
+  readonly #version: VersionText;
   readonly #rowOffsets: bigint[] = [];
   /** Key text → index of its last delete. */
-  readonly #deleted = new Map<string, number>();
+  readonly #deleted = new Map<KeyText, number>();
   readonly #deleteColumns: readonly ArrayText[];
   readonly #deleteOffsets: bigint[] = [];
   /** Of a delete with a version; the lowest where only the log orders it. */
@@ -96,7 +48,7 @@ export class Fold implements RowFold {
   readonly #mergedDeletes = new Set<number>();
   readonly #alikeDeletes = new Map<number, readonly bigint[]>();
   /** Keys that are given up. */
-  readonly #gone = new Set<string>();
+  readonly #gone = new Set<KeyText>();
   #records = 0;
   #states = 0;
   #folded = 0;
@@ -114,8 +66,11 @@ export class Fold implements RowFold {
     this.#sources = new SourceReader(mapping?.version ?? []);
     this.#prefix = hex32(order.homeEpoch);
     this.#generation = hex32(order.generation);
-    this.#keyTypes = table.key.map(({ type }) => type);
-    this.#columns = (mapping?.columns ?? []).map(() => writers.arrayText());
+    this.#keyKinds = table.key.map(({ type }) => keyKindOf(type));
+    const { columns = [], sizes } = mapping ?? {};
+    this.#columns = columns.map((_, index) => writers.arrayText(sizes?.expected(index)));
+    this.#versions = writers.arrayText(sizes?.expected(columns.length));
+    this.#version = new VersionText(order);
     this.#deleteColumns = table.key.map(() => writers.arrayText());
   }
 
@@ -155,7 +110,7 @@ export class Fold implements RowFold {
   /** A null value: `key` in the order of the key columns. Throws `record_unmappable` for one that no row can have; nothing is changed then. */
   delete(key: readonly Exclude<ArrayElement, null>[], offset: bigint, timestampMs = 0): boolean {
     this.#checkKey(key);
-    const text = keyText(key, this.#keyTypes);
+    const text = keyText(key, this.#keyKinds);
     const known = this.#deleted.get(text);
     if (this.#gone.has(text) || (known !== undefined && this.#deleteSources[known] !== LOWEST_SOURCE)) return this.#giveUp(text);
     this.#records++;
@@ -196,7 +151,7 @@ export class Fold implements RowFold {
       this.#mergedDeletes.add(earlier);
       return true;
     }
-    if (standing !== undefined && this.#rowSources[standing]! > source) return this.#giveUp(text);
+    if (standing !== undefined && this.#standingSource(standing) > source) return this.#giveUp(text);
     this.#records++;
     if (standing !== undefined) {
       this.#latest.delete(text);
@@ -214,7 +169,7 @@ export class Fold implements RowFold {
     return true;
   }
 
-  #giveUp(key: string): false {
+  #giveUp(key: KeyText): false {
     this.#gone.add(key);
     return false;
   }
@@ -227,7 +182,7 @@ export class Fold implements RowFold {
   }
 
   #noteDelete(
-    text: string,
+    text: KeyText,
     key: readonly Exclude<ArrayElement, null>[],
     found: { readonly offset: bigint; readonly source: string; readonly timestampMs: number; readonly before: number },
   ): void {
@@ -240,6 +195,7 @@ export class Fold implements RowFold {
   }
 
   finish(): Folded {
+    if (this.#versions.count > 0) this.#mapping?.sizes?.learn([...this.#columns, this.#versions]);
     const { before, after } = this.#split();
     return {
       table: this.#table,
@@ -267,12 +223,12 @@ export class Fold implements RowFold {
       this.#forget(row);
       return false;
     }
-    const source = this.#sourceOf(fields, record);
+    const digits = this.#writeVersion(fields, record, offset);
     this.#records++;
     this.#states++;
     const gone = this.#deleted.size === 0 ? undefined : this.#deleted.get(key);
     // A delete with a higher version came before it: nothing of it may be written, not even for a moment.
-    if (gone !== undefined && this.#deleteSources[gone]! > source) {
+    if (gone !== undefined && this.#deleteSources[gone]! > this.#standingSource(row)) {
       this.#folded++;
       this.#mergedDeletes.add(gone);
       this.#forget(row);
@@ -281,23 +237,24 @@ export class Fold implements RowFold {
     const before = this.#latest.get(key);
     if (before !== undefined) {
       this.#folded++;
-      const standing = this.#rowSources[before]!;
-      this.#mergedRows.add(source < standing ? before : row);
-      if (source < standing) {
+      // Above 0 unless the source is lower: its offset is higher.
+      const order = this.#versions.order(row, before);
+      this.#mergedRows.add(order < 0 ? before : row);
+      if (order < 0) {
         this.#forget(row);
         return true;
       }
       // One source version for two contents: the later in the log wins, and is counted, not hidden.
-      const mayTie = source === standing && source !== this.#sources.lowest && this.#mapping!.version.length > 0;
+      const mayTie =
+        isSameSource(order - 1, digits) && this.#mapping!.version.length > 0 && this.#standingSource(row) !== this.#sources.lowest;
       if (mayTie && !this.#columns.every((column) => column.same(before, row))) this.#ties++;
     }
     this.#latest.set(key, row);
-    this.#rowSources.push(source);
     this.#rowOffsets.push(offset);
     return true;
   }
 
-  #keyOf(record: DecodedRecord): string {
+  #keyOf(record: DecodedRecord): KeyText {
     const { columns, keyIndexes } = this.#mapping!;
     const keyValues = this.#keyValues;
     keyValues.length = 0;
@@ -307,18 +264,37 @@ export class Fold implements RowFold {
       if (value === null) throw unmappable(this.#table.name, `Key column ${column.column} is null`);
       keyValues.push(value);
     }
-    return keyText(keyValues, this.#keyTypes);
+    return keyText(keyValues, this.#keyKinds);
   }
 
   #sourceOf(row: DecodedRecord, record: DecodedRecord): string {
     const source = this.#sources.read(row, record);
     if (source !== undefined) return source;
-    throw unmappable(this.#table.name, `The version (${this.#sources.names}) is not a value that can be ordered`);
+    throw this.#noOrder();
+  }
+
+  #noOrder(): FarshoreError {
+    return unmappable(this.#table.name, `The version (${this.#sources.names}) is not a value that can be ordered`);
+  }
+
+  /** Pushes a row's version and answers how many digits it has. */
+  #writeVersion(row: DecodedRecord, record: DecodedRecord, offset: bigint): number {
+    const version = this.#version;
+    version.begin();
+    if (!this.#sources.write(version, row, record)) throw this.#noOrder();
+    version.end(offset);
+    this.#versions.pushAscii(version.bytes, 0, version.length);
+    return version.length;
+  }
+
+  #standingSource(row: number): string {
+    return sourceOfVersion(this.#versions.text(row));
   }
 
   /** Takes back what was written from this row on. */
   #forget(row: number): void {
     for (const column of this.#columns) column.truncate(row);
+    this.#versions.truncate(row);
   }
 
   #deletes(): RowSet | undefined {
@@ -351,15 +327,10 @@ export class Fold implements RowFold {
   #take(rows: readonly number[] | undefined): RowSet | undefined {
     const count = rows?.length ?? this.#rowOffsets.length;
     if (count === 0) return undefined;
-    const versions = this.#writers.arrayText();
-    for (let i = 0; i < count; i++) {
-      const row = rows === undefined ? i : rows[i]!;
-      versions.push(this.#prefix + this.#rowSources[row]! + this.#generation + offsetHex(this.#rowOffsets[row]!));
-    }
     const rowOf = (index: number) => (rows === undefined ? index : rows[index]!);
     return {
       columns: rows === undefined ? this.#columns : this.#columns.map((column) => column.pick(rows)),
-      versions,
+      versions: rows === undefined ? this.#versions : this.#versions.pick(rows),
       offsetOf: (index) => this.#rowOffsets[rowOf(index)]!,
       merged: (index) => this.#mergedRows.has(rowOf(index)),
     };

@@ -1,5 +1,5 @@
 import type { Statement } from './contracts.ts';
-import type { Folded, RowSet } from './fold.ts';
+import type { Folded, RowSet } from './folded.ts';
 import type { KeyColumn } from './mapping.ts';
 import { castOf, unnested } from './statement-parts.ts';
 

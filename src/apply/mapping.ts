@@ -3,6 +3,7 @@ import { quoteName, quoteTable, type TableName, tableText } from '../model/sql-n
 import { travelOf } from './column-types.ts';
 import type { TableDescription } from './dependencies.ts';
 import { type EntryView, entryView, keyField, presetEntry, type SchemaShape } from './entry-view.ts';
+import { FoldSizes } from './fold-sizes.ts';
 import { keyOf, type MappedColumn, mapColumns } from './map-columns.ts';
 import { mapVersion, type VersionField } from './map-version.ts';
 import { problem } from './mapping-problems.ts';
@@ -43,6 +44,8 @@ export interface TableMapping extends TableKey {
   readonly notAllowed: readonly string[];
   /** Reads records of the schema straight into columns; undefined where whole records are needed. */
   readonly reader?: RowReader | undefined;
+  /** What its folds came to hold. */
+  readonly sizes?: FoldSizes | undefined;
 }
 
 export type Mapped<T> =
@@ -155,7 +158,17 @@ export function mapTable(written: TableEntry, shape: SchemaShape, table: TableDe
   const { notAllowed } = mapped;
   return {
     kind: 'mapped',
-    mapping: { ...keyed.mapping, columns, keyIndexes, version, absentVersion: absent, events: view.events, units, notAllowed },
+    mapping: {
+      ...keyed.mapping,
+      columns,
+      keyIndexes,
+      version,
+      absentVersion: absent,
+      events: view.events,
+      units,
+      notAllowed,
+      sizes: new FoldSizes(),
+    },
   };
 }
 

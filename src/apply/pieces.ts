@@ -1,5 +1,5 @@
 import type { Statement } from './contracts.ts';
-import type { RowSet } from './fold.ts';
+import type { RowSet } from './folded.ts';
 import type { FoldedStatements, TableStatements } from './statements.ts';
 
 /** Rows of one round of a fold, with what writes them. */

@@ -1,5 +1,5 @@
 import type { ArrayText } from './dependencies.ts';
-import type { Folded, RowSet } from './fold.ts';
+import type { Folded, RowSet } from './folded.ts';
 import type { TableMapping } from './mapping.ts';
 
 /** Rows of one table as they were written, with the version that each was given. */

@@ -3,7 +3,7 @@ import { findFarshoreError } from '../model/errors.ts';
 import type { Observe } from '../model/events.ts';
 import type { ApplyDatabase } from './contracts.ts';
 import type { ArrayText } from './dependencies.ts';
-import type { Folded } from './fold.ts';
+import type { Folded } from './folded.ts';
 import { ReadBackSamples, type SampledRows } from './read-back-sample.ts';
 import { readBackStatement } from './read-back-statement.ts';
 

@@ -1,5 +1,5 @@
 import { columnValue, type ValueWriters } from './column-values.ts';
-import type { DecodedRecord, DecodedValue, FieldReader, FieldShape, RecordDecoder } from './contracts.ts';
+import type { DecodedRecord, DecodedValue, FieldReader, FieldShape, FieldWay, RecordDecoder } from './contracts.ts';
 import type { ArrayText } from './dependencies.ts';
 import type { TableMapping } from './mapping.ts';
 
@@ -9,9 +9,13 @@ const scalars: ReadonlySet<string> = new Set(['boolean', 'int', 'long', 'float',
 const isScalar = ({ avro, logical }: FieldShape): boolean =>
   scalars.has(avro) || (logical !== undefined && (avro === 'bytes' || avro === 'fixed'));
 
+/** Whole numbers are their own value, and a version's timestamp is ordered by its microseconds, which the reader has before its text. */
+const isOrdered = ({ avro, logical }: FieldShape, isKey: boolean): boolean =>
+  (avro === 'long' || avro === 'int') && (logical === undefined || (!isKey && logical.includes('timestamp-')));
+
 /**
  * Reads records of one writer schema straight into the columns of a table, without a record or, for most fields, a value
- * in between. Fields that the fold must know, of the key and the version, are read as values, and so is what needs more than its own text.
+ * in between. Fields that the fold must know, of the key and the version, are read as values too, and so is what needs more than its own text.
  */
 export class RowReader {
   readonly #fields: FieldReader;
@@ -25,20 +29,25 @@ export class RowReader {
   #columns: readonly ArrayText[] | undefined;
   #sinks: readonly (ArrayText | undefined)[] = [];
 
-  private constructor(decoder: RecordDecoder, mapping: TableMapping, wanted: ReadonlySet<string>) {
+  private constructor(decoder: RecordDecoder, mapping: TableMapping, keys: ReadonlySet<string>, wanted: ReadonlySet<string>) {
     const { columns } = mapping;
     const columnsOf = (name: string) => columns.flatMap(({ field }, index) => (field === name ? [index] : []));
     this.#mapping = mapping;
     this.#direct = decoder.fields.map((field) => {
       const [only, ...more] = columnsOf(field.name);
-      if (only === undefined || more.length > 0 || wanted.has(field.name) || !isScalar(field)) return undefined;
+      if (only === undefined || more.length > 0 || !isScalar(field)) return undefined;
+      if (wanted.has(field.name) && !isOrdered(field, keys.has(field.name))) return undefined;
       return columns[only]!.travel.form === 'plain' ? only : undefined;
     });
     this.#others = decoder.fields.flatMap(({ name }, field) =>
       this.#direct[field] === undefined ? columnsOf(name).map((column) => ({ column, field })) : [],
     );
     this.#wanted = decoder.fields.flatMap(({ name }, field) => (wanted.has(name) ? [{ name, field }] : []));
-    this.#fields = decoder.fieldReader!(this.#direct.map((column) => column !== undefined));
+    const ways = decoder.fields.map(({ name }, field): FieldWay => {
+      if (this.#direct[field] === undefined) return 'value';
+      return wanted.has(name) ? 'both' : 'text';
+    });
+    this.#fields = decoder.fieldReader!(ways);
   }
 
   /** Undefined where the decoder or the mapping asks for whole records. */
@@ -47,8 +56,8 @@ export class RowReader {
     if (decoder.fieldReader === undefined || mapping.events !== undefined || mapping.units !== undefined) return undefined;
     if (mapping.columns.some(({ field, read }) => read !== undefined || !names.has(field))) return undefined;
     if (mapping.version.some(({ read }) => read !== undefined)) return undefined;
-    const wanted = [...mapping.keyIndexes.map((index) => mapping.columns[index]!.field), ...mapping.version.map(({ field }) => field)];
-    return new RowReader(decoder, mapping, new Set(wanted));
+    const keys = mapping.keyIndexes.map((index) => mapping.columns[index]!.field);
+    return new RowReader(decoder, mapping, new Set(keys), new Set([...keys, ...mapping.version.map(({ field }) => field)]));
   }
 
   /**

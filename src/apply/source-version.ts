@@ -1,6 +1,7 @@
 import { type SourceVersion, versionHex } from '../model/version.ts';
 import type { DecodedRecord, DecodedValue, FieldShape } from './contracts.ts';
 import { TimestampReader } from './timestamp-micros.ts';
+import type { VersionText } from './version-text.ts';
 
 /** How a field orders states: as a whole number, as a moment in microseconds, or as text by code point. */
 export type VersionKind = 'integer' | 'timestamp' | 'text';
@@ -81,6 +82,28 @@ export class SourceReader {
       hex += part;
     }
     return hex;
+  }
+
+  /** As `read`, into a version that has begun; false when a value has no order. */
+  write(into: VersionText, row: DecodedRecord, record: DecodedRecord = row): boolean {
+    const fields = this.#fields;
+    if (fields.length === 0) into.ascii(LOWEST_SOURCE);
+    for (let i = 0; i < fields.length; i++) {
+      const { field, kind, read } = fields[i]!;
+      const value = read === undefined ? row[field] : read(row, record);
+      const whole = kind === 'timestamp' && typeof value === 'string' ? this.#timestamps.micros(value) : value;
+      if (typeof whole === 'number' && kind !== 'text' && Number.isSafeInteger(whole)) {
+        const high = Math.floor(whole / TWO_32);
+        into.ascii('01');
+        into.hex32(high ^ SIGN_32);
+        into.hex32(whole - high * TWO_32);
+        continue;
+      }
+      const part = this.#part(kind, value);
+      if (part === undefined) return false;
+      into.ascii(part);
+    }
+    return true;
   }
 
   #part(kind: VersionKind, value: DecodedValue | undefined): string | undefined {

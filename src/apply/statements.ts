@@ -2,7 +2,7 @@ import { FarshoreError } from '../model/errors.ts';
 import { quoteName, quoteTable } from '../model/sql-name.ts';
 import type { Statement } from './contracts.ts';
 import { type CopyStatements, copyStatements } from './copy-statements.ts';
-import type { Folded, RowSet } from './fold.ts';
+import type { Folded, RowSet } from './folded.ts';
 import { type KeyColumn, type TableKey, type TableMapping, VERSION_COLUMN } from './mapping.ts';
 import type { SoftDelete } from './soft-delete.ts';
 import { castOf, hexLogOrder, jsonPart, logOrder, nameOf, notDeleted, unnested } from './statement-parts.ts';

@@ -6,7 +6,7 @@ import { createTableText } from './create-table.ts';
 import type { ApplyDependencies, ApplySettings, TableDescription } from './dependencies.ts';
 import { takesSchema } from './entry-view.ts';
 import { evolveTableText } from './evolve-table.ts';
-import type { Folded } from './fold.ts';
+import type { Folded } from './folded.ts';
 import { type Mapped, mapKey, mapTable, type TableKey, type TableMapping, VERSION_COLUMN } from './mapping.ts';
 import { MetSchemas } from './met-schemas.ts';
 import { RowReader } from './row-reader.ts';

@@ -2,8 +2,8 @@ import { FarshoreError } from '../model/errors.ts';
 import { columnValue, type ValueWriters } from './column-values.ts';
 import type { DecodedRecord } from './contracts.ts';
 import type { ArrayElement } from './dependencies.ts';
-import type { Folded, RowFold, RowSet } from './fold.ts';
-import { keyText } from './key-text.ts';
+import type { Folded, RowFold, RowSet } from './folded.ts';
+import { type KeyKind, type KeyText, keyKindOf, keyText } from './key-text.ts';
 import { columnInput } from './map-columns.ts';
 import type { TableMapping } from './mapping.ts';
 import { hex32, LOWEST_SOURCE, offsetHex, SourceReader } from './source-version.ts';
@@ -45,11 +45,11 @@ export class UnitFold implements RowFold {
   readonly #groupSources: readonly (SourceReader | undefined)[];
   readonly #prefix: string;
   readonly #generation: string;
-  readonly #keyTypes: readonly string[];
-  readonly #rows = new Map<string, Merged>();
-  readonly #deleted = new Map<string, Deleted>();
+  readonly #keyKinds: readonly KeyKind[];
+  readonly #rows = new Map<KeyText, Merged>();
+  readonly #deleted = new Map<KeyText, Deleted>();
   /** Keys that are given up. */
-  readonly #gone = new Set<string>();
+  readonly #gone = new Set<KeyText>();
   readonly #notAllowed = new Map<string, number>();
   #records = 0;
   #folded = 0;
@@ -67,14 +67,14 @@ export class UnitFold implements RowFold {
     this.#groupSources = units.list.map(({ version }) => (version === undefined ? undefined : new SourceReader([version])));
     this.#prefix = hex32(order.homeEpoch);
     this.#generation = hex32(order.generation);
-    this.#keyTypes = mapping.key.map(({ type }) => type);
+    this.#keyKinds = mapping.key.map(({ type }) => keyKindOf(type));
   }
 
   /** Throws `record_unmappable`; nothing is changed then. */
   add(row: DecodedRecord, offset: bigint, record: DecodedRecord = row): boolean {
     const { columns } = this.mapping;
     const key = this.#keyOf(row);
-    const text = keyText(key, this.#keyTypes);
+    const text = keyText(key, this.#keyKinds);
     if (this.#gone.has(text)) return false;
     const source = this.#sourceOf(this.#sources, row, record);
     const version = this.#version(source, offset);
@@ -102,7 +102,7 @@ export class UnitFold implements RowFold {
     return true;
   }
 
-  #merge(text: string, next: Merged): void {
+  #merge(text: KeyText, next: Merged): void {
     const gone = this.#deleted.get(text);
     if (gone?.sourced === true) {
       this.#cutBelow(next, gone.version);
@@ -130,7 +130,7 @@ export class UnitFold implements RowFold {
     if (key.some((part) => typeof part === 'string' && part.includes('\0'))) {
       throw unmappable(this.mapping.name, 'The key of a delete holds a NUL, which PostgreSQL cannot store');
     }
-    const text = keyText(key, this.#keyTypes);
+    const text = keyText(key, this.#keyKinds);
     const earlier = this.#deleted.get(text);
     if (this.#gone.has(text) || earlier?.sourced === true) return this.#giveUp(text);
     this.#records++;
@@ -153,7 +153,7 @@ export class UnitFold implements RowFold {
     const source = this.#sourceOf(this.#sources, row, record);
     const version = this.#version(source, offset);
     if (source.startsWith(LOWEST_SOURCE)) return this.delete(key, offset, timestampMs);
-    const text = keyText(key, this.#keyTypes);
+    const text = keyText(key, this.#keyKinds);
     const earlier = this.#deleted.get(text);
     const standing = this.#rows.get(text);
     if (this.#gone.has(text) || earlier?.sourced === false) return this.#giveUp(text);
@@ -177,7 +177,7 @@ export class UnitFold implements RowFold {
     return true;
   }
 
-  #giveUp(key: string): false {
+  #giveUp(key: KeyText): false {
     this.#gone.add(key);
     return false;
   }

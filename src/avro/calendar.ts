@@ -2,7 +2,7 @@
  * Dates and times as PostgreSQL reads them, exact to the last digit. No Date object: it ends at year
  * 275760 and keeps milliseconds only.
  */
-const DAY_SECONDS = 86_400;
+export const DAY_SECONDS = 86_400;
 const DAY_SECONDS_BIG = 86_400n;
 const padded = (count: number, digits: number): readonly string[] =>
   Array.from({ length: count }, (_, n) => String(n).padStart(digits, '0'));

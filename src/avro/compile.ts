@@ -1,7 +1,8 @@
-import type { DecodedRecord, DecodedValue, TextSink } from '../apply/contracts.ts';
+import type { DecodedRecord, DecodedValue, FieldWay, TextSink } from '../apply/contracts.ts';
 import { DayTexts } from './calendar.ts';
 import { type Cursor, MalformedValue } from './cursor.ts';
 import { decodeLimits } from './limits.ts';
+import { scalarWriter, type Write } from './scalar-writers.ts';
 import { type Read, scalarReader } from './scalars.ts';
 import { type AvroField, type AvroSchema, isAbsentBranch, type NamedSchemas, type ParsedSchema } from './schema.ts';
 
@@ -21,15 +22,20 @@ export function compile({ root, named }: ParsedSchema): Read {
 }
 
 /**
- * Reads the fields of a record one by one, those in `asText` into sinks. Undefined for a schema that is no record. Generated code, for
+ * Reads the fields of a record one by one, into values or sinks or both. Undefined for a schema that is no record. Generated code, for
  * the reason that `recordBuilder` gives; nothing of the schema goes into it.
  */
-export function compileFields({ root, named }: ParsedSchema, asText: readonly boolean[]): ReadFields | undefined {
+export function compileFields({ root, named }: ParsedSchema, ways: readonly FieldWay[]): ReadFields | undefined {
   const record = root.kind === 'ref' ? named.get(root.name) : root;
   if (record?.kind !== 'record') return undefined;
   const compiler = new Compiler(named);
-  const readers = record.fields.map(({ schema }, i) => (asText[i] === true ? compiler.writer(schema) : compiler.reader(schema)));
-  const steps = readers.map((_, i) => (asText[i] === true ? `readers[${i}](c, sinks[${i}]);` : `values[${i}] = readers[${i}](c);`));
+  const readers = record.fields.map(({ schema }, i) => (ways[i] === 'value' ? compiler.reader(schema) : compiler.writer(schema)));
+  const calls: Readonly<Record<FieldWay, (i: number) => string>> = {
+    value: (i) => `values[${i}] = readers[${i}](c);`,
+    text: (i) => `readers[${i}](c, sinks[${i}]);`,
+    both: (i) => `values[${i}] = readers[${i}](c, sinks[${i}]);`,
+  };
+  const steps = record.fields.map((_, i) => calls[ways[i] ?? 'value'](i));
   return new Function('readers', `return (c, sinks, values) => { ${steps.join(' ')} };`)(readers) as ReadFields;
 }
 
@@ -37,7 +43,6 @@ export function compileFields({ root, named }: ParsedSchema, asText: readonly bo
 const absent: Read = () => undefined as unknown as DecodedValue;
 
 export type ReadFields = (c: Cursor, sinks: readonly (TextSink | undefined)[], values: DecodedValue[]) => void;
-type Write = (c: Cursor, sink: TextSink) => void;
 
 class Compiler {
   readonly #named: NamedSchemas;
@@ -76,17 +81,15 @@ class Compiler {
 
   /** Of a scalar or a nullable one: the value goes into a sink. */
   writer(schema: AvroSchema): Write {
-    if (schema.kind === 'string') return (c, sink) => c.textTo(sink);
     if (schema.kind === 'union') {
       const writers = schema.branches.map((branch) => this.writer(branch));
       return (c, sink) => {
         const branch = writers[c.int()];
         if (branch === undefined) throw new MalformedValue('a union has no such branch');
-        branch(c, sink);
+        return branch(c, sink);
       };
     }
-    const read = this.reader(schema);
-    return (c, sink) => sink.push(read(c) as Parameters<TextSink['push']>[0]);
+    return scalarWriter(schema, this.reader(schema), this.#days);
   }
 
   #array(items: AvroSchema): Read {

@@ -12,3 +12,39 @@ function unscaledText(unscaled: string, scale: number): string {
   const digits = (negative ? unscaled.slice(1) : unscaled).padStart(scale + 1, '0');
   return `${negative ? '-' : ''}${digits.slice(0, -scale)}.${digits.slice(-scale)}`;
 }
+
+const ZERO = 0x30;
+const MINUS = 0x2d;
+const POINT = 0x2e;
+/** Of 48 bits. */
+const MOST_DIGITS = 15;
+const MOST_BYTES = 6;
+
+/** Decimals of up to six bytes as `decimalText` writes them, as bytes that the next one uses again. */
+export class DecimalBytes {
+  readonly bytes: Buffer;
+  readonly #scale: number;
+
+  constructor(scale: number) {
+    this.#scale = scale;
+    this.bytes = Buffer.alloc(MOST_DIGITS + scale + 3);
+  }
+
+  /** Where the text begins that now ends with `bytes`, or -1 for a number of more bytes. */
+  write(source: Buffer, start: number, end: number): number {
+    if (end - start > MOST_BYTES) return -1;
+    let value = (source[start]! << 24) >> 24;
+    for (let i = start + 1; i < end; i++) value = value * 256 + source[i]!;
+    const { bytes } = this;
+    let rest = Math.abs(value);
+    let at = bytes.length;
+    for (let digit = 0; digit <= this.#scale || rest > 0; digit++) {
+      if (digit === this.#scale && digit > 0) bytes[--at] = POINT;
+      const next = Math.floor(rest / 10);
+      bytes[--at] = ZERO + rest - next * 10;
+      rest = next;
+    }
+    if (value < 0) bytes[--at] = MINUS;
+    return at;
+  }
+}

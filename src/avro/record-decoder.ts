@@ -1,4 +1,4 @@
-import type { DecodedRecord, FieldReader, RecordDecoder, SchemaRef } from '../apply/contracts.ts';
+import type { DecodedRecord, FieldReader, FieldWay, RecordDecoder, SchemaRef } from '../apply/contracts.ts';
 import { FarshoreError } from '../model/errors.ts';
 import { compile, compileFields } from './compile.ts';
 import { Cursor, MalformedValue } from './cursor.ts';
@@ -33,12 +33,12 @@ export function decoderOf(parsed: ParsedSchema, place: string, ref?: SchemaRef):
         throw malformed(error, place);
       }
     },
-    ...(isRecord ? { fieldReader: (asText: readonly boolean[]) => fieldReader(parsed, asText, place) } : {}),
+    ...(isRecord ? { fieldReader: (ways: readonly FieldWay[]) => fieldReader(parsed, ways, place) } : {}),
   };
 }
 
-function fieldReader(parsed: ParsedSchema, asText: readonly boolean[], place: string): FieldReader {
-  const readFields = compileFields(parsed, asText);
+function fieldReader(parsed: ParsedSchema, ways: readonly FieldWay[], place: string): FieldReader {
+  const readFields = compileFields(parsed, ways);
   if (readFields === undefined) throw new FarshoreError('internal', `${place} is no record`);
   const cursor = new Cursor(Buffer.alloc(0), 0, 0);
   return {

@@ -46,27 +46,29 @@ function intReader(logical: string | undefined, days: DayTexts): Read {
   return (c) => c.int();
 }
 
+interface Moment {
+  readonly perSecond: number;
+  readonly digits: number;
+  readonly zone: '+00' | '';
+}
+
+/** Timestamps by logical type. Of nanoseconds all nine digits: PostgreSQL rounds to microseconds, so a column that must not lose them is text. */
+export const moments: Readonly<Record<string, Moment>> = {
+  'timestamp-millis': { perSecond: 1_000, digits: 3, zone: '+00' },
+  'timestamp-micros': { perSecond: 1_000_000, digits: 6, zone: '+00' },
+  'timestamp-nanos': { perSecond: 1_000_000_000, digits: 9, zone: '+00' },
+  'local-timestamp-millis': { perSecond: 1_000, digits: 3, zone: '' },
+  'local-timestamp-micros': { perSecond: 1_000_000, digits: 6, zone: '' },
+  'local-timestamp-nanos': { perSecond: 1_000_000_000, digits: 9, zone: '' },
+};
+
 function longReader(logical: string | undefined, days: DayTexts): Read {
-  switch (logical) {
-    case 'timestamp-millis':
-      return (c) => momentText(c.long(), 1_000, 3, '+00', days);
-    case 'timestamp-micros':
-      return (c) => momentText(c.long(), 1_000_000, 6, '+00', days);
-    // All nine digits. PostgreSQL rounds to microseconds, so a column that must not lose them is text;
-    // the field's shape says `timestamp-nanos` for whoever maps it.
-    case 'timestamp-nanos':
-      return (c) => momentText(c.long(), 1_000_000_000, 9, '+00', days);
-    case 'local-timestamp-millis':
-      return (c) => momentText(c.long(), 1_000, 3, '', days);
-    case 'local-timestamp-micros':
-      return (c) => momentText(c.long(), 1_000_000, 6, '', days);
-    case 'local-timestamp-nanos':
-      return (c) => momentText(c.long(), 1_000_000_000, 9, '', days);
-    case 'time-micros':
-      return (c) => timeOfDay(c.long(), 1_000_000, 6);
-    default:
-      return (c) => c.long();
+  const moment = moments[logical ?? ''];
+  if (moment !== undefined) {
+    const { perSecond, digits, zone } = moment;
+    return (c) => momentText(c.long(), perSecond, digits, zone, days);
   }
+  return logical === 'time-micros' ? (c) => timeOfDay(c.long(), 1_000_000, 6) : (c) => c.long();
 }
 
 function timeOfDay(value: number | bigint, perSecond: number, digits: number): string {
@@ -103,11 +105,16 @@ function fixedReader(size: number, logical: string | undefined, scale: number): 
 }
 
 function decimalAt(c: Cursor, size: number, scale: number): string {
+  const start = takeDecimal(c, size);
+  return decimalText(c.bytes, start, start + size, scale);
+}
+
+/** Moves over a decimal's bytes and answers where they start. */
+export function takeDecimal(c: Cursor, size: number): number {
   // No bytes are no number: Java's reader refuses them too.
   if (size === 0) throw new MalformedValue('a decimal has no bytes');
   if (size > decodeLimits.maxDecimalBytes) throw new MalformedValue(`a decimal has more than ${decodeLimits.maxDecimalBytes} bytes`);
-  const start = c.take(size);
-  return decimalText(c.bytes, start, start + size, scale);
+  return c.take(size);
 }
 
 function copyAt(c: Cursor, size: number): Buffer {

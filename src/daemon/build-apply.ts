@@ -75,7 +75,7 @@ export function buildApply(
       stops,
       parked: parkedStore(database, config.region),
       visitRecords,
-      arrayText: () => new TextColumn(),
+      arrayText: (expected) => new TextColumn(expected),
       arrayLiteral,
       exactJson: toExactJson,
       refusalOf,

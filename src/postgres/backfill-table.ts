@@ -1,6 +1,6 @@
 import type { Statement } from '../apply/contracts.ts';
 import { type CopyChance, LEAST_COPIED_ROWS, passed, refused, untried, wentWell } from '../apply/copy-chances.ts';
-import type { RowSet } from '../apply/fold.ts';
+import type { RowSet } from '../apply/folded.ts';
 import type { TableMapping } from '../apply/mapping.ts';
 import { setConstraints, tableStatements } from '../apply/statements.ts';
 import type { ComparedTable } from '../audit/contracts.ts';

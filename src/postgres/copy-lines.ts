@@ -25,7 +25,8 @@ export const COPY_DONE = Buffer.from([0x63, 0, 0, 0, 4]);
 
 interface Column {
   readonly bytes: Buffer;
-  readonly ends: readonly number[];
+  readonly ends: Int32Array;
+  readonly count: number;
   /** Nothing in it is escaped, neither in the array nor in a line. */
   readonly plain: boolean;
   readonly mostBytes: number;
@@ -39,8 +40,8 @@ interface Column {
 export function copyLines({ columns, hex }: CopyRows, memory: (bytes: number) => Buffer = Buffer.allocUnsafeSlow): readonly Buffer[] {
   const list = columns.map(columnOf);
   const versions = columnOf(hex);
-  const count = versions.ends.length;
-  if (list.some(({ ends }) => ends.length !== count)) throw new FarshoreError('internal', 'The columns of rows to copy differ in length.');
+  const { count } = versions;
+  if (list.some((column) => column.count !== count)) throw new FarshoreError('internal', 'The columns of rows to copy differ in length.');
   // Quotes and commas of an array take what a line's tabs do; a version, `\\x` for two quotes, takes more.
   const text = [...list, versions].reduce((sum, { mostBytes }) => sum + mostBytes, 2 * count);
   const into = memory(text + (Math.ceil(text / MESSAGE_BYTES) + 1) * MESSAGE_HEAD_BYTES);
@@ -111,8 +112,8 @@ function writeEscaped(bytes: Buffer, start: number, end: number, into: Buffer, b
 
 function columnOf(column: unknown): Column {
   if (!(column instanceof TextColumn)) throw new FarshoreError('internal', 'Only columns of text can be copied.');
-  const { bytes, length, ends } = column.written;
+  const { bytes, length, ends, count } = column.written;
   const text = bytes.subarray(0, length);
   const plain = ![BACKSLASH, NEWLINE, TAB, RETURN].some((byte) => text.includes(byte));
-  return { bytes, ends, plain, mostBytes: plain ? length : 2 * length };
+  return { bytes, ends, count, plain, mostBytes: plain ? length : 2 * length };
 }

@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import type { DecodedRecord, FieldShape } from '../../src/apply/contracts.ts';
 import type { CopyTrials } from '../../src/apply/copy-chances.ts';
-import type { Folded } from '../../src/apply/fold.ts';
+import type { Folded } from '../../src/apply/folded.ts';
 import type { Database } from '../../src/postgres/database.ts';
 import { executeDdl } from '../../src/postgres/tables.ts';
 import { eventually, freshDatabase } from '../rig/context.ts';

@@ -3,7 +3,7 @@ import { type CommitContext, type Counts, commitPlan, countCommitted } from '../
 import { type CommittedPieces, commitPieces, type PiecesContext } from '../../src/apply/commit-pieces.ts';
 import type { FieldShape } from '../../src/apply/contracts.ts';
 import { CopyChances, type CopyTrials } from '../../src/apply/copy-chances.ts';
-import type { Folded } from '../../src/apply/fold.ts';
+import type { Folded } from '../../src/apply/folded.ts';
 import { planBatch } from '../../src/apply/plan-batch.ts';
 import { type Refusal, type Reject, rejectOf } from '../../src/apply/rejects.ts';
 import { TableCatalog } from '../../src/apply/table-catalog.ts';

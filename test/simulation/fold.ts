@@ -1,7 +1,8 @@
 import fc from 'fast-check';
 import type { DecodedRecord, TopicOrder } from '../../src/apply/contracts.ts';
-import { Fold, type Folded, type RowFold, type RowSet } from '../../src/apply/fold.ts';
+import { Fold } from '../../src/apply/fold.ts';
 import { putInLayers } from '../../src/apply/fold-layers.ts';
+import type { Folded, RowFold, RowSet } from '../../src/apply/folded.ts';
 import { mapTable, type TableMapping } from '../../src/apply/mapping.ts';
 import { orderAt } from '../../src/apply/order-at.ts';
 import type { TableEntry } from '../../src/apply/table-entry.ts';

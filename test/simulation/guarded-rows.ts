@@ -1,4 +1,4 @@
-import type { Folded, RowSet } from '../../src/apply/fold.ts';
+import type { Folded, RowSet } from '../../src/apply/folded.ts';
 import type { TableMapping } from '../../src/apply/mapping.ts';
 import { elementsOf } from '../unit/apply/list-text.ts';
 

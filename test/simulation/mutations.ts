@@ -96,13 +96,13 @@ const mutations: readonly Mutation[] = [
     to: "home?.topicId ?? ''",
   },
   // fold
-  { by: 'fold', file: 'apply/fold.ts', from: 'if (source < standing) {', to: 'if (source > standing) {' },
+  { by: 'fold', file: 'apply/fold.ts', from: 'if (order < 0) {', to: 'if (order > 0) {' },
   { by: 'fold', file: 'apply/fold.ts', from: 'this.#latest.delete(text);\n    if (known', to: 'if (known' },
   {
     by: 'fold',
     file: 'apply/fold.ts',
-    from: 'if (gone !== undefined && this.#deleteSources[gone]! > source) {',
-    to: 'if (gone !== undefined && this.#deleteSources[gone]! < source) {',
+    from: 'if (gone !== undefined && this.#deleteSources[gone]! > this.#standingSource(row)) {',
+    to: 'if (gone !== undefined && this.#deleteSources[gone]! < this.#standingSource(row)) {',
   },
   { by: 'fold', file: 'apply/fold.ts', from: 'this.#deleteOffsets[known] = offset;\n    this.#deleteMoments', to: 'this.#deleteMoments' },
   {

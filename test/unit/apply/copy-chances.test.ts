@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { CopyChances, looksNew, passed, refused, untried, wentWell } from '../../../src/apply/copy-chances.ts';
-import type { Folded, RowSet } from '../../../src/apply/fold.ts';
+import type { Folded, RowSet } from '../../../src/apply/folded.ts';
 import { ListText } from './list-text.ts';
 
 const rowsOf = (count: number): RowSet => ({

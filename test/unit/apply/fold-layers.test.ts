@@ -1,6 +1,7 @@
 import { describe, expect, it } from 'vitest';
-import { Fold, type RowFold } from '../../../src/apply/fold.ts';
+import { Fold } from '../../../src/apply/fold.ts';
 import { putInLayers } from '../../../src/apply/fold-layers.ts';
+import type { RowFold } from '../../../src/apply/folded.ts';
 import { mapTable, type TableMapping } from '../../../src/apply/mapping.ts';
 import type { TableEntry } from '../../../src/apply/table-entry.ts';
 import { UnitFold } from '../../../src/apply/unit-fold.ts';

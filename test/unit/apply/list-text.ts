@@ -12,6 +12,10 @@ export class ListText implements ArrayText {
     return this.elements.length;
   }
 
+  get byteLength(): number {
+    return this.elements.reduce<number>((sum, element) => sum + String(element).length, 0);
+  }
+
   push(element: ArrayElement): void {
     this.elements.push(element);
   }
@@ -27,6 +31,18 @@ export class ListText implements ArrayText {
 
   same(a: number, b: number): boolean {
     return Object.is(this.elements[a], this.elements[b]);
+  }
+
+  order(a: number, b: number): number {
+    const [first, second] = [this.text(a), this.text(b)];
+    if (first < second) return -1;
+    let at = 0;
+    while (at < first.length && first[at] === second[at]) at++;
+    return at + 1;
+  }
+
+  text(row: number): string {
+    return String(this.elements[row]);
   }
 
   slice(from: number, to: number): string {

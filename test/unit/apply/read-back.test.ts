@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import type { StatementResult } from '../../../src/apply/contracts.ts';
-import type { Folded } from '../../../src/apply/fold.ts';
+import type { Folded } from '../../../src/apply/folded.ts';
 import { mapTable, type TableMapping } from '../../../src/apply/mapping.ts';
 import { ReadBack, type RogueWrite } from '../../../src/apply/read-back.ts';
 import { ReadBackSamples } from '../../../src/apply/read-back-sample.ts';

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import type { Folded, RowSet } from '../../../src/apply/fold.ts';
+import type { Folded, RowSet } from '../../../src/apply/folded.ts';
 import { mapTable, type TableMapping } from '../../../src/apply/mapping.ts';
 import { tableStatements, transactionStatements } from '../../../src/apply/statements.ts';
 import { tableDescription } from './descriptions.ts';

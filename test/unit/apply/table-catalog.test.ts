@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import type { RecordDecoder } from '../../../src/apply/contracts.ts';
-import type { Folded, RowSet } from '../../../src/apply/fold.ts';
+import type { Folded, RowSet } from '../../../src/apply/folded.ts';
 import { transactionStatements } from '../../../src/apply/statements.ts';
 import { TableCatalog } from '../../../src/apply/table-catalog.ts';
 import { tableDescription } from './descriptions.ts';

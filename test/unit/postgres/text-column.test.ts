@@ -9,6 +9,7 @@ const elements = fc.array(
     fc.constant(null),
     fc.boolean(),
     fc.double(),
+    fc.integer(),
     fc.bigInt(),
     fc.string({ unit: 'binary' }).map((text) => text.replaceAll('\0', '')),
     fc.string({ minLength: 200, maxLength: 600, unit: fc.constantFrom('a', '"', '\\', 'ł', '𝄞') }),
@@ -68,6 +69,33 @@ describe('TextColumn', () => {
     const same = (a: number, b: number) => column.same(a, b);
     expect([same(0, 2), same(3, 4), same(6, 7), same(5, 5)]).toEqual([true, true, true, true]);
     expect([same(0, 1), same(3, 5), same(0, 8), same(8, 0)]).toEqual([false, false, false, false]);
+  });
+
+  it('orders elements of ASCII as their texts are, and says where the higher one differs first', () => {
+    const texts = fc.array(fc.string({ unit: fc.constantFrom('0', '1', 'f'), maxLength: 4 }), { minLength: 2, maxLength: 8 });
+    fc.assert(
+      fc.property(texts, (values) => {
+        const column = columnOf(values);
+        for (const [a, first] of values.entries()) {
+          for (const [b, second] of values.entries()) {
+            const at = [...first, ''].findIndex((unit, i) => unit !== second[i]);
+            expect(column.order(a, b)).toBe(first < second ? -1 : at + 1);
+            expect(column.text(a)).toBe(first);
+          }
+        }
+      }),
+    );
+  });
+
+  it('holds what it holds, whatever was expected of it', () => {
+    fc.assert(
+      fc.property(elements, fc.nat(2_000), fc.nat(80), (values, bytes, count) => {
+        const column = new TextColumn({ bytes, count });
+        for (const value of values) column.push(value);
+        expect(textOf(column)).toBe(asUtf8(arrayLiteral(values)));
+        expect(column.byteLength).toBe(Math.max(1, column.literal().length - 1));
+      }),
+    );
   });
 
   it('grows', () => {
