@@ -5,7 +5,7 @@ type Answers = readonly FetchedPartition[];
 
 interface Flight {
   readonly signal: AbortSignal;
-  readonly targets: ReadonlyMap<string, FetchTarget>;
+  readonly targets: readonly FetchTarget[];
   /** Rejects only with the signal's reason. */
   readonly answers: Promise<Answers>;
   landed: Answers | undefined;
@@ -28,7 +28,7 @@ export class FetchFlights {
     const flight = this.#byBroker.get(brokerId);
     if (flight === undefined) return undefined;
     const byPartition = new Map(wanted.map((target) => [partitionKey(target.topic, target.partition), target]));
-    const holds = [...flight.targets].every(([key, asked]) => isSamePlace(asked, byPartition.get(key)));
+    const holds = flight.targets.every((asked) => isSamePlace(asked, byPartition.get(partitionKey(asked.topic, asked.partition))));
     if (holds && flight.signal === signal) return flight;
     this.#byBroker.delete(brokerId);
     flight.answers.then(releaseAll, () => undefined);
@@ -38,7 +38,7 @@ export class FetchFlights {
   begin(brokerId: number, targets: readonly FetchTarget[], signal: AbortSignal, answers: Promise<Answers>): Flight {
     const flight: Flight = {
       signal,
-      targets: new Map(targets.map((target) => [partitionKey(target.topic, target.partition), target])),
+      targets,
       answers,
       landed: undefined,
     };

@@ -1,6 +1,8 @@
-import { type API, createAPI, type Reader, readKnownTaggedFields, Writer } from '@platformatic/kafka';
+import { type API, createAPI, type Reader, Writer } from '@platformatic/kafka';
 import type { AbortedTransaction } from './batch/abort-filter.ts';
 import type { FetchMemory } from './fetch-memory.ts';
+import { arrayLength, skipTags, type WireReader, wireReader } from './flat-reader.ts';
+import { FlatWriter } from './flat-writer.ts';
 
 export type Isolation = 'read_uncommitted' | 'read_committed';
 
@@ -60,75 +62,102 @@ const NO_SESSION = 0;
 const FULL_FETCH_EPOCH = -1;
 const NO_LOG_START = -1n;
 const NO_RECORDS = Buffer.alloc(0);
+const NONE_ABORTED: readonly AbortedTransaction[] = [];
+/** Where a cut log leaves the one that was read: epoch and end offset. */
+const [DIVERGING_TAG, DIVERGING_BYTES] = [0, 12] as const;
+
+/** Most that the fields outside of topics and the rack take, what a topic's take, and what a partition's take, in bytes. */
+const [FIXED_BYTES, TOPIC_BYTES, PART_BYTES] = [45, 22, 33] as const;
 
 export function encodeFetch(version: number, call: FetchCall): Writer {
-  const writer = Writer.create();
-  if (version < WITHOUT_REPLICA_ID) writer.appendInt32(NO_REPLICA);
-  return writer
-    .appendInt32(call.maxWaitMs)
-    .appendInt32(call.minBytes)
-    .appendInt32(call.maxBytes)
-    .appendInt8(call.isolation === 'read_committed' ? 1 : 0)
-    .appendInt32(NO_SESSION)
-    .appendInt32(FULL_FETCH_EPOCH)
-    .appendArray(partsByTopic(call.parts), (topicWriter, [topicId, parts]) => {
-      topicWriter.appendUUID(topicId).appendArray(parts, (partWriter, part) => {
-        partWriter
-          .appendInt32(part.partition)
-          .appendInt32(part.currentLeaderEpoch)
-          .appendInt64(part.offset)
-          .appendInt32(part.lastFetchedEpoch)
-          .appendInt64(NO_LOG_START)
-          .appendInt32(part.maxBytes);
-      });
-    })
-    .appendArray([], () => undefined)
-    .appendString(call.rack)
-    .appendTaggedFields();
+  const topics = partsByTopic(call.parts);
+  const room = FIXED_BYTES + Buffer.byteLength(call.rack) + topics.length * TOPIC_BYTES + call.parts.length * PART_BYTES;
+  const writer = new FlatWriter(room);
+  if (version < WITHOUT_REPLICA_ID) writer.int32(NO_REPLICA);
+  writer
+    .int32(call.maxWaitMs)
+    .int32(call.minBytes)
+    .int32(call.maxBytes)
+    .int8(call.isolation === 'read_committed' ? 1 : 0)
+    .int32(NO_SESSION)
+    .int32(FULL_FETCH_EPOCH)
+    .unsignedVarInt(topics.length + 1);
+  for (const [topicId, parts] of topics) {
+    writer.uuid(topicId).unsignedVarInt(parts.length + 1);
+    for (const part of parts) {
+      writer
+        .int32(part.partition)
+        .int32(part.currentLeaderEpoch)
+        .int64(part.offset)
+        .int32(part.lastFetchedEpoch)
+        .int64(NO_LOG_START)
+        .int32(part.maxBytes)
+        .untagged();
+    }
+    writer.untagged();
+  }
+  // No topics that a session would forget.
+  writer.unsignedVarInt(1).string(call.rack).untagged();
+  return Writer.create().append(writer.written);
 }
 
-export function decodeFetch(reader: Reader, memory: FetchMemory): FetchAnswer {
-  const throttleMs = reader.readInt32();
-  const code = reader.readInt16();
-  reader.readInt32();
+export function decodeFetch(from: Reader, memory: FetchMemory): FetchAnswer {
+  const reader = wireReader(from);
+  const throttleMs = reader.int32();
+  const code = reader.int16();
+  reader.int32();
   const parts: FetchAnswerPart[] = [];
-  reader.readArray((topic) => {
-    const topicId = topic.readUUID();
-    topic.readArray((part) => parts.push(decodePart(topicId, part, memory)), true, false);
-  });
+  for (let topics = arrayLength(reader); topics > 0; topics--) {
+    const topicId = reader.uuid();
+    for (let left = arrayLength(reader); left > 0; left--) parts.push(decodePart(topicId, reader, memory));
+    skipTags(reader);
+  }
   return { throttleMs, code, parts };
 }
 
-function decodePart(topicId: string, reader: Reader, memory: FetchMemory): FetchAnswerPart {
-  const fixed = {
-    topicId,
-    partition: reader.readInt32(),
-    code: reader.readInt16(),
-    highWatermark: reader.readInt64(),
-    lastStableOffset: reader.readInt64(),
-    logStartOffset: reader.readInt64(),
-    aborted: reader.readArray((entry) => ({ producerId: entry.readInt64(), firstOffset: entry.readInt64() })),
-    preferredReadReplica: reader.readInt32(),
-  };
-  const length = reader.readUnsignedVarInt() - 1;
-  const records = length > 0 ? copyRecords(reader, length, memory) : NO_RECORDS;
+function decodePart(topicId: string, reader: WireReader, memory: FetchMemory): FetchAnswerPart {
+  const partition = reader.int32();
+  const code = reader.int16();
+  const highWatermark = reader.int64();
+  const lastStableOffset = reader.int64();
+  const logStartOffset = reader.int64();
+  const aborted = decodeAborted(reader);
+  const preferredReadReplica = reader.int32();
+  const length = reader.unsignedVarInt() - 1;
+  const records = length > 0 ? memory.take(length) : NO_RECORDS;
+  // The answer lies in the chunks of the socket: this is the one copy.
+  if (length > 0) reader.copy(records);
   let diverging: FetchAnswerPart['diverging'];
-  readKnownTaggedFields(reader, {
-    0: (tagged) => {
-      const epoch = tagged.readInt32();
-      diverging = { epoch, endOffset: tagged.readInt64() };
-    },
+  skipTags(reader, (tag) => {
+    if (tag !== DIVERGING_TAG) return 0;
+    diverging = { epoch: reader.int32(), endOffset: reader.int64() };
+    return DIVERGING_BYTES;
   });
-  return { ...fixed, records, diverging };
+  return { topicId, partition, code, highWatermark, lastStableOffset, logStartOffset, aborted, preferredReadReplica, records, diverging };
 }
 
-/** The answer lies in the chunks of the socket: this is the one copy. */
-function copyRecords(reader: Reader, length: number, memory: FetchMemory): Buffer {
-  const records = memory.take(length);
-  let at = 0;
-  for (const chunk of reader.buffer.subarray(reader.position, reader.position + length).buffers) at += chunk.copy(records, at);
-  reader.skip(length);
-  return records;
+function decodeAborted(reader: WireReader): readonly AbortedTransaction[] {
+  const length = arrayLength(reader);
+  if (length === 0) return NONE_ABORTED;
+  const aborted: AbortedTransaction[] = [];
+  for (let left = length; left > 0; left--) {
+    aborted.push({ producerId: reader.int64(), firstOffset: reader.int64() });
+    skipTags(reader);
+  }
+  return aborted;
+}
+
+/** Finds what a partition answered, given its place in the request: a broker answers in the order asked, as a rule, and then nothing is looked up. */
+export function partsOf(
+  parts: readonly FetchAnswerPart[],
+): (index: number, asked: Pick<FetchPart, 'topicId' | 'partition'>) => FetchAnswerPart | undefined {
+  let byPlace: ReadonlyMap<string, FetchAnswerPart> | undefined;
+  return (index, { topicId, partition }) => {
+    const there = parts[index];
+    if (there?.partition === partition && there.topicId === topicId) return there;
+    byPlace ??= new Map(parts.map((part) => [`${part.topicId}:${part.partition}`, part]));
+    return byPlace.get(`${topicId}:${partition}`);
+  };
 }
 
 /** Topics in the order of their first part: the order decides who is served first when the byte limit is short. */

@@ -10,7 +10,7 @@ import { isGap, provedGap } from './fetch-gap.ts';
 import { FetchMemory } from './fetch-memory.ts';
 import { type Routed, type RoutedTarget, routeTargets, type TargetsOfBroker } from './fetch-route.ts';
 import { FetchTurns } from './fetch-turns.ts';
-import { type FetchAnswer, type FetchApi, fetchApis } from './fetch-wire.ts';
+import { type FetchAnswer, type FetchApi, fetchApis, partsOf } from './fetch-wire.ts';
 import { highWatermarks, localStarts, logStarts, partitionKey } from './offsets.ts';
 import { ReadReplicas } from './read-replicas.ts';
 
@@ -189,12 +189,12 @@ export class RawFetcher {
     limits: FetchLimits,
     signal: AbortSignal,
   ): Promise<readonly FetchedPartition[]> {
-    const byPartition = new Map(answer.parts.map((part) => [partitionKey(part.topicId, part.partition), part]));
+    const partOf = partsOf(answer.parts);
     const redirected = new Map<number, RoutedTarget[]>();
     const judged: (readonly [FetchTarget, Exclude<JudgedPart, { kind: 'ask_replica' }>])[] = [];
-    for (const routed of parts) {
+    for (const [index, routed] of parts.entries()) {
       const { target, follower } = routed;
-      const part = byPartition.get(partitionKey(target.topicId, target.partition));
+      const part = partOf(index, target);
       const verdict: JudgedPart =
         part === undefined
           ? retry(target, answer.code === 0 ? 'the broker left it out' : kafkaErrorName(answer.code))

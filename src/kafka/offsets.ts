@@ -1,9 +1,8 @@
-import { listOffsetsV7, listOffsetsV8 } from '@platformatic/kafka';
 import type { KafkaCluster } from './cluster.ts';
 import { apiKeys } from './cluster-versions.ts';
 import { KafkaError, kafkaErrorKind } from './errors.ts';
 import type { Leader } from './metadata.ts';
-import { evenWithErrors } from './partial-answer.ts';
+import { listOffsetsApi } from './offsets-wire.ts';
 
 export interface TopicPartition {
   readonly topic: string;
@@ -21,8 +20,6 @@ const LATEST = -1n;
 /** KIP-405: where the part of the log begins that is on the broker's own disk. */
 const EARLIEST_LOCAL = -4n;
 const KNOWS_LOCAL_STARTS = 8;
-const CONSUMER = -1;
-const isolations = { read_uncommitted: 0, read_committed: 1 } as const;
 
 type Asked = 'log_start' | 'local_start' | 'last_stable_offset' | 'high_watermark';
 const timestamps = { log_start: EARLIEST, local_start: EARLIEST_LOCAL, last_stable_offset: LATEST, high_watermark: LATEST } as const;
@@ -156,29 +153,17 @@ async function askBroker(
   offsets: Map<string, bigint>,
   signal: AbortSignal,
 ): Promise<void> {
-  const byTopic = Map.groupBy(parts, ({ topic }) => topic);
-  const request = [...byTopic].map(([name, ofTopic]) => ({
-    name,
-    partitions: ofTopic.map(({ partition, leaderEpoch }) => ({
-      partitionIndex: partition,
-      currentLeaderEpoch: leaderEpoch,
-      timestamp: timestamps[asked],
-    })),
-  }));
-  const isolation = isolations[asked === 'high_watermark' ? 'read_uncommitted' : 'read_committed'];
+  const call = {
+    isolation: asked === 'high_watermark' ? 'read_uncommitted' : 'read_committed',
+    timestamp: timestamps[asked],
+    parts,
+  } as const;
+  const api = listOffsetsApi(asked === 'local_start' ? 8 : 7);
   try {
-    const answer = await cluster.withBroker(
-      brokerId,
-      'control',
-      (connection) =>
-        evenWithErrors((asked === 'local_start' ? listOffsetsV8 : listOffsetsV7).api.async(connection, CONSUMER, isolation, request)),
-      signal,
-    );
-    for (const { name, partitions } of answer.topics) {
-      for (const { partitionIndex, errorCode, offset } of partitions) {
-        if (errorCode === 0) offsets.set(partitionKey(name, partitionIndex), offset);
-        else if (kafkaErrorKind(errorCode) !== 'denied') cluster.invalidate();
-      }
+    const answers = await cluster.withBroker(brokerId, 'control', (connection) => api.async(connection, call), signal);
+    for (const { topic, partition, code, offset } of answers) {
+      if (code === 0) offsets.set(partitionKey(topic, partition), offset);
+      else if (kafkaErrorKind(code) !== 'denied') cluster.invalidate();
     }
   } catch (error) {
     // One broker that fails leaves out its own partitions only; the connection layer has noted it.

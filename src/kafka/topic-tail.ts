@@ -7,6 +7,8 @@ import { partitionEnds } from './offsets.ts';
 
 const MAX_BATCH_BYTES = 1 << 20;
 const MOST_BACKOFF_MS = 30_000;
+/** Between two looks for a topic that is not there: where there is no way back, none was ever made. */
+const MISSING_MS = 10_000;
 
 /**
  * Follows partition 0 of a small topic from where it ends now, one short look each `everyMs`: a fetch that waits would keep the mirror's fetch of
@@ -47,8 +49,14 @@ export async function followTopic(
       next = undefined;
       failures++;
     }
-    await cluster.clock.sleep(Math.min(MOST_BACKOFF_MS, everyMs * 2 ** Math.min(failures, 10)), signal);
+    await cluster.clock.sleep(nextLookMs(everyMs, failures, next !== undefined), signal);
   }
+}
+
+/** Until the next look, after so many failures in a row; `found`: the topic is there and was read. */
+export function nextLookMs(everyMs: number, failures: number, found: boolean): number {
+  if (failures > 0) return Math.min(MOST_BACKOFF_MS, everyMs * 2 ** Math.min(failures, 10));
+  return found ? everyMs : Math.max(MISSING_MS, everyMs);
 }
 
 async function endOf(cluster: KafkaCluster, topic: string, signal: AbortSignal) {

@@ -1,6 +1,7 @@
 import type { Clock } from '../model/clock.ts';
 import { findFarshoreError } from '../model/errors.ts';
 import { type TopicPartition, type TopicPartitionKey, topicPartitionKey } from '../model/partition.ts';
+import { withinLimit } from '../model/time-limit.ts';
 import type { LogEnds, PartitionEnds } from './contracts.ts';
 
 export type EndsRead =
@@ -26,19 +27,13 @@ export class EndsReader {
   /** Rejects when the signal is aborted, and for errors that halt the daemon. */
   async read(partitions: readonly TopicPartition[], signal: AbortSignal): Promise<EndsRead> {
     if (this.#underWay) return { kind: 'missed', reason: 'the read before has not ended' };
-    const ended = new AbortController();
-    const either = AbortSignal.any([signal, ended.signal]);
-    const reading = this.#start(partitions, either);
-    const late = this.#clock.sleep(this.#limitMs, either).then(
+    return await withinLimit(
+      (limited) => this.#start(partitions, limited),
+      this.#limitMs,
       (): EndsRead => ({ kind: 'missed', reason: `no answer within ${this.#limitMs} ms` }),
-      (): EndsRead => ({ kind: 'missed', reason: 'stopped' }),
+      this.#clock,
+      signal,
     );
-    try {
-      return await Promise.race([reading, late]);
-    } finally {
-      ended.abort();
-      signal.throwIfAborted();
-    }
   }
 
   async #start(partitions: readonly TopicPartition[], signal: AbortSignal): Promise<EndsRead> {

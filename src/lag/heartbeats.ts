@@ -1,6 +1,7 @@
 import type { Clock } from '../model/clock.ts';
 import { FarshoreError, findFarshoreError } from '../model/errors.ts';
 import type { Observe } from '../model/events.ts';
+import { withinLimit } from '../model/time-limit.ts';
 import type { HeartbeatWriter } from './contracts.ts';
 import { heartbeatBytes, readHeartbeat } from './heartbeat-record.ts';
 
@@ -121,19 +122,9 @@ export class Heartbeats {
 
   async #limited(work: (signal: AbortSignal) => Promise<void>, signal: AbortSignal): Promise<void> {
     const { writeLimitMs } = this.#settings;
-    const ended = new AbortController();
-    const either = AbortSignal.any([signal, ended.signal]);
-    const working = work(either);
-    const late = this.#clock.sleep(writeLimitMs, either).then(() => {
+    const late = (): never => {
       throw new FarshoreError('broker_request_failed', `The cluster did not acknowledge a heartbeat within ${writeLimitMs} ms`);
-    });
-    try {
-      await Promise.race([working, late]);
-    } finally {
-      ended.abort();
-      // Whichever lost the race ends by the abort.
-      working.catch(() => undefined);
-      late.catch(() => undefined);
-    }
+    };
+    await withinLimit(work, writeLimitMs, late, this.#clock, signal);
   }
 }

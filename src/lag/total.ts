@@ -13,8 +13,10 @@ export class TotalReadings {
 
   /** Takes an end at home and the time before it was asked for. */
   read(atMs: number, end: HomeOffset): void {
-    this.#waiting.push({ atMs, passing: passingEnd(end) });
-    this.#settle((passing) => passing);
+    const passing = passingEnd(end);
+    while (this.#waiting.length > 0 && passesWith(this.#waiting.at(-1)!.passing, passing)) this.#waiting.pop();
+    if (atMs > (this.#passedAtMs ?? Number.NEGATIVE_INFINITY)) this.#waiting.push({ atMs, passing });
+    thin(this.#waiting);
   }
 
   mirrored(committed: HomeOffset): void {
@@ -47,6 +49,7 @@ export class TotalReadings {
   }
 
   #settle(step: (passing: Passing) => Passing): void {
+    if (this.#waiting.length === 0) return;
     const kept: PassingReading[] = [];
     for (const reading of this.#waiting) {
       const passing = step(reading.passing);

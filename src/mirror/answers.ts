@@ -46,7 +46,7 @@ export class Answers {
         continue;
       }
       // Where it brings something, the region has to take it before the trial is over.
-      if (answer.batches.length === 0) await noteWentOn(partition, this.#deps, signal);
+      if (answer.batches.length === 0 && partition.retrying !== undefined) await noteWentOn(partition, this.#deps, signal);
       partition.end = homeOffset(answer.lastStableOffset);
       const { read: position, maxBatchBytes, refusedAt, compacted } = partition;
       inputs.push({ answer, position, maxBatchBytes, refusedAt, compacted });

@@ -1,5 +1,3 @@
-import { setTimeout as delay } from 'node:timers/promises';
-
 /**
  * Time as a value that tests can hold. Wall time is for people and record timestamps; durations and
  * lag come from `monotonicMs`, which never steps back.
@@ -16,7 +14,21 @@ export interface Clock {
 export const systemClock: Clock = {
   wallMs: () => Date.now(),
   monotonicMs: () => performance.now(),
-  sleep: async (ms, signal) => {
-    await delay(ms, undefined, { signal });
-  },
+  // Not the one of node:timers/promises: that makes an error, with its stack, of each sleep that is given up, and most limits of time are.
+  sleep: (ms, signal) =>
+    new Promise((resolve, reject) => {
+      if (signal.aborted) {
+        reject(signal.reason);
+        return;
+      }
+      const timer = setTimeout(() => {
+        signal.removeEventListener('abort', giveUp);
+        resolve();
+      }, ms);
+      const giveUp = (): void => {
+        clearTimeout(timer);
+        reject(signal.reason);
+      };
+      signal.addEventListener('abort', giveUp, { once: true });
+    }),
 };

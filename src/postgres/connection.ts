@@ -3,6 +3,7 @@ import pg from 'pg';
 import type { Statement } from '../apply/contracts.ts';
 import type { Clock } from '../model/clock.ts';
 import { FarshoreError } from '../model/errors.ts';
+import { OVER } from '../model/time-limit.ts';
 import { CopyMemory } from './copy-memory.ts';
 import { databaseError, type Outcome, sessionIsLost } from './driver-error.ts';
 import { loginHint } from './login-hint.ts';
@@ -254,7 +255,7 @@ export class Connection {
     try {
       return await Promise.race([work, gaveUp]);
     } finally {
-      done.abort();
+      done.abort(OVER);
       signal.removeEventListener('abort', onAbort);
       await timer;
     }

@@ -1,6 +1,7 @@
 import type { Clock } from '../model/clock.ts';
 import { FarshoreError } from '../model/errors.ts';
 import type { Observe } from '../model/events.ts';
+import { OVER } from '../model/time-limit.ts';
 import type { Connection } from './connection.ts';
 import { giveUpStatement, relockStatement, renewStatement } from './lease-statements.ts';
 
@@ -172,7 +173,7 @@ async function withLimit<T>(clock: Clock, limitMs: number, signal: AbortSignal, 
   try {
     return await work(AbortSignal.any([signal, limit.signal]));
   } finally {
-    done.abort();
+    done.abort(OVER);
     await timer;
   }
 }

@@ -3,7 +3,7 @@ import { describe, expect, it } from 'vitest';
 import { batchReader } from '../../../src/kafka/batch/read.ts';
 import { judgePart } from '../../../src/kafka/fetch-answer.ts';
 import { FetchMemory } from '../../../src/kafka/fetch-memory.ts';
-import { decodeFetch, encodeFetch, type FetchAnswerPart } from '../../../src/kafka/fetch-wire.ts';
+import { decodeFetch, encodeFetch, type FetchAnswerPart, partsOf } from '../../../src/kafka/fetch-wire.ts';
 import { batchBytes } from './batch-fixtures.ts';
 
 const topicId = '7d9f6b1e-0000-4000-8000-0123456789ab';
@@ -141,5 +141,30 @@ describe('a fetch answer', () => {
     [-1, 'retry'],
   ])('with error %i means %s', (code, kind) => {
     expect(judgePart(target, { ...answerWith(null, false), code }, read, new FetchMemory(0))).toMatchObject({ kind });
+  });
+});
+
+describe('what a partition answered', () => {
+  const other = '7d9f6b1e-0000-4000-8000-0123456789ac';
+  const part = (id: string, partition: number): FetchAnswerPart => ({
+    topicId: id,
+    partition,
+    code: 0,
+    highWatermark: 0n,
+    lastStableOffset: 0n,
+    logStartOffset: 0n,
+    aborted: [],
+    preferredReadReplica: -1,
+    diverging: undefined,
+    records: Buffer.alloc(0),
+  });
+
+  it('is found in the order asked, in any other, and not where it was left out', () => {
+    const parts = [part(topicId, 0), part(other, 0), part(topicId, 2)];
+    const asked = [...parts, part(topicId, 1), part(other, 2)];
+    expect(asked.map((one, index) => partsOf(parts)(index, one))).toEqual([...parts, undefined, undefined]);
+    const partOf = partsOf(parts);
+    expect([partOf(0, parts[1]!), partOf(1, parts[0]!)]).toEqual([parts[1], parts[0]]);
+    expect(asked.toReversed().map((one, index) => partOf(index, one))).toEqual([undefined, undefined, ...parts.toReversed()]);
   });
 });

@@ -60,18 +60,22 @@ function copied(correlationId: number, version: number, timeoutMs: number, parts
 }
 
 describe('ProduceSocket', () => {
-  it('sends the same bytes as a request with its batches copied in, one request after the other', async () => {
-    const { connection, received, sockets } = await connected();
-    const requests = [1, 2, 3].map((n) =>
-      [0, 1, 2].slice(0, n).map((partition) => ({ topic: 't', partition, bytes: Buffer.alloc(n * 70_000, n + partition) })),
-    );
-    const expected = Buffer.concat(requests.map((parts, index) => copied(index + 1, 12, 1_000 + index, parts)));
-    for (const [index, parts] of requests.entries()) {
-      produceApi(12)(connection, 'farshore.eu.us.0', 1_000 + index, parts).catch(() => undefined);
-    }
-    while (received().length < expected.length) await once(sockets[0]!, 'data');
-    expect(received().equals(expected)).toBe(true);
-  });
+  // Small ones are put together, large ones are not.
+  it.each([70_000, 700, 10])(
+    'sends the same bytes as a request with its batches copied in, one request after the other: %d',
+    async (size) => {
+      const { connection, received, sockets } = await connected();
+      const requests = [1, 2, 3].map((n) =>
+        [0, 1, 2].slice(0, n).map((partition) => ({ topic: 't', partition, bytes: Buffer.alloc(n * size, n + partition) })),
+      );
+      const expected = Buffer.concat(requests.map((parts, index) => copied(index + 1, 12, 1_000 + index, parts)));
+      for (const [index, parts] of requests.entries()) {
+        produceApi(12)(connection, 'farshore.eu.us.0', 1_000 + index, parts).catch(() => undefined);
+      }
+      while (received().length < expected.length) await once(sockets[0]!, 'data');
+      expect(received().equals(expected)).toBe(true);
+    },
+  );
 
   it('breaks the connection rather than send a produce request it was not told of', async () => {
     const { connection, received } = await connected();
