@@ -23,6 +23,9 @@ import { MirrorGate } from './mirror-gate.ts';
 import { NeededAudits } from './needed-audits.ts';
 import { type SchemaViewParts, schemaView } from './schema-view.ts';
 
+/** An open transaction at the primary matters after minutes; to look for one each second was one in eighteen of an idle daemon's requests. */
+const HOME_HIGH_MS = 5_000;
+
 /** Memory kept for the answers of a backfill that reads a topic. */
 const BACKFILL_FETCH_BYTES = 1024 * 1024;
 
@@ -67,7 +70,7 @@ export function buildActive(parts: ActiveParts, clusters: ActiveClusters): Activ
   };
   const logs = { home: logEnds(clusters.primary), source: logEnds(clusters.reader) };
   const sources = lagSources({ ...logs, mirror, apply: applied, primaryConnected });
-  const eachSecond = { home: KeptStarts.of(clusters.primary, clock), source: KeptStarts.of(clusters.reader, clock) };
+  const eachSecond = { home: KeptStarts.of(clusters.primary, clock, HOME_HIGH_MS), source: KeptStarts.of(clusters.reader, clock) };
   const lag = buildLag(parts, lagSources({ ...eachSecond, mirror, apply: applied, primaryConnected }));
   const shadow =
     parts.shadow !== undefined && config.shadow?.enabled === true

@@ -72,4 +72,28 @@ describe('ends for who asks each second', () => {
       ['all', 'all'],
     ]);
   });
+
+  it('asks for high watermarks now and then where it is told to, and each time while a last stable offset stands below its own', async () => {
+    let [nowMs, high, asked] = [0, 100n, 0];
+    const reads = {
+      all: async () => [{ ...a, start: 0n, end: 100n, highWatermark: high }],
+      stable: async () => new Map([['t:0', 100n]]),
+      high: async () => {
+        asked++;
+        return new Map([['t:0', high]]);
+      },
+    };
+    const kept = new KeptStarts(reads, { monotonicMs: () => nowMs }, 3_000);
+    const highs: (bigint | undefined)[] = [];
+    const askedAt: number[] = [];
+    for (; nowMs < 9_000; nowMs += 1_000) {
+      if (nowMs === 2_000) high = 107n;
+      if (nowMs === 6_000) high = 100n;
+      const before = asked;
+      highs.push((await kept.ends([a], signal))[0]?.highWatermark);
+      if (asked > before) askedAt.push(nowMs);
+    }
+    expect(highs).toEqual([100n, 100n, 100n, 107n, 107n, 107n, 100n, 100n, 100n]);
+    expect(askedAt).toEqual([3_000, 4_000, 5_000, 6_000]);
+  });
 });
