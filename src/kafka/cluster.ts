@@ -1,9 +1,10 @@
-import { findCoordinatorV4, metadataV12 } from '@platformatic/kafka';
+import { metadataV12 } from '@platformatic/kafka';
 import type { Clock } from '../model/clock.ts';
 import { addressKey, type BrokerAddress, brokerAddress } from './broker-address.ts';
 import { askVersions, type BrokerVersions, checkVersions, commonVersions } from './cluster-versions.ts';
 import { type BrokerCall, BrokerConnections, type ConnectionSettings, type Credentials, type Purpose, untilAborted } from './connection.ts';
-import { KafkaError, protocolError } from './errors.ts';
+import { type CoordinatorKind, Coordinators } from './coordinators.ts';
+import { KafkaError } from './errors.ts';
 import { type Leader, MetadataCache, type TopicMetadata } from './metadata.ts';
 import { checkOneCluster, type SeenBroker } from './one-cluster.ts';
 import { asKafkaError, evenWithErrors } from './partial-answer.ts';
@@ -27,12 +28,9 @@ export interface KafkaClusterOptions {
   readonly observeNotRenewed?: ((error: KafkaError) => void) | undefined;
 }
 
-export type CoordinatorKind = 'group' | 'transaction';
-
 const MAX_CONNECT_MS = 5_000;
 /** An election takes a while: asking for metadata more often finds nothing new. */
 const MIN_REFRESH_GAP_MS = 100;
-const coordinatorTypes = { group: 0, transaction: 1 } as const;
 
 /**
  * One Kafka cluster: who leads what, and connections to ask them on. All `with…` functions run one
@@ -46,7 +44,7 @@ export class KafkaCluster implements AsyncDisposable {
   readonly #connections = new Map<string, BrokerConnections>();
   readonly #silent = new Set<string>();
   readonly #cache = new MetadataCache();
-  readonly #coordinators = new Map<string, number>();
+  readonly #coordinators: Coordinators;
   readonly #closing = new AbortController();
   #versions: BrokerVersions | undefined;
   /** Who told the id of the cluster. */
@@ -63,6 +61,11 @@ export class KafkaCluster implements AsyncDisposable {
     const connectTimeoutMs = Math.min(MAX_CONNECT_MS, requestTimeoutMs);
     this.#settings = { name, clientId, credentials, requestTimeoutMs, clock, connectTimeoutMs, observeNotRenewed };
     this.#bootstrap = options.brokers.map((text) => brokerAddress(name, text));
+    this.#coordinators = new Coordinators({
+      name,
+      ask: (call, signal) => this.withAnyBroker('control', call, signal),
+      found: (brokerId, address) => this.#cache.setBroker(brokerId, address),
+    });
   }
 
   get name(): string {
@@ -203,19 +206,8 @@ export class KafkaCluster implements AsyncDisposable {
     return this.withBroker(leader.brokerId, purpose, (connection) => call(connection, leader), signal);
   }
 
-  async withCoordinator<T>(kind: CoordinatorKind, key: string, purpose: Purpose, call: BrokerCall<T>, signal: AbortSignal): Promise<T> {
-    const name = `${kind} ${key}`;
-    try {
-      let brokerId = this.#coordinators.get(name);
-      if (brokerId === undefined) {
-        brokerId = await this.#findCoordinator(kind, key, signal);
-        this.#coordinators.set(name, brokerId);
-      }
-      return await this.withBroker(brokerId, purpose, call, signal);
-    } catch (error) {
-      if (error instanceof KafkaError && forgetsCoordinator.has(error.kind)) this.#coordinators.delete(name);
-      throw error;
-    }
+  withCoordinator<T>(kind: CoordinatorKind, key: string, purpose: Purpose, call: BrokerCall<T>, signal: AbortSignal): Promise<T> {
+    return this.#coordinators.run(kind, key, (brokerId) => this.withBroker(brokerId, purpose, call, signal), signal);
   }
 
   /** The controller's broker, for requests that only it carries out; brokers of a KRaft cluster pass them on. */
@@ -350,25 +342,6 @@ export class KafkaCluster implements AsyncDisposable {
     return topics;
   }
 
-  async #findCoordinator(kind: CoordinatorKind, key: string, signal: AbortSignal): Promise<number> {
-    const answer = await this.withAnyBroker(
-      'control',
-      (connection) => evenWithErrors(findCoordinatorV4.api.async(connection, coordinatorTypes[kind], [key])),
-      signal,
-    );
-    const found = answer.coordinators[0];
-    if (found === undefined) {
-      throw new KafkaError('coordinator', 'COORDINATOR_NOT_AVAILABLE', `${this.name}: no answer names the coordinator of ${kind} ${key}`);
-    }
-    if (found.errorCode !== 0) {
-      throw protocolError(found.errorCode, `${this.name}: the coordinator of ${kind} ${key} cannot be found`, {
-        hint: kind === 'group' ? `Allow Describe on group ${key}.` : `Allow Describe on transactional id ${key}.`,
-      });
-    }
-    this.#cache.setBroker(found.nodeId, { host: found.host, port: found.port });
-    return found.nodeId;
-  }
-
   #connectionsTo(address: BrokerAddress): BrokerConnections {
     const key = addressKey(address);
     let connections = this.#connections.get(key);
@@ -404,5 +377,3 @@ export class KafkaCluster implements AsyncDisposable {
 
 const metadataOf = (connection: Parameters<BrokerCall<unknown>>[0], topics: string[] | null) =>
   evenWithErrors(metadataV12.api.async(connection, topics, false, false));
-
-const forgetsCoordinator: ReadonlySet<string> = new Set(['coordinator', 'unreachable', 'unknown_outcome', 'leadership']);

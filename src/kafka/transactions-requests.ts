@@ -1,5 +1,6 @@
-import type { CoordinatorKind, KafkaCluster } from './cluster.ts';
+import type { KafkaCluster } from './cluster.ts';
 import type { BrokerCall } from './connection.ts';
+import type { CoordinatorKind } from './coordinators.ts';
 import { kafkaErrorKind, protocolError } from './errors.ts';
 import { PRODUCE_ADDS_PARTITIONS, PRODUCE_API_KEY } from './produce-wire.ts';
 import { backOffMs, mayOpenAgain, wasNotTaken } from './transactions-outcome.ts';
