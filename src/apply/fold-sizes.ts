@@ -1,5 +1,10 @@
 import type { ArrayText } from './dependencies.ts';
 
+export interface ExpectedSize {
+  readonly bytes: number;
+  readonly count: number;
+}
+
 /** A sixteenth more than the last time. */
 const ROOM = 17 / 16;
 
@@ -8,17 +13,16 @@ const ROOM = 17 / 16;
  * memory and were copied as often, which V8 answers by collecting sooner.
  */
 export class FoldSizes {
-  #bytes: readonly number[] = [];
-  #count = 0;
+  #last: readonly ExpectedSize[] = [];
 
-  /** Of column `index`; undefined before the first. */
-  expected(index: number): { readonly bytes: number; readonly count: number } | undefined {
-    const bytes = this.#bytes[index];
-    return bytes === undefined ? undefined : { bytes: Math.ceil(bytes * ROOM), count: Math.ceil(this.#count * ROOM) };
+  /** By column; empty where nothing is known. To be had once: a second fold of the same plan holds what is left over, mostly little. */
+  take(): readonly ExpectedSize[] {
+    const last = this.#last;
+    this.#last = [];
+    return last;
   }
 
   learn(columns: readonly ArrayText[]): void {
-    this.#bytes = columns.map(({ byteLength }) => byteLength);
-    this.#count = columns[0]?.count ?? 0;
+    this.#last = columns.map(({ byteLength, count }) => ({ bytes: Math.ceil(byteLength * ROOM), count: Math.ceil(count * ROOM) }));
   }
 }

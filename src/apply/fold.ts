@@ -68,8 +68,9 @@ export class Fold implements RowFold {
     this.#generation = hex32(order.generation);
     this.#keyKinds = table.key.map(({ type }) => keyKindOf(type));
     const { columns = [], sizes } = mapping ?? {};
-    this.#columns = columns.map((_, index) => writers.arrayText(sizes?.expected(index)));
-    this.#versions = writers.arrayText(sizes?.expected(columns.length));
+    const expected = sizes?.take() ?? [];
+    this.#columns = columns.map((_, index) => writers.arrayText(expected[index]));
+    this.#versions = writers.arrayText(expected[columns.length]);
     this.#version = new VersionText(order);
     this.#deleteColumns = table.key.map(() => writers.arrayText());
   }

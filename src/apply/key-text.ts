@@ -35,7 +35,8 @@ function wholeOf(value: bigint): KeyText {
  */
 function canonical(value: KeyValue, kind: KeyKind): KeyText {
   if (kind === 'whole') {
-    if (typeof value === 'number') return value;
+    // A whole number beyond is no key of its own: of -2^53 the reader of a body makes a number, and of its text a bigint.
+    if (typeof value === 'number') return Number.isSafeInteger(value) ? value : String(value);
     if (typeof value === 'bigint') return wholeOf(value);
     if (typeof value === 'string' && wholeNumber.test(value)) return wholeOf(BigInt(value.trim().replace(/^\+/, '')));
   }

@@ -97,7 +97,9 @@ export class TextColumn implements ArrayText {
   }
 
   pick(rows: readonly number[]): TextColumn {
-    const picked = new TextColumn({ bytes: this.#at, count: rows.length });
+    let bytes = 0;
+    for (const row of rows) bytes += this.#ends[row]! - this.#startOf(row) + 1;
+    const picked = new TextColumn({ bytes, count: rows.length });
     for (const row of rows) {
       const start = this.#startOf(row);
       const end = this.#ends[row]!;

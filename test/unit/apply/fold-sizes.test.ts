@@ -6,7 +6,7 @@ import type { TableMapping } from '../../../src/apply/mapping.ts';
 import { ListText } from './list-text.ts';
 
 describe('FoldSizes', () => {
-  it('a fold takes memory for what the one before came to, and the first and one behind deletes alone for nothing known', () => {
+  it('a fold takes memory for what the one before came to, and one beside it in the same plan for nothing known', () => {
     const field = {
       name: 'id',
       avro: 'long',
@@ -39,8 +39,14 @@ describe('FoldSizes', () => {
       { bytes: Math.ceil((32 * (8 + 2 + 8 + 16) * 17) / 16), count: 34 },
       undefined,
     ]);
+    fold();
+    expect(asked.slice(-3)).toEqual([undefined, undefined, undefined]);
     second.delete([1], 40n);
     second.finish();
-    expect(sizes.expected(0)).toEqual({ bytes: 68, count: 34 });
+    expect(sizes.take()).toEqual([]);
+    second.add({ id: 1 }, 41n);
+    second.finish();
+    expect(sizes.take()).toHaveLength(2);
+    expect(sizes.take()).toEqual([]);
   });
 });

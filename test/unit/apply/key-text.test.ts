@@ -10,6 +10,11 @@ describe('keyText', () => {
     expect(of(type, 0, -0, 0n, '0', '-0')).toEqual(new Set([0]));
   });
 
+  it('-2^53, which a body’s reader makes a number of, is one key in every form', () => {
+    const lowest = -(2n ** 53n);
+    expect(of('bigint', Number(lowest), lowest, String(lowest)).size).toBe(1);
+  });
+
   it('numbers that no double holds stay apart', () => {
     const large = 9_007_199_254_740_993n;
     expect(of('bigint', large, String(large), large - 1n, String(large - 1n))).toEqual(new Set([String(large), String(large - 1n)]));

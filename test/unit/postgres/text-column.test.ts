@@ -98,6 +98,12 @@ describe('TextColumn', () => {
     );
   });
 
+  it('what is picked takes no more memory than it needs', () => {
+    const column = columnOf(Array.from({ length: 5_000 }, () => 'a value'));
+    const { bytes, length } = column.pick([1, 4_000]).written;
+    expect([length, bytes.length]).toEqual([1 + 2 * 9 + 1, 1 + 2 * 9 + 1 + 2]);
+  });
+
   it('grows', () => {
     const values = Array.from({ length: 5_000 }, (_, index) => `value ${index} of a long column`);
     expect(textOf(columnOf(values))).toBe(arrayLiteral(values));
