@@ -1,9 +1,9 @@
 import type { RawBatch, RecordView } from '../model/batch.ts';
-import { type FarshoreError, findFarshoreError } from '../model/errors.ts';
+import { FarshoreError, findFarshoreError } from '../model/errors.ts';
 import type { ApplyPlan, PlanContext } from './apply-plan.ts';
-import type { SchemaRef, Statement } from './contracts.ts';
+import type { SchemaRef, Statement, StatementResult } from './contracts.ts';
 import type { ApplyDependencies, ApplySettings } from './dependencies.ts';
-import { homeOfKept, needOlderHome } from './kept-home.ts';
+import { homeFence, homeMoved } from './home-fence.ts';
 import { keptKeysStatements } from './kept-keys.ts';
 import { loadMissing } from './load-missing.ts';
 import { isOfAnotherRow } from './parking.ts';
@@ -63,7 +63,7 @@ export async function applyKept(
   try {
     const results = await deps.database.conversation(
       [
-        () => [homeOfKept(record, settings.region)],
+        () => homeFence([record], settings.region),
         (answers) => {
           needOlderHome(record, answers.at(-1));
           return statements;
@@ -95,6 +95,16 @@ export async function keysOfKept(
     keys.push(...rows.map((row) => Object.values(row).map(String)));
   }
   return keys;
+}
+
+/** Throws `request_invalid` where the record would go over what was written here since: its version is above those of such rows. */
+function needOlderHome({ id }: KeptRecord, answer: StatementResult | undefined): void {
+  const since = homeMoved(answer);
+  if (since === undefined) return;
+  throw new FarshoreError('request_invalid', `This region ${since} since the record was written: it would go over what was written here`, {
+    place: `rejected record ${id}`,
+    hint: 'Write what is to stay of it through the applications, then discard it: farshore rejected discard.',
+  });
 }
 
 const written = ({ before, deletes, after }: Rounds): readonly number[] => [...before, ...deletes, ...after];

@@ -33,7 +33,7 @@ export interface AuditParts {
   readonly sides: Sides;
   readonly store: AuditStore;
   readonly repairStore: RepairStore;
-  readonly repairSides: (table: RepairedTable) => RepairSides;
+  readonly repairSides: (name: string, table: RepairedTable, signal: AbortSignal) => Promise<RepairSides>;
   readonly clock: Clock;
   readonly observe: Observe;
   readonly lagSeconds: () => number | undefined;
@@ -237,7 +237,7 @@ export class AuditStage {
   async #repairSides(name: string, signal: AbortSignal): Promise<RepairSides> {
     const table = this.#parts.tables.find((one) => one.name === name);
     const prepared = await table?.prepare(signal);
-    if (prepared?.kind === 'compared') return this.#parts.repairSides(prepared.repaired);
+    if (prepared?.kind === 'compared') return await this.#parts.repairSides(name, prepared.repaired, signal);
     throw (
       prepared?.reasons[0] ??
       new FarshoreError('request_invalid', `${name} is not audited any more`, { hint: 'Resolve its findings: farshore audit resolve.' })

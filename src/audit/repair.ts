@@ -1,6 +1,7 @@
 import type { RepairOutcomeView } from '../model/audit-repair.ts';
 import { findFarshoreError } from '../model/errors.ts';
 import type { Observe } from '../model/events.ts';
+import type { HomeState } from '../model/home-state.ts';
 import { tableText } from '../model/sql-name.ts';
 import type { Key } from './contracts.ts';
 import { type ConfirmedFinding, decideRepair, type RepairWrite, type RowNow } from './repair-decision.ts';
@@ -30,6 +31,8 @@ export type RepairResult = RepairOutcomeView['result'];
 /** Both sides of a table, as a repair asks them. */
 export interface RepairSides {
   readonly table: RepairedTable;
+  /** Of the table's topics, looked up before anything was read at the primary. */
+  readonly states: readonly HomeState[];
   /** The versions are read first, then the row. */
   region(key: Key, signal: AbortSignal): Promise<{ readonly seen: SeenVersions; readonly row: RowNow }>;
   /** The row, and its values as text by regional column, of one moment. */
@@ -51,11 +54,11 @@ export interface RepairTrailEntry {
 
 export interface RepairStore {
   /**
-   * One transaction behind the lease's fence, and only while the region is not the home (`request_invalid`): the statements, and the entry of the
-   * trail. Answers the trail's id and what the last statement wrote.
+   * One transaction behind the lease's fence, and only while the region is not the home and was not since `states` (`request_invalid`): the
+   * statements, and the entry of the trail. Answers the trail's id and what the last statement wrote.
    */
   write(
-    statements: readonly Statement[],
+    work: { readonly statements: readonly Statement[]; readonly states: readonly HomeState[] },
     trail: RepairTrailEntry,
     signal: AbortSignal,
   ): Promise<{ readonly trail: string; readonly written: number }>;
@@ -143,7 +146,8 @@ async function repairOne(
     intended: primary.row.digest,
   };
   try {
-    const done = await store.write([repairLock(sides.table, decision.write === 'delete'), statement], trail, signal);
+    const statements = [repairLock(sides.table, decision.write === 'delete'), statement];
+    const done = await store.write({ statements, states: sides.states }, trail, signal);
     if (done.written === 0) {
       await store.finish(done.trail, 'lost', undefined, signal);
       return ended('lost', decision.write);

@@ -165,6 +165,11 @@ export class BackfillStage {
       running.prepared ??= await table.prepare(one.source, one.remembered, signal);
       const chunk = await running.prepared.read(one, nextChunkRows(this.#chunkMost(), running.last), signal);
       const written = await running.prepared.write(one, chunk, signal);
+      if (written === 'home_moved') {
+        running.prepared = undefined;
+        running.waits = 'the home has moved';
+        return LOOK_MS;
+      }
       running.last = chunk;
       running.dueMs = nextChunkAtMs(running.dueMs, clock.monotonicMs(), chunk.rows, this.#settings.maxRowsPerSecond);
       running.rates.push({ atMs: clock.monotonicMs(), rows: chunk.rows });

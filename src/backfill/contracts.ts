@@ -28,9 +28,12 @@ export interface PreparedTable {
   /** Kept with the backfill and given back to `prepare`: after a restart it may not be learned again. */
   readonly remembered?: string | undefined;
   read(backfill: Pick<OpenBackfill, 'id' | 'cursor'>, limit: number, signal: AbortSignal): Promise<Chunk>;
-  /** A chunk that it has read: rows and cursor in one transaction behind the lease's fence; answers how many rows were written. */
-  write(backfill: OpenBackfill, chunk: Chunk, signal: AbortSignal): Promise<number>;
+  /** A chunk that it has read: rows and cursor in one transaction behind the fences of lease and home. */
+  write(backfill: OpenBackfill, chunk: Chunk, signal: AbortSignal): Promise<Written>;
 }
+
+/** How many rows; or none, since the home has moved after what it was prepared with: the next chunk is prepared and read anew. */
+export type Written = number | 'home_moved';
 
 /** A table of the configuration. */
 export interface BackfilledTable {

@@ -5,14 +5,14 @@ import type { ApplyPlan } from '../apply/apply-plan.ts';
 import type { RecordDecoders } from '../apply/contracts.ts';
 import type { Replay } from '../apply/replay.ts';
 import { FILE_KEY, FILE_VALUE, RecordFile } from '../avro/record-file.ts';
-import type { Chunk, OpenBackfill, PreparedTable } from '../backfill/contracts.ts';
+import type { Chunk, OpenBackfill, PreparedTable, Written } from '../backfill/contracts.ts';
 import { type FileCursor, readFileCursor, writeRecordCursor } from '../backfill/record-cursors.ts';
 import { backfillOffset, recordOf } from '../backfill/row-version.ts';
 import { decompress } from '../kafka/batch/codecs.ts';
 import type { RawBatch, RecordView, VisitRecords } from '../model/batch.ts';
 import type { Clock } from '../model/clock.ts';
 import { FarshoreError } from '../model/errors.ts';
-import { writeRecords } from '../postgres/backfill-records.ts';
+import { writeChunk } from '../postgres/backfill-chunk.ts';
 import type { Database } from '../postgres/database.ts';
 import { refusal } from './backfill-prepare.ts';
 
@@ -61,12 +61,17 @@ async function handleOf(name: string, directory: string): Promise<FileHandle> {
   }
 }
 
+/** Epochs of the stream begin with it. */
+const FIRST_EPOCH = 1;
+
 export interface FileBackfillParts {
   /** The table. */
   readonly name: string;
   readonly file: string;
   /** Of the entry that takes its records. */
   readonly topic: string;
+  /** Of the region itself. */
+  readonly region: string;
   readonly open: () => Promise<RecordFile>;
   readonly replay: Replay;
   readonly views: FileViews;
@@ -160,8 +165,8 @@ export class FileBackfill implements PreparedTable {
     const end = firstOffset + BigInt(block.records);
     const from = backfillOffset('file', id, at.next);
     const piece = { batch: views.show(file, block, bytes, firstOffset), end, proof: undefined, bytes: bytes.length };
-    // Epochs of the stream begin with 1: the lowest that still orders by source fields, and below it where there are none.
-    const order = { kind: 'apply', homeEpoch: hasSource ? 1 : 0, generation: 0, end: undefined } as const;
+    // The lowest that still orders by source fields, and below it where there are none.
+    const order = { kind: 'apply', homeEpoch: hasSource ? FIRST_EPOCH : 0, generation: 0, end: undefined } as const;
     const limits = { maxRecords: limit, maxBytes: Number.MAX_SAFE_INTEGER, upTo: undefined };
     const plan = await replay.plan(topic, { place: this.#parts.file, from, order }, [piece], limits, signal);
     const [reject] = plan.rejects;
@@ -188,10 +193,13 @@ export class FileBackfill implements PreparedTable {
     };
   }
 
-  async write(backfill: OpenBackfill, chunk: FileChunk, signal: AbortSignal): Promise<number> {
-    const { replay, epoch, database } = this.#parts;
+  async write(backfill: OpenBackfill, chunk: FileChunk, signal: AbortSignal): Promise<Written> {
+    const { replay, epoch, database, region, topic } = this.#parts;
     const { taken } = chunk;
-    const statements = taken === undefined ? replay.nothing(epoch) : replay.statements(taken.plan, taken.phase, epoch, undefined);
-    return await writeRecords(database, backfill, chunk, statements, signal);
+    const moving = { backfill, chunk };
+    if (taken === undefined) return await writeChunk(database, { region, states: [] }, replay.nothing(epoch), moving, signal);
+    // How old a file is nobody knows: of the first epoch, as its rows' versions.
+    const fence = { region, states: [{ topic, homeEpoch: FIRST_EPOCH }] };
+    return await writeChunk(database, fence, replay.statements(taken.plan, taken.phase, epoch, undefined), moving, signal);
   }
 }

@@ -77,9 +77,9 @@ export function recordBackfill(
         });
       }
       const orders = await homeOrders(name, topics, config.primary.name, database, signal);
+      const own = orders.find(({ order }) => order.homeEpochs.some(({ home }) => home === config.region));
+      if (own !== undefined) throw ownRecords(name, own.order.topic, asked.from === 'topic' ? 'log' : 'file');
       if (asked.from === 'topic') {
-        const own = orders.find(({ order }) => order.homeEpochs.some(({ home }) => home === config.region));
-        if (own !== undefined) throw ownRecords(name, own.order.topic);
         const prepared = fromTopic();
         await prepared.begin(signal);
         return prepared;
@@ -98,6 +98,7 @@ export function recordBackfill(
           name,
           file: asked.file,
           topic: entry.topic,
+          region: config.region,
           open: () => open(asked.file),
           replay,
           views,

@@ -4,7 +4,7 @@ import { RejectFloods } from '../apply/flood.ts';
 import { type LogPiece, piecesOf } from '../apply/log-queue.ts';
 import { type OrderDecision, orderAt } from '../apply/order-at.ts';
 import type { Replay } from '../apply/replay.ts';
-import type { Chunk, OpenBackfill, PreparedTable } from '../backfill/contracts.ts';
+import type { Chunk, OpenBackfill, PreparedTable, Written } from '../backfill/contracts.ts';
 import {
   isThrough,
   movedTo,
@@ -16,8 +16,9 @@ import {
 import type { FarshoreConfig } from '../config/config.ts';
 import type { Clock } from '../model/clock.ts';
 import { FarshoreError } from '../model/errors.ts';
+import type { HomeState } from '../model/home-state.ts';
 import { regionalOffset } from '../model/offsets.ts';
-import { writeRecords } from '../postgres/backfill-records.ts';
+import { writeChunk } from '../postgres/backfill-chunk.ts';
 import type { Database } from '../postgres/database.ts';
 import { refusal } from './backfill-prepare.ts';
 
@@ -38,7 +39,9 @@ export interface TopicBackfillParts {
 
 interface TopicChunk extends Chunk {
   /** Undefined: there was nothing. */
-  readonly taken: { readonly at: PartitionCursor; readonly plan: ApplyPlan; readonly phase: TopicCursor['phase'] } | undefined;
+  readonly taken:
+    | { readonly at: PartitionCursor; readonly state: HomeState; readonly plan: ApplyPlan; readonly phase: TopicCursor['phase'] }
+    | undefined;
 }
 
 const FETCH_BYTES = 1024 * 1024;
@@ -83,17 +86,19 @@ export class TopicBackfill implements PreparedTable {
       bytes: bytesOfTaken(pieces, one.next, plan),
       cursor: writeRecordCursor(moved),
       done: moved.phase === 'all' && isThrough(moved),
-      taken: { at: one, plan, phase: at.phase },
+      taken: { at: one, state: { topic: one.topic, homeEpoch: order.homeEpoch }, plan, phase: at.phase },
     };
   }
 
-  async write(backfill: OpenBackfill, chunk: TopicChunk, signal: AbortSignal): Promise<number> {
-    const { replay, epoch, database, name, clock } = this.#parts;
+  async write(backfill: OpenBackfill, chunk: TopicChunk, signal: AbortSignal): Promise<Written> {
+    const { replay, epoch, database, name, clock, region } = this.#parts;
     const { taken } = chunk;
-    if (taken === undefined) return await writeRecords(database, backfill, chunk, replay.nothing(epoch), signal);
-    const { plan, at, phase } = taken;
-    const written = await writeRecords(database, backfill, chunk, replay.statements(plan, phase, epoch, at), signal);
-    if (phase === 'all') this.#floods.note(name, counts(plan), clock.monotonicMs());
+    const moving = { backfill, chunk };
+    if (taken === undefined) return await writeChunk(database, { region, states: [] }, replay.nothing(epoch), moving, signal);
+    const { plan, at, state, phase } = taken;
+    const fence = { region, states: [state] };
+    const written = await writeChunk(database, fence, replay.statements(plan, phase, epoch, at), moving, signal);
+    if (phase === 'all' && written !== 'home_moved') this.#floods.note(name, counts(plan), clock.monotonicMs());
     return written;
   }
 
@@ -209,9 +214,9 @@ const behind = (pieces: readonly LogPiece[], next: bigint): readonly LogPiece[] 
  * What the region's own writers wrote while it was home is in its log, and is not applied from there (C3); nor are the rows they deleted remembered. A
  * state from before would bring such a row back.
  */
-export const ownRecords = (name: string, topic: string): FarshoreError =>
+export const ownRecords = (name: string, topic: string, source = 'log'): FarshoreError =>
   refusal(
     name,
-    `The region was the home of topic ${topic} for a time: what it deleted itself is not known from the log`,
+    `The region was the home of topic ${topic} for a time: what it wrote and deleted itself is not known from the ${source}`,
     'Backfill the table from the primary’s database.',
   );

@@ -12,6 +12,7 @@ import { EndsPassed } from '../lag/ends-passed.ts';
 import type { LagLoop } from '../lag/lag-loop.ts';
 import { worstLagSeconds } from '../lag/worst-lag.ts';
 import { FarshoreError } from '../model/errors.ts';
+import type { HomeState } from '../model/home-state.ts';
 import { tableText } from '../model/sql-name.ts';
 import { PostgresAuditSide } from '../postgres/audit-side.ts';
 import { auditStore } from '../postgres/audit-store.ts';
@@ -19,6 +20,7 @@ import type { Database } from '../postgres/database.ts';
 import { repairSides } from '../postgres/repair-sides.ts';
 import { repairTrail } from '../postgres/repair-trail.ts';
 import { describeTables } from '../postgres/tables.ts';
+import { topicOrders } from '../postgres/topic-orders.ts';
 import type { RejectedStore } from '../rejected/contracts.ts';
 import type { ActiveParts } from './active-parts.ts';
 import { primaryDatabase } from './database.ts';
@@ -66,10 +68,10 @@ export function buildAudit(active: ActiveParts, sources: AuditSources): ActiveAu
       tables,
       sides,
       store: auditStore(database, lease.epoch),
-      repairStore: repairTrail(database, lease.epoch),
-      repairSides: (table) => {
+      repairStore: repairTrail(database, lease.epoch, config.region),
+      repairSides: async (name, table, signal) => {
         const why = sources.homeElsewhere();
-        if (why === undefined) return repairSides(primary, database, table);
+        if (why === undefined) return repairSides({ primary, region: database }, table, await statesOf(name, config, database, signal));
         // What the region's own writers wrote does not raise the version: a repair from the old home would take it back.
         throw new FarshoreError('request_invalid', `Rows are not repaired from the primary now: ${why}`, {
           hint: 'farshore cutover plan shows where the home is.',
@@ -107,6 +109,16 @@ export function buildAudit(active: ActiveParts, sources: AuditSources): ActiveAu
       }
     },
   };
+}
+
+/** The homes of the table's topics as they are now. One that nobody claimed has no epoch yet. */
+async function statesOf(name: string, config: FarshoreConfig, database: Database, signal: AbortSignal): Promise<readonly HomeState[]> {
+  const topics = config.apply.tables.filter((entry) => tableText(tableNameOf(entry)) === name).map(({ topic }) => topic);
+  const orders = await topicOrders(database).load(topics, signal);
+  return [...new Set(topics)].map((topic) => {
+    const epochs = orders.find((order) => order.topic === topic)?.homeEpochs ?? [];
+    return { topic, homeEpoch: Math.max(0, ...epochs.map(({ epoch }) => epoch)) };
+  });
 }
 
 type TableParts = AuditSources & { readonly active: ActiveParts; readonly sides: Sides; readonly ending: AbortSignal };

@@ -160,8 +160,8 @@ async function prepareRows(
     kinds: remembered === undefined ? [] : (JSON.parse(remembered) as readonly SourceKind[]),
   });
   const orders = await homeOrders(name, topics, config.primary.name, database, signal);
-  const homeEpoch = Math.min(...orders.map(({ epoch }) => epoch));
-  return backfillTable({ primary, region: database, epoch: lease.epoch, compared, homeEpoch, ...mapped });
+  const states = orders.map(({ order, epoch }) => ({ topic: order.topic, homeEpoch: epoch }));
+  return backfillTable({ primary, region: database, epoch: lease.epoch, compared, states, regionName: config.region, ...mapped });
 }
 
 async function rowsAtPrimary(entry: Entry, primary: Database, signal: AbortSignal): Promise<number> {

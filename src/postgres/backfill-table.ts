@@ -6,10 +6,12 @@ import { setConstraints, tableStatements } from '../apply/statements.ts';
 import type { ComparedTable } from '../audit/contracts.ts';
 import { readCursor, writeCursor } from '../audit/pass-cursor.ts';
 import { rowTextsStatement } from '../audit/statements.ts';
-import type { Chunk, OpenBackfill, PreparedTable } from '../backfill/contracts.ts';
+import type { Chunk, PreparedTable, Written } from '../backfill/contracts.ts';
 import { backfillOffset, rowVersion, type SourceKind } from '../backfill/row-version.ts';
 import { findFarshoreError } from '../model/errors.ts';
+import type { HomeState } from '../model/home-state.ts';
 import { quoteName } from '../model/sql-name.ts';
+import { writeChunk } from './backfill-chunk.ts';
 import type { Database } from './database.ts';
 import type { TextRow } from './result-values.ts';
 import { TextColumn } from './text-column.ts';
@@ -35,7 +37,10 @@ export interface BackfillTableParts {
   readonly compared: ComparedTable;
   /** Its columns are those of `compared`, in that order; one more where a delete is a column that a state sets back. */
   readonly mapping: TableMapping;
-  readonly homeEpoch: number;
+  /** Of its topics, looked up before the first row is read. */
+  readonly states: readonly HomeState[];
+  /** Its name, as the ledger has it. */
+  readonly regionName: string;
   readonly source: readonly SourceField[];
   /** Of the column that a state sets back. */
   readonly restored: string | null;
@@ -47,7 +52,8 @@ export interface BackfillTableParts {
  * that meets one that is not is written with its guard (docs/decisions/0015-copy-for-new-rows.md).
  */
 export function backfillTable(parts: BackfillTableParts): PreparedTable {
-  const { primary, region, epoch, compared, mapping, homeEpoch, source, restored } = parts;
+  const { primary, region, epoch, compared, mapping, states, regionName, source, restored } = parts;
+  const homeEpoch = Math.min(...states.map((state) => state.homeEpoch));
   const { upsert, newRows } = tableStatements(mapping, mapping);
   let chance: CopyChance = untried;
   const kinds = source.map(({ kind }) => kind);
@@ -81,21 +87,10 @@ export function backfillTable(parts: BackfillTableParts): PreparedTable {
     async write(backfill, chunk: RowsChunk, signal) {
       const given: RowSet = { columns: chunk.columns, versions: chunk.versions, offsetOf: () => 0n, merged: () => false };
       /** Statements whose answers count as rows written come behind `before`. */
-      const commit = async (before: readonly Statement[], rows: readonly Statement[]): Promise<number> => {
-        let written = 0;
-        await region.conversation(
-          [
-            () => [fence, ...before, ...rows, setConstraints],
-            (answers) => {
-              // Behind the answers of BEGIN and of the fence.
-              const from = 2 + before.length;
-              written = answers.slice(from, from + rows.length).reduce((sum, { rowCount }) => sum + rowCount, 0);
-              return [moveStatement(backfill, chunk, written)];
-            },
-          ],
-          signal,
-        );
-        return written;
+      const commit = async (before: readonly Statement[], rows: readonly Statement[]): Promise<Written> => {
+        const statements = [fence, ...before, ...rows, setConstraints];
+        const upserts = rows.map((_statement, index) => 1 + before.length + index);
+        return await writeChunk(region, { region: regionName, states }, { statements, upserts }, { backfill, chunk }, signal);
       };
       const guarded = async () => await commit([], chunk.rows === 0 ? [] : upsert!(given));
       if (newRows === undefined || chunk.rows < LEAST_COPIED_ROWS) return await guarded();
@@ -105,7 +100,7 @@ export function backfillTable(parts: BackfillTableParts): PreparedTable {
       }
       try {
         const written = await commit([newRows.permitted], [newRows.copy(given)]);
-        chance = wentWell(chance);
+        if (written !== 'home_moved') chance = wentWell(chance);
         return written;
       } catch (error) {
         chance = refused(chance);
@@ -123,11 +118,6 @@ function columnOf(rows: readonly TextRow[], value: (row: TextRow) => string | nu
   for (const row of rows) column.push(value(row));
   return column;
 }
-
-export const moveStatement = ({ id, cursor }: OpenBackfill, chunk: Chunk, written: number) => ({
-  text: 'select farshore.move_backfill($1, $2, $3, $4, $5, $6)',
-  values: [id, cursor ?? null, chunk.cursor, BigInt(chunk.rows), BigInt(written), chunk.done],
-});
 
 /** As the stream writes it: a moment in microseconds, rounded down to milliseconds (see row-version.ts). */
 function sourceText(column: string, kind: SourceKind): string {

@@ -1,4 +1,4 @@
-import { overtakenSql } from '../apply/kept-home.ts';
+import { overtakenSql } from '../apply/home-fence.ts';
 import type { ParkedRecord, ParkedStore } from '../apply/parked-records.ts';
 import type { Database } from './database.ts';
 import { integer, type TextRow, text } from './result-values.ts';

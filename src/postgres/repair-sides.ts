@@ -3,6 +3,7 @@ import type { RepairSides } from '../audit/repair.ts';
 import type { RowNow } from '../audit/repair-decision.ts';
 import { type RepairedTable, type RowTexts, seenStatement, textsStatement } from '../audit/repair-statements.ts';
 import { lookStatement } from '../audit/statements.ts';
+import type { HomeState } from '../model/home-state.ts';
 import { rowLook } from './audit-side.ts';
 import type { Database } from './database.ts';
 import { optionalText } from './result-values.ts';
@@ -10,8 +11,13 @@ import { optionalText } from './result-values.ts';
 const rowNow = ({ present, digest, xmin, version }: RowLook): RowNow => ({ present, digest, xmin, version });
 
 /** Both databases as a repair asks them. */
-export const repairSides = (primary: Database, region: Database, table: RepairedTable): RepairSides => ({
+export const repairSides = (
+  { primary, region }: { readonly primary: Database; readonly region: Database },
+  table: RepairedTable,
+  states: readonly HomeState[],
+): RepairSides => ({
   table,
+  states,
   async region(key, signal) {
     // In this order: what comes between the two is seen as a version that moved, not as one that was there.
     const seen = await region.query(seenStatement(table, key), signal);

@@ -1,7 +1,8 @@
+import { homeFence, homeMoved } from '../apply/home-fence.ts';
 import type { RepairResult, RepairStore, RepairTrailEntry } from '../audit/repair.ts';
 import type { RepairTrailView } from '../model/audit-repair.ts';
+import { FarshoreError } from '../model/errors.ts';
 import type { Database } from './database.ts';
-import { assertRegionNotHome, homeFence } from './home-fence.ts';
 import { integer, json, optionalText, type TextRow, text } from './result-values.ts';
 
 const fence = (epoch: bigint) => ({ text: 'select farshore.check_lease($1)', values: [epoch] });
@@ -13,13 +14,22 @@ values ($1, $2, $3, $4::jsonb, $5, array(select jsonb_array_elements_text($6::js
 });
 
 /** farshore.audit_repairs: written in the transaction of the row it tells of. */
-export const repairTrail = (database: Database, epoch: bigint): RepairStore => ({
-  async write(statements, trail, signal) {
+export const repairTrail = (database: Database, epoch: bigint, region: string): RepairStore => ({
+  async write({ statements, states }, trail, signal) {
     const results = await database.conversation(
       [
-        () => [fence(epoch), ...homeFence],
+        () => [fence(epoch), ...homeFence(states, region)],
         (answers) => {
-          assertRegionNotHome(answers.at(-1)!.rows, 'Rows are not repaired from the primary now');
+          const since = homeMoved(answers.at(-1));
+          if (since !== undefined) {
+            throw new FarshoreError(
+              'request_invalid',
+              `Rows are not repaired from the primary now: this region ${since} since they were read`,
+              {
+                hint: 'farshore cutover plan shows where the home is. What was not done yet stays as it was.',
+              },
+            );
+          }
           return [...statements, trailStatement(trail)];
         },
       ],

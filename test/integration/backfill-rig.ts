@@ -77,7 +77,15 @@ export class BackfillRig {
       ...(remembered === undefined ? {} : { kinds: JSON.parse(remembered) as ('integer' | 'timestamp' | 'text')[] }),
       schemas: entries.map((_entry, index) => (schemas[index] === undefined ? [] : [decoderOf(schemas[index])])),
     });
-    return backfillTable({ primary, region, epoch, compared: outcome.table, homeEpoch: 1, ...mapped });
+    return backfillTable({
+      primary,
+      region,
+      epoch,
+      compared: outcome.table,
+      states: [{ topic: entry.topic, homeEpoch: 1 }],
+      regionName: 'eu-west',
+      ...mapped,
+    });
   }
 
   async startOf(table: string) {
@@ -92,7 +100,9 @@ export class BackfillRig {
     const counts = { chunks: 0, read: 0, written: 0 };
     for (let one = await now(); one.state === 'running'; one = await now()) {
       const chunk = await table.read(one, limit, never);
-      counts.written += await table.write(one, chunk, never);
+      const written = await table.write(one, chunk, never);
+      if (written === 'home_moved') throw new Error(written);
+      counts.written += written;
       counts.read += chunk.rows;
       counts.chunks++;
     }

@@ -27,7 +27,7 @@ on conflict (only_row) do update set home = excluded.home, open = excluded.open,
 
 beforeEach(async () => {
   await ddl(
-    'truncate farshore.apply_positions, farshore.tombstones, farshore.rejected_records, farshore.audit_repairs, farshore.lease, farshore.cutover',
+    'truncate farshore.apply_positions, farshore.tombstones, farshore.rejected_records, farshore.audit_repairs, farshore.lease, farshore.cutover, farshore.topics, farshore.home_epochs cascade',
     `insert into farshore.lease (name, holder, epoch, expires_at) values ('daemon', 'test', 1, now() + interval '1 hour')`,
     ...cutover('primary', 'primary', 1),
     'drop table if exists bills',
@@ -42,7 +42,9 @@ const trail: RepairTrailEntry = {
   ...{ before: undefined, intended: undefined },
 };
 const repair = { text: 'with made as (update bills set total = 10 returning 1) select count(*) as written from made', values: [] };
-const repairRow = async () => await repairTrail(database, 1n).write([repair], trail, never);
+const waiting = "select count(*)::int as n from pg_stat_activity where wait_event_type = 'Lock' and datname = current_database()";
+const repairRow = async () =>
+  await repairTrail(database, 1n, 'eu-west').write({ statements: [repair], states: [{ topic: 'bills', homeEpoch: 1 }] }, trail, never);
 
 describe('a repair of the audit', () => {
   it('writes while the primary is the home', async () => {
@@ -59,13 +61,42 @@ describe('a repair of the audit', () => {
     expect(await totals()).toEqual(['99']);
   });
 
+  it('C3: does not take back what was written in a region that was the home between the reading and the writing', async () => {
+    await ddl(
+      ...cutover('region', 'region', 2),
+      `insert into farshore.topics (topic, home, home_epoch, home_topic_id, regional_topic_id, partitions, generation)
+       values ('bills', 'us-east', 3, gen_random_uuid(), gen_random_uuid(), 1, 1)`,
+      `insert into farshore.home_epochs values ('bills', 2, 0, 'eu-west', 8), ('bills', 3, 0, 'us-east', 9)`,
+      ...cutover('primary', 'primary', 3),
+    );
+    expect(await rejectionOf(repairRow())).toMatchObject({ code: 'request_invalid' });
+    expect(await totals()).toEqual(['99']);
+  });
+
+  it('waits for the home that the ledger takes over from another region’s cutover, and then writes nothing', async () => {
+    await ddl(
+      'truncate farshore.cutover',
+      `insert into farshore.topics (topic, home, home_epoch, home_topic_id, regional_topic_id, partitions, generation)
+       values ('bills', 'us-east', 1, gen_random_uuid(), gen_random_uuid(), 1, 1)`,
+    );
+    const adopting = new pg.Client({ connectionString: url });
+    await adopting.connect();
+    await adopting.query('begin');
+    await adopting.query(`update farshore.topics set home = 'eu-west', home_epoch = 2`);
+    const writing = rejectionOf(repairRow());
+    await eventually(async () => (await adopting.query(waiting)).rows[0].n > 0, { what: 'the repair waiting for the ledger' });
+    await adopting.query('commit');
+    await adopting.end();
+    expect(await writing).toMatchObject({ code: 'request_invalid' });
+    expect(await totals()).toEqual(['99']);
+  });
+
   it('waits for an opening that is not committed yet, and then writes nothing', async () => {
     const opening = new pg.Client({ connectionString: url });
     await opening.connect();
     await opening.query('begin');
     for (const statement of cutover('region', 'region', 2)) await opening.query(statement);
     const writing = rejectionOf(repairRow());
-    const waiting = "select count(*)::int as n from pg_stat_activity where wait_event_type = 'Lock' and datname = current_database()";
     await eventually(async () => (await opening.query(waiting)).rows[0].n > 0, { what: 'the repair waiting for the opening' });
     await opening.query('commit');
     await opening.end();

@@ -36,6 +36,7 @@ function world({
   const events: FarshoreEvent[] = [];
   const sides: RepairSides = {
     table,
+    states: [{ topic: 'bills', homeEpoch: 1 }],
     region: async () => {
       asked.push('region');
       return { seen: { row: now.version, tombstone: undefined }, row: now };
@@ -54,7 +55,7 @@ function world({
     },
   };
   const store: RepairStore = {
-    write: async (statements, entry) => {
+    write: async ({ statements }, entry) => {
       asked.push('write');
       trail.push(`${entry.by} ${entry.write} ${entry.key} ${entry.before ?? 'none'} → ${entry.intended ?? 'none'} (${statements.length})`);
       if (written === 1) now = afterwards;

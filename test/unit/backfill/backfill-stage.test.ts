@@ -8,7 +8,11 @@ const database = { from: 'database', where: undefined } as const;
 const chunk = (rows: number, done: boolean): Chunk => ({ rows, bytes: rows, cursor: 'c', done });
 
 /** One table of `total` rows; time passes only while the stage sleeps, and `turns` sleeps end it. */
-function bench(total: number, turns: number, changes: { read?: () => Promise<Chunk>; load?: () => LoadNow; passedAfter?: number } = {}) {
+function bench(
+  total: number,
+  turns: number,
+  changes: { read?: () => Promise<Chunk>; load?: () => LoadNow; passedAfter?: number; moved?: (prepared: number) => boolean } = {},
+) {
   const ending = new AbortController();
   const state = {
     atMs: 0,
@@ -52,6 +56,7 @@ function bench(total: number, turns: number, changes: { read?: () => Promise<Chu
             return {
               read: changes.read ?? (async (_cursor, limit) => chunk(Math.min(limit, total - state.read), state.read + limit > total)),
               write: async (_one, { rows, done }) => {
+                if (changes.moved?.(state.prepared) === true) return 'home_moved';
                 state.read += rows;
                 if (done) state.state = 'settling';
                 return rows;
@@ -87,6 +92,13 @@ describe('the loop of backfills', () => {
     const { state, run } = bench(120, 60, { passedAfter: 3 });
     await run();
     expect(state).toMatchObject({ state: 'done', read: 120, asked: 4, prepared: 1 });
+  });
+
+  it('prepares and reads a chunk anew when the home has moved under it, and has not failed', async () => {
+    const { state, run, events } = bench(120, 60, { moved: (prepared) => prepared < 3 });
+    await run();
+    expect(state).toMatchObject({ state: 'done', read: 120, prepared: 3 });
+    expect(events).not.toContain('backfill_failed');
   });
 
   it('reads no row while the region lags, and goes on when it does not', async () => {

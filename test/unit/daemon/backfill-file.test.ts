@@ -76,10 +76,13 @@ async function applied(name: string, limit: number, hasSource: boolean, between?
     }
   };
   const database = {
-    conversation: async (steps: readonly ((answers: readonly { readonly rowCount: number }[]) => readonly Statement[])[]) => {
-      const first = steps[0]!([]);
-      first.forEach(note);
-      steps[1]!([{ rowCount: 0 }, ...first.map(() => ({ rowCount: 1 }))]);
+    conversation: async (
+      steps: readonly ((answers: readonly { readonly rowCount: number; readonly rows: readonly never[] }[]) => readonly Statement[])[],
+    ) => {
+      steps[0]!([]);
+      const rows = steps[1]!([{ rowCount: 0, rows: [] }]);
+      rows.forEach(note);
+      steps[2]!(rows.map(() => ({ rowCount: 1, rows: [] })));
       return [];
     },
   } as unknown as Database;
@@ -100,7 +103,18 @@ async function applied(name: string, limit: number, hasSource: boolean, between?
     },
     { entries: [{ topic: 't', table: 'public.rows', ...(hasSource ? { version: ['version'] } : {}) }], schema: 'validate' },
   );
-  const backfill = new FileBackfill({ name: 'public.rows', file: name, topic: 't', open, replay, views, hasSource, database, epoch: 1n });
+  const backfill = new FileBackfill({
+    name: 'public.rows',
+    file: name,
+    topic: 't',
+    region: 'here',
+    open,
+    replay,
+    views,
+    hasSource,
+    database,
+    epoch: 1n,
+  });
   let cursor: string | undefined;
   let rows = 0;
   for (let chunks = 0; chunks < 100; chunks++) {

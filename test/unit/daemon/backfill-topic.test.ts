@@ -28,12 +28,15 @@ const order = (changes: Partial<TopicOrder> = {}): TopicOrder => ({
   ...changes,
 });
 
+type Row = Readonly<Record<string, string>>;
+
 /** A topic of two partitions with these records, and what each transaction would have written. */
 function bench(
   logs: readonly (readonly TestRecord[])[],
-  changes: { readonly order?: TopicOrder; readonly start?: bigint; readonly answer?: FetchedPartition } = {},
+  changes: { readonly order?: TopicOrder; readonly start?: bigint; readonly answer?: FetchedPartition; readonly moved?: boolean } = {},
 ) {
   const written: string[] = [];
+  const asked: (readonly unknown[])[] = [];
   const fetched: string[] = [];
   const end = (partition: number) => (logs[partition]?.at(-1)?.offset ?? -1n) + 1n;
   const told = ({ text, values }: Statement): void => {
@@ -50,11 +53,18 @@ function bench(
     for (const [n, id] of ids!.entries()) written.push(`${kind} ${id} ${versions[n]}`);
   };
   const database = {
-    conversation: async (steps: readonly ((answers: readonly { readonly rowCount: number }[]) => readonly Statement[])[]) => {
-      const first = steps[0]!([]);
-      expect(first[0]!.text).toContain('farshore.check_lease');
-      first.forEach(told);
-      steps[1]!([{ rowCount: 0 }, ...first.map(() => ({ rowCount: 1 }))]);
+    conversation: async (
+      steps: readonly ((answers: readonly { readonly rowCount: number; readonly rows: readonly Row[] }[]) => readonly Statement[])[],
+    ) => {
+      asked.push(
+        ...steps[0]!([])
+          .slice(-1)
+          .map(({ values }) => values),
+      );
+      const rows = steps[1]!([{ rowCount: 0, rows: changes.moved === true ? [{ topic: 't', here: 't' }] : [] }]);
+      expect(rows[0]!.text).toContain('farshore.check_lease');
+      rows.forEach(told);
+      steps[2]!(rows.map(() => ({ rowCount: 1, rows: [] })));
       return [];
     },
   } as unknown as Database;
@@ -121,7 +131,7 @@ function bench(
     }
     throw new Error('it does not end');
   };
-  return { backfill, written, fetched, run };
+  return { backfill, written, fetched, asked, run };
 }
 
 const version = (generation: number, offset: number) => versionHex(3, null, generation, BigInt(offset));
@@ -177,6 +187,19 @@ describe('C1, C3, C4: a backfill from the beginning of a topic', () => {
       `writes 7 ${version(1, 1)}`,
       `writes 7 ${version(2, 1)}`,
     ]);
+  });
+
+  it('C3: asks in each transaction whether its region has been the home since the record’s epoch, and then writes nothing', async () => {
+    const { run, asked } = bench([[state(0, 1, 'a')]]);
+    await run(10);
+    expect(asked).toEqual([
+      [['t'], [3], 'here'],
+      [['t'], [3], 'here'],
+    ]);
+    const { backfill, written } = bench([[state(0, 1, 'a')]], { moved: true });
+    const chunk = await backfill.read({ cursor: undefined }, 10, never);
+    const one = { id: '1', table: 'public.rows', cursor: undefined } as unknown as OpenBackfill;
+    expect([await backfill.write(one, chunk, never), written]).toEqual(['home_moved', []]);
   });
 
   it('passes gaps, and ends at once where there is nothing', async () => {
