@@ -35,17 +35,29 @@ export function orderAt(
   return { kind: 'apply', homeEpoch: home.epoch, generation: found.generation, end };
 }
 
-/** The first epoch starts at 0. A later one without a start for the partition is older than the partition: it holds all of it. */
-function homeAt(epochs: TopicOrder['homeEpochs'], partition: number, offset: bigint) {
-  let found: { readonly epoch: number; readonly home: string; readonly end: bigint | undefined } | undefined;
-  const ordered = [...epochs].sort((a, b) => a.epoch - b.epoch);
-  for (const [index, { epoch, home, starts }] of ordered.entries()) {
-    const start = index === 0 ? 0n : (starts.get(partition) ?? 0n);
-    if (start <= offset) found = { epoch, home, end: undefined };
-    else if (found !== undefined) found = { ...found, end: earlier(found.end, start) };
-  }
-  return found;
+interface HomeRange {
+  readonly epoch: number;
+  readonly home: string;
+  readonly start: bigint;
+  /** Undefined: it goes on. */
+  readonly end: bigint | undefined;
 }
+
+/**
+ * What of a partition's log is of which home, by epoch; nothing where it ends before it starts. The first epoch starts at 0. A later one without a
+ * start for the partition is older than the partition: it holds all of it.
+ */
+export function homeRanges(epochs: TopicOrder['homeEpochs'], partition: number): readonly HomeRange[] {
+  const ordered = [...epochs].sort((a, b) => a.epoch - b.epoch);
+  const starts = ordered.map((one, index) => (index === 0 ? 0n : (one.starts.get(partition) ?? 0n)));
+  return ordered.map(({ epoch, home }, index) => {
+    const end = starts.slice(index + 1).reduce<bigint | undefined>(earlier, undefined);
+    return { epoch, home, start: starts[index]!, end };
+  });
+}
+
+const homeAt = (epochs: TopicOrder['homeEpochs'], partition: number, offset: bigint): HomeRange | undefined =>
+  homeRanges(epochs, partition).find(({ start, end }) => start <= offset && (end === undefined || offset < end));
 
 const earlier = (a: bigint | undefined, b: bigint | undefined): bigint | undefined => {
   if (a === undefined || b === undefined) return a ?? b;

@@ -19,7 +19,7 @@ export type ResumeDecision =
 
 /**
  * Going back needs no consent: the versions of rows and tombstones keep what is older from being applied
- * again. Going ahead gives records up, and another topic id gives the old log up: both must be said.
+ * again. Where applications of the region have written since they do not: resume-home.ts, asked in the transaction that moves it. Going ahead gives records up, and another topic id gives the old log up: both must be said.
  */
 export function decideResume(
   request: ResumeRequest,

@@ -12,7 +12,8 @@ import { isCompacted } from '../mirror/topic-configs.ts';
 import { arrayLiteral } from '../postgres/array-literal.ts';
 import { refusalOf } from '../postgres/driver-error.ts';
 import { parkedStore } from '../postgres/parked-store.ts';
-import { applyPositions, movePositionTo } from '../postgres/positions.ts';
+import { movePositionTo } from '../postgres/position-move.ts';
+import { applyPositions } from '../postgres/positions.ts';
 import { createTable, describeTables, executeDdl } from '../postgres/tables.ts';
 import { TextColumn } from '../postgres/text-column.ts';
 import { topicOrders } from '../postgres/topic-orders.ts';
@@ -64,7 +65,7 @@ export function buildApply(
       },
       orders: topicOrders(database),
       positions: applyPositions(database),
-      movePosition: (move, signal) => movePositionTo(database, move, signal),
+      movePosition: (move, signal) => movePositionTo(database, { ...move, region: config.region }, signal),
       database,
       decoders,
       tables: {

@@ -16,6 +16,8 @@ export interface CommandContext {
   readonly deps: MirrorDependencies;
   readonly table: PartitionTable;
   readonly refresh: TopicRefresh;
+  /** The cluster that is mirrored. */
+  readonly primary: string;
   /** Whether others mirror partitions of the same topics beside this stage. */
   readonly shared: boolean;
 }
@@ -88,7 +90,10 @@ async function resume(partition: MirrorPartition, request: ResumeRequest, contex
     );
   }
   const next = partition.committed === undefined ? undefined : offsetValue(partition.committed.next);
-  const decision = decideResume(`${route.regional}:${partition.partition}`, request, { next, home });
+  const published = request.from === undefined ? undefined : (await deps.publishedAtHome.read(signal)).get(route.home);
+  // Of a home elsewhere the offsets are those of its log, which is not mirrored here.
+  const epochStart = published?.home === context.primary ? published.fromOffsets?.get(partition.partition) : undefined;
+  const decision = decideResume(`${route.regional}:${partition.partition}`, request, { next, home, epochStart });
   switch (decision.kind) {
     case 'refuse':
       throw decision.error;

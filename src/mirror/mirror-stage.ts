@@ -235,7 +235,8 @@ export class MirrorStage {
   }
 
   #commandContext(): CommandContext {
-    return { deps: this.#deps, table: this.#table, refresh: this.#refresh, shared: this.#settings.share !== undefined };
+    const { primary, share } = this.#settings;
+    return { deps: this.#deps, table: this.#table, refresh: this.#refresh, primary, shared: share !== undefined };
   }
 
   async #fetch(signal: AbortSignal): Promise<readonly FetchedPartition[]> {

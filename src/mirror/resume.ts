@@ -21,13 +21,22 @@ export type ResumeDecision =
     }
   | { readonly kind: 'refuse'; readonly error: FarshoreError };
 
-/** `next` is the committed position at home, undefined when there is none. */
-export function decideResume(
-  place: string,
-  request: ResumeRequest,
-  view: { readonly next: bigint | undefined; readonly home: { readonly start: bigint; readonly end: bigint } },
-): ResumeDecision {
+export interface ResumeView {
+  /** The committed position at home, undefined when there is none. */
+  readonly next: bigint | undefined;
+  readonly home: { readonly start: bigint; readonly end: bigint };
+  /** Where the topic's present home epoch begins in the log at home, as it was published; undefined for the first. */
+  readonly epochStart: bigint | undefined;
+}
+
+/**
+ * Records before the present home epoch are never mirrored again: they would come as records of this epoch, and one that the clock of an old home has put
+ * ahead would win over what was written while another cluster was the home (C3), for good.
+ */
+export function decideResume(place: string, request: ResumeRequest, view: ResumeView): ResumeDecision {
   const { home, next } = view;
+  // Beyond the end: it was told of a log that was deleted since.
+  const epochStart = view.epochStart === undefined || view.epochStart > home.end ? 0n : view.epochStart;
   const refuse = (message: string, hint: string): ResumeDecision => ({
     kind: 'refuse',
     error: new FarshoreError('request_invalid', message, { place, hint }),
@@ -48,6 +57,12 @@ export function decideResume(
   }
   if (next !== undefined && target === next) return { kind: 'recheck' };
   if (next === undefined || target < next) {
+    if (target < epochStart) {
+      return refuse(
+        `Records before ${epochStart} are of older homes of the topic: mirrored again they would count as of this one`,
+        `farshore partition resume ${place} --stage mirror --from ${epochStart} --accept-rewind, or from a later offset. What a table lacks comes by farshore backfill from the database.`,
+      );
+    }
     if (!request.acceptRewind) {
       return refuse(
         `Going back from ${next ?? 'an unknown position'} to ${target} mirrors records again, as a new generation`,

@@ -1,11 +1,9 @@
 import type { ApplyPositions, Statement } from '../apply/contracts.ts';
-import type { OperatorAction } from '../mirror/contracts.ts';
 import { FarshoreError } from '../model/errors.ts';
-import { offsetValue, type RegionalOffset, regionalOffset } from '../model/offsets.ts';
+import { regionalOffset } from '../model/offsets.ts';
 import type { ApplyPosition } from '../model/position.ts';
 import type { Database } from './database.ts';
 import { bigInteger, integer, optionalText, type TextRow, text } from './result-values.ts';
-import { recordActionStatement } from './stop-ledger.ts';
 
 const columns = 'p.topic, p.partition, p.topic_id, p.next_offset, p.leader_epoch, p.last_crc, p.epoch';
 
@@ -101,42 +99,4 @@ export function applyPositions(database: Database): ApplyPositions {
       }));
     },
   };
-}
-
-export interface PositionMove {
-  readonly topic: string;
-  readonly partition: number;
-  /** Topic id the offset belongs to: a new one when a re-created topic is accepted. */
-  readonly topicId: string;
-  /** Where the position must stand now; anything else is `position_moved`. */
-  readonly expected: RegionalOffset;
-  readonly expectedTopicId: string;
-  readonly next: RegionalOffset;
-  readonly epoch: bigint;
-  readonly action: OperatorAction;
-}
-
-/**
- * Sets a position where an operator wants it, forward or back, with the entry that says who asked, in one
- * transaction behind the fence. What proved the log (epoch and checksum of the last batch) is forgotten: no batch
- * was read there. Rejects with `fenced` or `position_moved`.
- */
-export async function movePositionTo(database: Database, move: PositionMove, signal: AbortSignal): Promise<void> {
-  const { topic, partition, topicId, expected, expectedTopicId, next, epoch, action } = move;
-  await database.transaction(
-    [
-      {
-        text: 'select farshore.check_fence($1, $2, $3, $4, $5)',
-        values: [topic, partition, expectedTopicId, offsetValue(expected), epoch],
-      },
-      {
-        text: `update farshore.apply_positions
-   set topic_id = $3, next_offset = $4, leader_epoch = -1, last_crc = null, updated_at = clock_timestamp()
- where topic = $1 and partition = $2`,
-        values: [topic, partition, topicId, offsetValue(next)],
-      },
-      recordActionStatement(action),
-    ],
-    signal,
-  );
 }

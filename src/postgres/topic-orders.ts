@@ -16,9 +16,9 @@ const loadStatement = (topics: readonly string[]): Statement => ({
   values: [topics],
 });
 
-type EpochStart = readonly [epoch: number, home: string, partition: number, offset: string];
+export type EpochStart = readonly [epoch: number, home: string, partition: number, offset: string];
 
-function homeEpochsOf(starts: readonly EpochStart[]): TopicOrder['homeEpochs'] {
+export function homeEpochsOf(starts: readonly EpochStart[]): TopicOrder['homeEpochs'] {
   const epochs = new Map<number, { home: string; starts: Map<number, bigint> }>();
   for (const [epoch, home, partition, offset] of starts) {
     const known = epochs.get(epoch) ?? { home, starts: new Map<number, bigint>() };

@@ -1,7 +1,8 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { offsetValue, regionalOffset } from '../../src/model/offsets.ts';
 import type { Database } from '../../src/postgres/database.ts';
-import { applyPositions, movePositionTo } from '../../src/postgres/positions.ts';
+import { movePositionTo } from '../../src/postgres/position-move.ts';
+import { applyPositions } from '../../src/postgres/positions.ts';
 import { eventually, freshDatabase } from '../rig/context.ts';
 import { migratedDatabase, never, rejectionOf, rowsOf } from './postgres-fixtures.ts';
 
@@ -174,6 +175,7 @@ describe('an operator', () => {
         expectedTopicId: topicId,
         next: regionalOffset(changes.next ?? 12n),
         epoch: changes.epoch ?? 1n,
+        region: 'eu-west',
         action: {
           action: 'resume',
           stage: 'apply',

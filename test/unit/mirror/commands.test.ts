@@ -1,7 +1,9 @@
 import { describe, expect, it } from 'vitest';
 import { type CommandContext, runCommand } from '../../../src/mirror/commands.ts';
+import type { PublishedHome } from '../../../src/mirror/contracts.ts';
 import type { MirrorDependencies } from '../../../src/mirror/dependencies.ts';
 import { MirrorPartition } from '../../../src/mirror/partition.ts';
+import type { ResumeRequest } from '../../../src/mirror/resume.ts';
 import { PartitionTable } from '../../../src/mirror/table.ts';
 import { type ErrorCode, FarshoreError } from '../../../src/model/errors.ts';
 import { homeOffset, regionalOffset } from '../../../src/model/offsets.ts';
@@ -10,14 +12,21 @@ import { TestClock } from '../lag/test-clock.ts';
 
 const at = { topic: 'orders', partition: 0 };
 
-/** The position that a resume past records lost at home commits, in a partition that stopped with this code. */
-async function resumedPast(code: ErrorCode): Promise<MirrorPosition> {
+const pastLost = { from: undefined, acceptLoss: true, acceptRecreated: false, acceptRewind: false, by: 'ada' };
+
+/** The positions that a resume commits, in a partition that stopped at 5 of 8 to 20 with this code. */
+async function resumed(
+  code: ErrorCode,
+  request: ResumeRequest = pastLost,
+  published: ReadonlyMap<string, PublishedHome> = new Map(),
+  next = 5n,
+): Promise<readonly MirrorPosition[]> {
   const partition = new MirrorPartition({ home: 'orders', regional: 'orders' }, 0, {
     homeTopicId: 'A',
     maxBatchBytes: 1,
     compacted: false,
   });
-  partition.committed = { ...at, topicId: 'A', next: homeOffset(5n), leaderEpoch: 1, crc: 7, regionalEnd: regionalOffset(9n) };
+  partition.committed = { ...at, topicId: 'A', next: homeOffset(next), leaderEpoch: 1, crc: 7, regionalEnd: regionalOffset(9n) };
   partition.setMode({ mode: 'stopped', error: new FarshoreError(code, 'it stopped'), since: '' });
   const table = new PartitionTable();
   table.add(partition);
@@ -27,21 +36,37 @@ async function resumedPast(code: ErrorCode): Promise<MirrorPosition> {
     home: { ends: async () => [{ ...at, start: 8n, end: 20n }] },
     regional: { commit: async (transaction: { positions: readonly MirrorPosition[] }) => positions.push(...transaction.positions) },
     stops: { record: nothing, clear: nothing },
+    publishedAtHome: { read: async () => published },
     observe: () => undefined,
     clock: new TestClock(),
   } as unknown as MirrorDependencies;
-  const request = { from: undefined, acceptLoss: true, acceptRecreated: false, acceptRewind: false, by: 'ada' };
-  const context = { deps, table, refresh: undefined } as unknown as CommandContext;
+  const refresh = { raiseForRewind: nothing };
+  const context = { deps, table, refresh, primary: 'us-east', shared: false } as unknown as CommandContext;
   await runCommand({ kind: 'resume', ...at, request }, context, new AbortController().signal);
-  return positions[0]!;
+  return positions;
 }
 
 describe('an operator’s resume past lost records', () => {
   it('C6: keeps where the region must end, so that records lost there are still noticed', async () => {
-    expect(await resumedPast('source_truncated')).toMatchObject({ next: 8n, crc: undefined, regionalEnd: 9n });
+    expect(await resumed('source_truncated')).toMatchObject([{ next: 8n, crc: undefined, regionalEnd: 9n }]);
   });
 
   it('drops it where the partition stopped for just that', async () => {
-    expect(await resumedPast('region_truncated')).toMatchObject({ next: 8n, regionalEnd: undefined });
+    expect(await resumed('region_truncated')).toMatchObject([{ next: 8n, regionalEnd: undefined }]);
+  });
+});
+
+describe('an operator’s rewind', () => {
+  const rewind = { ...pastLost, from: 'earliest', acceptLoss: false, acceptRewind: true } as const;
+  const home = (name: string) => new Map([['orders', { home: name, epoch: 3, fromOffsets: new Map([[0, 12n]]) }]]);
+
+  it('C3: does not bring records of an older home again, which would come as of the present one', async () => {
+    await expect(resumed('region_diverged', rewind, home('us-east'), 15n)).rejects.toThrow('Records before 12 are of older homes');
+    expect(await resumed('region_diverged', { ...rewind, from: 12n }, home('us-east'), 15n)).toMatchObject([{ next: 12n }]);
+  });
+
+  it('is not held to offsets of another home’s log', async () => {
+    expect(await resumed('region_diverged', rewind, home('eu-west'), 15n)).toMatchObject([{ next: 8n }]);
+    expect(await resumed('region_diverged', rewind, new Map(), 15n)).toMatchObject([{ next: 8n }]);
   });
 });

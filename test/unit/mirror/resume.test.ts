@@ -10,8 +10,10 @@ const request = (changes: Partial<ResumeRequest> = {}): ResumeRequest => ({
   ...changes,
 });
 
-const view = { next: 100n, home: { start: 50n, end: 200n } };
-const truncated = { next: 100n, home: { start: 150n, end: 200n } };
+const view = { next: 100n, home: { start: 50n, end: 200n }, epochStart: undefined };
+const truncated = { next: 100n, home: { start: 150n, end: 200n }, epochStart: undefined };
+
+const accepted = request({ acceptRewind: true });
 
 describe('what an operator may do with a mirror partition', () => {
   it('checks again from where it stands when nothing else is asked', () => {
@@ -47,6 +49,30 @@ describe('what an operator may do with a mirror partition', () => {
     expect(decideResume('t:0', request({ from: 500n, acceptLoss: true }), view)).toMatchObject({
       kind: 'refuse',
       error: { code: 'request_invalid' },
+    });
+  });
+
+  it('C3: does not go back to before the present home epoch, whose records would come as of this one', () => {
+    const returned = { ...view, epochStart: 80n };
+    for (const request of [
+      { from: 'earliest', next: 100n },
+      { from: 79n, next: 100n },
+      { from: 79n, next: undefined },
+    ] as const) {
+      expect(
+        decideResume('t:0', { ...accepted, from: request.from }, { ...returned, next: request.next }),
+        `${request.from} from ${request.next}`,
+      ).toMatchObject({
+        kind: 'refuse',
+        error: { code: 'request_invalid', hint: expect.stringContaining('--from 80 --accept-rewind') },
+      });
+    }
+    expect(decideResume('t:0', { ...accepted, from: 80n }, returned)).toMatchObject({ kind: 'move', next: 80n, rewind: true });
+    // Retention has taken the older ones, or the topic was created again since.
+    expect(decideResume('t:0', { ...accepted, from: 'earliest' }, { ...view, epochStart: 30n })).toMatchObject({ kind: 'move', next: 50n });
+    expect(decideResume('t:0', { ...accepted, from: 'earliest' }, { ...view, epochStart: 201n })).toMatchObject({
+      kind: 'move',
+      next: 50n,
     });
   });
 

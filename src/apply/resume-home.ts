@@ -1,0 +1,61 @@
+import { FarshoreError } from '../model/errors.ts';
+import type { TopicOrder } from './contracts.ts';
+import { homeRanges } from './order-at.ts';
+
+/** The homes of a topic, as the transaction that moves a position sees them. */
+export interface HomesNow {
+  readonly homeEpochs: TopicOrder['homeEpochs'];
+  /** Epochs of this region in which its applications have written, or are about to. */
+  readonly written: ReadonlySet<number>;
+  /** The cutover is bringing the home here. */
+  readonly arriving: boolean;
+}
+
+/**
+ * Where the last record ends that is of another home and of an epoch before one in which the region's applications wrote; 0 where there is none. Each of
+ * them may go over what they wrote: a row that they deleted has left no remembered delete, one that they made has no version, and
+ * only one that they changed in place still has the version that keeps older records from it.
+ */
+export function olderHomesEnd(
+  { homeEpochs, written }: Pick<HomesNow, 'homeEpochs' | 'written'>,
+  partition: number,
+  region: string,
+): bigint {
+  const lastWritten = Math.max(...written);
+  const older = homeRanges(homeEpochs, partition).filter(
+    ({ epoch, home, start, end }) => home !== region && epoch < lastWritten && end !== undefined && end > start,
+  );
+  return (
+    older
+      .map(({ end }) => end!)
+      .toSorted((a, b) => (a < b ? -1 : 1))
+      .at(-1) ?? 0n
+  );
+}
+
+/** Throws `request_invalid` where apply, going on from `next`, would bring records of an older home to rows that the region's applications have written. */
+export function assertNoOlderHome(
+  { topic, partition, from, next }: { readonly topic: string; readonly partition: number; readonly from: bigint; readonly next: bigint },
+  homes: HomesNow,
+  region: string,
+): void {
+  const place = `${topic}:${partition}`;
+  const end = olderHomesEnd(homes, partition, region);
+  if (next < end) {
+    const message = `Records before ${end} are of an older home, and would go over what applications have written in this region since`;
+    throw new FarshoreError('request_invalid', message, {
+      place,
+      hint: `farshore partition resume ${place} --stage apply --from ${end}, or from a later offset. What a table lacks comes by farshore audit repair, or by farshore backfill from the database, while the primary is the home.`,
+    });
+  }
+  if (homes.arriving && next < from) {
+    throw new FarshoreError(
+      'request_invalid',
+      `The home is moving here: what is read again from ${next} on may come after the region was opened`,
+      {
+        place,
+        hint: `Resume it without --from, or ask again once the move has ended or was given up: farshore cutover plan shows where it is.`,
+      },
+    );
+  }
+}
