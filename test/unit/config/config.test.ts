@@ -151,6 +151,22 @@ cutover:
     expect(plainConfig(hooks)).toMatchObject({
       cutover: { hooks: [{ url: 'https://hooks.example' }, { command: ['curl', '[hidden]', '[hidden]'] }] },
     });
+    const sasl = (program: string) => ({ mechanism: 'oauthbearer', tokenCommand: [program, '[hidden]', '[hidden]'] });
+    const commands = parseConfig(
+      `region: west
+primary: { name: east, kafka: { brokers: ["a:1"], tls: {}, sasl: { mechanism: oauthbearer, tokenCommand: [/bin/token, --secret, ${CANARY}] } } }
+regional:
+  kafka: { brokers: ["b:1"], tls: {}, sasl: { mechanism: oauthbearer, tokenCommand: [/bin/other, --secret, ${CANARY}] } }
+  database: { url: "postgres://u@db/app" }
+mirror: { topics: ["a.*"] }
+`,
+      options,
+    );
+    expect(printConfig(commands)).not.toContain(CANARY);
+    expect(plainConfig(commands)).toMatchObject({
+      primary: { kafka: { sasl: sasl('/bin/token') } },
+      regional: { kafka: { sasl: sasl('/bin/other') } },
+    });
     expect(`${config.admin.token}`).toBe('[secret]');
     expect(printConfig(config)).toContain('tokenFile: /run/secrets/admin-token');
   });
