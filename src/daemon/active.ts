@@ -138,7 +138,8 @@ export class ActiveDaemon implements AsyncDisposable {
   /** After credentials changed: connections are made anew, each when nothing is in flight on it. */
   renewConnections(): void {
     this.#clusters.renewConnections();
-    this.#stages.outbox?.renewConnections();
+    const { outbox, audit, backfill, cutover } = this.#stages;
+    for (const stage of [outbox, audit, backfill, cutover]) stage?.renewConnections();
   }
 
   async [Symbol.asyncDispose](): Promise<void> {

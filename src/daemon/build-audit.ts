@@ -49,6 +49,7 @@ export interface ActiveAudit {
   readonly sides: Sides;
   /** Of the primary: nothing is asked of it but to read. */
   readonly primary: Database;
+  renewConnections(): void;
   run(signal: AbortSignal): Promise<void>;
 }
 
@@ -100,6 +101,7 @@ export function buildAudit(active: ActiveParts, sources: AuditSources): ActiveAu
     tables,
     sides,
     primary,
+    renewConnections: () => void primary.refresh(),
     run: async (signal) => {
       try {
         await stage.run(signal);

@@ -41,6 +41,7 @@ export interface BackfillSources extends RecordSources {
 
 export interface ActiveBackfill {
   readonly stage: BackfillStage;
+  renewConnections(): void;
   run(signal: AbortSignal): Promise<void>;
 }
 
@@ -73,6 +74,7 @@ export function buildBackfill(active: ActiveParts, sources: BackfillSources): Ac
   );
   return {
     stage,
+    renewConnections: () => void primary?.refresh(),
     run: async (signal) => {
       try {
         await stage.run(signal);

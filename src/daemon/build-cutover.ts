@@ -59,6 +59,7 @@ export interface BuiltCutover {
   readonly loop: CutoverLoop;
   /** Everything beside the loop: the steps, schemas that are looked at, and hooks. */
   run(signal: AbortSignal): Promise<void>;
+  renewConnections(): void;
   lossBound: BuiltSteps['lossBound'];
   /** As it is stored; undefined before it was read. */
   home(): Home | undefined;
@@ -109,6 +110,7 @@ export function buildCutover(
   return {
     loop,
     lossBound: sources.steps.lossBound,
+    renewConnections: sources.steps.renewConnections,
     home: () => stored?.home,
     async run(signal) {
       const poster = new HttpPoster();

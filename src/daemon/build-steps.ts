@@ -61,6 +61,7 @@ export interface BuiltSteps {
   readonly parts: StepParts;
   /** Where the region stands, as far as it is known without the primary. */
   lossBound(signal: AbortSignal): Promise<LossBound>;
+  renewConnections(): void;
   close(): Promise<void>;
 }
 
@@ -139,6 +140,7 @@ export function buildSteps(active: ActiveParts, sources: StepSources): BuiltStep
         ),
       };
     },
+    renewConnections: () => void admin?.refresh(),
     close: async () => await admin?.close(),
   };
 

@@ -1,4 +1,4 @@
-import type { FarshoreConfig } from '../config/config.ts';
+import type { DatabaseConfig, FarshoreConfig } from '../config/config.ts';
 import { Secret } from '../config/secret.ts';
 import { parseDatabaseUrl } from '../postgres/options.ts';
 
@@ -13,7 +13,12 @@ export interface ReloadPlan {
 
 const credentials = [
   /^(primary|regional)\.kafka\.(sasl\.(mechanism|username|password|token|tokenCommand)|tls\.(ca|cert|key|serverName))$/,
-  /^regional\.database\.(url|tls\.(ca|cert|key|serverName))$/,
+  /^(regional\.database|primary\.database|cutover\.primaryDatabase)\.(url|tls\.(ca|cert|key|serverName))$/,
+];
+const databases: readonly { readonly key: string; readonly of: (config: FarshoreConfig) => DatabaseConfig | undefined }[] = [
+  { key: 'regional.database', of: ({ regional }) => regional.database },
+  { key: 'primary.database', of: ({ primary }) => primary.database },
+  { key: 'cutover.primaryDatabase', of: ({ cutover }) => cutover.primaryDatabase },
 ];
 const others = [
   /^(admin\.token|log\.level|mirror\.(topics|exclude)|primary\.registry\.password)$/,
@@ -56,18 +61,19 @@ interface KeyDifference {
 
 function differences(running: FarshoreConfig, next: FarshoreConfig): readonly KeyDifference[] {
   const [before, after] = [leaves(running), leaves(next)];
-  const movesServer = serverOf(running) !== serverOf(next);
+  const moved = databases.filter(({ of }) => serverOf(of(running)) !== serverOf(of(next))).map(({ key }) => key);
   return [...new Set([...before.keys(), ...after.keys()])].flatMap((key): readonly KeyDifference[] => {
     const [was, is] = [before.get(key), after.get(key)];
     if (was?.text === is?.text) return [];
     const name = `${key.replace(/\.$/, '')}${(is ?? was)?.file === undefined ? '' : 'File'}`;
-    return [{ key, name, need: needOf(key, movesServer), ofSecretFile: was?.file !== undefined && was.file === is?.file }];
+    return [{ key, name, need: needOf(key, moved), ofSecretFile: was?.file !== undefined && was.file === is?.file }];
   });
 }
 
-function needOf(key: string, movesServer: boolean): Need {
-  // Another server is another ledger, whose lease and positions this daemon does not hold; its certificates are not those of this one.
-  if (movesServer && key.startsWith('regional.database.')) return 'restart';
+function needOf(key: string, moved: readonly string[]): Need {
+  // Another server is another ledger, whose lease and positions this daemon does not hold, or other rows than those that a pass, a backfill or a
+  // frozen primary is of; its certificates are not those of this one.
+  if (moved.some((database) => key.startsWith(`${database}.`))) return 'restart';
   if (credentials.some((pattern) => pattern.test(key))) return 'new_connections';
   return others.some((pattern) => pattern.test(key)) ? 'nothing' : 'restart';
 }
@@ -83,8 +89,10 @@ function keeping(running: FarshoreConfig, next: FarshoreConfig, keys: ReadonlySe
   return visit(running, next, '') as FarshoreConfig;
 }
 
-function serverOf(config: FarshoreConfig): string {
-  const { host, port, database, tls } = parseDatabaseUrl(config.regional.database.url.reveal());
+/** Undefined where there is none. */
+function serverOf(config: DatabaseConfig | undefined): string | undefined {
+  if (config === undefined) return undefined;
+  const { host, port, database, tls } = parseDatabaseUrl(config.url.reveal());
   return JSON.stringify([host, port, database, tls]);
 }
 

@@ -37,6 +37,8 @@ export function checkCertificates(config: FarshoreConfig): void {
     ['primary.kafka.tls', config.primary.kafka.tls],
     ['regional.kafka.tls', config.regional.kafka.tls],
     ['regional.database.tls', config.regional.database.tls],
+    ['primary.database.tls', config.primary.database?.tls],
+    ['cutover.primaryDatabase.tls', config.cutover.primaryDatabase?.tls],
   ];
   for (const [place, tls] of all) {
     if (tls === undefined) continue;

@@ -15,8 +15,12 @@ export class ConnectionPool<C extends Pooled> {
   readonly #open: (signal: AbortSignal) => Promise<C>;
   readonly #size: number;
   readonly #idle: C[] = [];
+  readonly #lent = new Set<C>();
+  /** Logged in before the last refresh, and at work since. */
+  readonly #outdated = new WeakSet<C>();
   readonly #waiters: Waiter[] = [];
   #used = 0;
+  #refreshes = 0;
   #closed = false;
 
   constructor(open: (signal: AbortSignal) => Promise<C>, size: number) {
@@ -29,7 +33,8 @@ export class ConnectionPool<C extends Pooled> {
     await this.#enter(signal);
     let connection: C | undefined;
     try {
-      connection = this.#takeIdle() ?? (await this.#open(signal));
+      connection = this.#takeIdle() ?? (await this.#openNew(signal));
+      this.#lent.add(connection);
       return await work(connection);
     } finally {
       await this.#leave(connection);
@@ -42,9 +47,19 @@ export class ConnectionPool<C extends Pooled> {
     await this.refresh();
   }
 
-  /** Closes idle connections, so that the next ones log in anew with the credentials of that moment. */
+  /** Closes idle connections now and lent ones when they come back, so that the next ones log in anew with the credentials of that moment. */
   async refresh(): Promise<void> {
+    this.#refreshes++;
+    for (const connection of this.#lent) this.#outdated.add(connection);
     await Promise.all(this.#idle.splice(0).map((connection) => connection.close()));
+  }
+
+  async #openNew(signal: AbortSignal): Promise<C> {
+    const refreshes = this.#refreshes;
+    const connection = await this.#open(signal);
+    // It may have logged in as one did before.
+    if (refreshes !== this.#refreshes) this.#outdated.add(connection);
+    return connection;
   }
 
   #takeIdle(): C | undefined {
@@ -79,10 +94,12 @@ export class ConnectionPool<C extends Pooled> {
 
   /** Gives the place to the next in line; `#used` stays as it is then. */
   async #leave(connection: C | undefined): Promise<void> {
-    if (connection !== undefined && !connection.broken && !this.#closed) this.#idle.push(connection);
+    if (connection !== undefined) this.#lent.delete(connection);
+    const ends = this.#closed || (connection !== undefined && this.#outdated.has(connection));
+    if (connection !== undefined && !connection.broken && !ends) this.#idle.push(connection);
     const next = this.#waiters.shift();
     if (next === undefined) this.#used--;
     else next.go();
-    if (connection !== undefined && this.#closed) await connection.close();
+    if (connection !== undefined && ends) await connection.close();
   }
 }

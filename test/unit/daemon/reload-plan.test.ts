@@ -74,13 +74,45 @@ describe('planReload', () => {
   );
 });
 
+describe('the primary’s databases', () => {
+  const withBoth = (t: string) =>
+    t
+      .replace('primary:\n', 'primary:\n  database: { urlFile: source, tls: { caFile: ca2 } }\n')
+      .replace('log:', 'cutover: { primaryDatabase: { urlFile: admin } }\nlog:');
+  const at = (source: string, admin: string, ca = 'one') =>
+    config(withBoth, { '/f/source': `postgres://r:${source}/app`, '/f/admin': `postgres://a:${admin}/app`, '/f/ca2': ca });
+  const running = at('old@home', 'old@home');
+
+  it('are logged in to anew with a rotated password or certificate, without a restart', () => {
+    const next = at('new@home', 'new@home', 'two');
+    expect(planReload(running, next)).toEqual({
+      changed: ['cutover.primaryDatabase.urlFile', 'primary.database.tls.caFile', 'primary.database.urlFile'],
+      restart: [],
+      reconnects: true,
+    });
+    expect(partToTake(running, next)).toBe(next);
+  });
+
+  it('are exchanged for another server by a restart only, each by itself', () => {
+    const next = at('new@elsewhere', 'new@home', 'two');
+    expect(planReload(running, next)).toMatchObject({
+      changed: ['cutover.primaryDatabase.urlFile'],
+      restart: ['primary.database.tls.caFile', 'primary.database.urlFile'],
+    });
+    expect(planReload(running, at('old@home', 'old@elsewhere')).restart).toEqual(['cutover.primaryDatabase.urlFile']);
+    // One that was not there before, or is not there any more.
+    expect(planReload(config(), running).restart).toContain('primary.database.urlFile');
+    expect(planReload(running, config()).restart).toContain('primary.database.urlFile');
+  });
+});
+
 describe('partToTake', () => {
   const withSource = (t: string) => t.replace('primary:\n', 'primary:\n  database: { urlFile: source }\n');
   const sources = (url: string) => ({ '/f/source': url });
   const running = () => config(withSource, sources('postgres://r:old@home/app'));
 
   it('takes a new login also while another secret waits for a restart, which it keeps and names each time', () => {
-    const first = config(withSource, { ...sources('postgres://r:new@home/app'), '/f/password': 'secret two' });
+    const first = config(withSource, { ...sources('postgres://r:old@elsewhere/app'), '/f/password': 'secret two' });
     expect(planReload(running(), first)).toMatchObject({
       changed: ['primary.kafka.sasl.passwordFile'],
       restart: ['primary.database.urlFile'],
@@ -88,7 +120,7 @@ describe('partToTake', () => {
     const taken = partToTake(running(), first)!;
     expect(taken.primary.kafka.sasl?.password?.reveal()).toBe('secret two');
     expect(taken.primary.database?.url.reveal()).toBe('postgres://r:old@home/app');
-    const second = config(withSource, { ...sources('postgres://r:new@home/app'), '/f/password': 'secret three' });
+    const second = config(withSource, { ...sources('postgres://r:old@elsewhere/app'), '/f/password': 'secret three' });
     expect(planReload(taken, second).restart).toEqual(['primary.database.urlFile']);
     expect(partToTake(taken, second)?.primary.kafka.sasl?.password?.reveal()).toBe('secret three');
   });
@@ -96,7 +128,7 @@ describe('partToTake', () => {
   it('takes an edited configuration whole or not at all', () => {
     const edited = (t: string) => withSource(t).replace('level: info', 'level: debug');
     expect(partToTake(running(), config(edited, sources('postgres://r:old@home/app')))?.log.level).toBe('debug');
-    expect(partToTake(running(), config(edited, sources('postgres://r:new@home/app')))).toBeUndefined();
+    expect(partToTake(running(), config(edited, sources('postgres://r:old@elsewhere/app')))).toBeUndefined();
   });
 
   it('takes no certificates of another database server before the restart that goes there', () => {

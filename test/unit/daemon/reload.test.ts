@@ -10,12 +10,15 @@ primary:
   name: east
   kafka: { brokers: ["a:1"], sasl: { mechanism: scram-sha-512, username: u, passwordFile: password } }
   database: { urlFile: source }
-regional: { kafka: { brokers: ["b:1"] }, database: { url: "postgres://u@db/app" } }
+regional:
+  kafka: { brokers: ["b:1"] }
+  database: { url: "postgres://u@db/app" }
+  registry: { url: "http://registry", username: u, passwordFile: registry }
 mirror: { topics: ["a.*"] }
 `;
 
 it('a rotated secret that needs a restart keeps no other from being taken, and is told each time', () => {
-  const files = { '/f/password': 'one', '/f/source': 'postgres://r:one@home/app' };
+  const files = { '/f/password': 'one', '/f/source': 'postgres://r:one@home/app', '/f/registry': 'one' };
   const load = () => parseConfig(text, { file: '/f/farshore.yaml', env: {}, readFile: filesOf(files) });
   const said: string[] = [];
   const say = ({ event, restart = [], changed = [] }: { event: string; restart?: string[]; changed?: string[] }) =>
@@ -30,7 +33,7 @@ it('a rotated secret that needs a restart keeps no other from being taken, and i
     onReload: ({ changed }) => said.push(`told ${changed.join(' ')}`),
   });
   const password = () => reload.current().primary.kafka.sasl?.password?.reveal();
-  files['/f/source'] = 'postgres://r:two@home/app';
+  files['/f/registry'] = 'two';
   reload.reloadSecrets();
   files['/f/password'] = 'two';
   reload.reloadSecrets();
@@ -39,8 +42,21 @@ it('a rotated secret that needs a restart keeps no other from being taken, and i
   reload.reloadAll();
   expect(password()).toBe('three');
   expect(said).toEqual([
-    'restart_needed primary.database.urlFile',
-    ...['restart_needed primary.database.urlFile', 'told primary.kafka.sasl.passwordFile', 'reloaded primary.kafka.sasl.passwordFile'],
-    ...['restart_needed primary.database.urlFile', 'told primary.kafka.sasl.passwordFile', 'reloaded primary.kafka.sasl.passwordFile'],
+    'restart_needed regional.registry.passwordFile',
+    ...[
+      'restart_needed regional.registry.passwordFile',
+      'told primary.kafka.sasl.passwordFile',
+      'reloaded primary.kafka.sasl.passwordFile',
+    ],
+    ...[
+      'restart_needed regional.registry.passwordFile',
+      'told primary.kafka.sasl.passwordFile',
+      'reloaded primary.kafka.sasl.passwordFile',
+    ],
   ]);
+  said.length = 0;
+  files['/f/source'] = 'postgres://r:two@home/app';
+  reload.reloadSecrets();
+  expect(reload.current().primary.database?.url.reveal()).toBe(files['/f/source']);
+  expect(said.slice(1)).toEqual(['told primary.database.urlFile', 'reloaded primary.database.urlFile']);
 });

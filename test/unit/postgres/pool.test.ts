@@ -42,6 +42,19 @@ describe('ConnectionPool', () => {
     expect(await pool.use(async (connection) => connection, never)).toBe(opened[1]);
   });
 
+  it('uses a connection that was lent during a refresh no more: one that is never idle would keep the old login for ever', async () => {
+    const { pool, opened, hold } = poolOf(1);
+    const lent = hold();
+    await new Promise(setImmediate);
+    await pool.refresh();
+    expect(opened.map(({ closed }) => closed)).toEqual([false]);
+    lent.finish();
+    await lent.done;
+    expect(opened[0]?.closed).toBe(true);
+    expect(await pool.use(async (connection) => connection, never)).toBe(opened[1]);
+    expect(await pool.use(async (connection) => connection, never)).toBe(opened[1]);
+  });
+
   it('drops one that broke while it was lent, and gives its place to the next in line', async () => {
     const { pool, opened } = poolOf(1);
     const failed = pool.use(async (connection) => {
