@@ -114,8 +114,9 @@ export class Fold implements RowFold {
     const text = keyText(key, this.#keyKinds);
     const known = this.#deleted.get(text);
     if (this.#gone.has(text) || (known !== undefined && this.#deleteSources[known] !== LOWEST_SOURCE)) return this.#giveUp(text);
-    this.#records++;
     const row = this.#latest.get(text) ?? -1;
+    if (row !== -1 && known !== undefined && this.#table.softDelete !== undefined) return this.#giveUp(text);
+    this.#records++;
     this.#latest.delete(text);
     if (known === undefined) {
       this.#noteDelete(text, key, { offset, source: LOWEST_SOURCE, timestampMs, before: row });
@@ -153,14 +154,16 @@ export class Fold implements RowFold {
       return true;
     }
     if (standing !== undefined && this.#standingSource(standing) > source) return this.#giveUp(text);
+    // A row that a soft delete leaves holds what was said last before it; a fold has one place for that.
+    const before = standing !== undefined && this.#table.softDelete !== undefined ? standing : -1;
+    if (before !== -1 && earlier !== undefined) return this.#giveUp(text);
     this.#records++;
-    if (standing !== undefined) {
-      this.#latest.delete(text);
-      this.#folded++;
-    }
-    if (standing !== undefined || earlier !== undefined) this.#mergedDeletes.add(earlier ?? this.#deleteOffsets.length);
+    this.#latest.delete(text);
+    const away = standing !== undefined && before === -1;
+    if (away) this.#folded++;
+    if (away || earlier !== undefined) this.#mergedDeletes.add(earlier ?? this.#deleteOffsets.length);
     if (earlier === undefined) {
-      this.#noteDelete(text, key, { offset, source, timestampMs, before: -1 });
+      this.#noteDelete(text, key, { offset, source, timestampMs, before });
       return true;
     }
     this.#folded++;

@@ -2,12 +2,15 @@ import { baseType, travelOf } from './column-types.ts';
 import type { TableDescription } from './dependencies.ts';
 import type { EntryView } from './entry-view.ts';
 import type { MappedColumn } from './map-columns.ts';
+import { UNITS_COLUMN } from './units.ts';
 
 /** The column that a delete sets, and what it sets there. */
 export interface SoftDelete {
   readonly column: string;
   readonly type: string;
   readonly sets: 'moment' | 'true';
+  /** Whether the table keeps versions of parts of rows: after a delete they are all the delete's. */
+  readonly ofParts: boolean;
 }
 
 const DEFAULT_OF_DIONYSUS = 'synced_deleted_at';
@@ -22,9 +25,10 @@ export function softDeleteOf(
   const column = table.columns.find((one) => one.name === name);
   if (column === undefined) return wanted === undefined ? undefined : { why: `Column ${name} named in \`softDelete\` is not in the table` };
   const type = baseType(column.type);
-  if (type === 'boolean') return { column: name, type: column.type, sets: 'true' };
+  const ofParts = table.columns.some((one) => one.name === UNITS_COLUMN);
+  if (type === 'boolean') return { column: name, type: column.type, sets: 'true', ofParts };
   if (type === 'timestamp with time zone' || type === 'timestamp without time zone')
-    return { column: name, type: column.type, sets: 'moment' };
+    return { column: name, type: column.type, sets: 'moment', ofParts };
   return { why: `Column ${name} of \`softDelete\` is ${column.type}, neither a timestamp nor a boolean` };
 }
 

@@ -7,6 +7,7 @@ import { type KeyColumn, type TableKey, type TableMapping, VERSION_COLUMN } from
 import type { SoftDelete } from './soft-delete.ts';
 import { castOf, hexLogOrder, jsonPart, logOrder, nameOf, notDeleted, unnested } from './statement-parts.ts';
 import { resetText, unitStatements } from './unit-statements.ts';
+import { UNITS_COLUMN } from './units.ts';
 
 /**
  * The SQL of one table. Two orders are at work.
@@ -97,12 +98,12 @@ function deleteText({ table, key, hasSource }: TableKey): string {
 }
 
 // The row takes the version of its delete, as a row that is gone leaves it in its tombstone: a later state restores it.
-function softDeleteText({ table, key, hasSource }: TableKey, { column, type, sets }: SoftDelete): string {
+function softDeleteText({ table, key, hasSource }: TableKey, { column, type, sets, ofParts }: SoftDelete): string {
   const n = key.length;
   const parameters = [...key.map(({ travel }, index) => `$${index + 1}::${travel.array}[]`), `$${n + 1}::text[]`, `$${n + 2}::text[]`];
   const names = [...key.map((_, index) => `c${index}`), 'v', 'at'];
   const moment = type.endsWith('with time zone') ? `i.at::timestamptz` : `(i.at::timestamptz at time zone 'UTC')`;
-  return `update ${quoteTable(table)} as t set ${quoteName(column)} = ${sets === 'true' ? 'true' : moment}, ${quoteName(VERSION_COLUMN)} = decode(i.v, 'hex')
+  return `update ${quoteTable(table)} as t set ${quoteName(column)} = ${sets === 'true' ? 'true' : moment}, ${quoteName(VERSION_COLUMN)} = decode(i.v, 'hex')${ofParts ? `, ${quoteName(UNITS_COLUMN)} = null` : ''}
   from unnest(${parameters.join(', ')}) as i (${names.join(', ')})
  where ${matches(key.map((one, index) => ({ column: one, index })))}
    and (${rowVersion} is null or ${takesAway(rowVersion, hasSource)})`;

@@ -7,19 +7,8 @@ import { type KeyKind, type KeyText, keyKindOf, keyText } from './key-text.ts';
 import { columnInput } from './map-columns.ts';
 import type { TableMapping } from './mapping.ts';
 import { hex32, LOWEST_SOURCE, offsetHex, SourceReader } from './source-version.ts';
+import { canMerge, givenUnits, mergeInto, setsGroup, type UnitRow } from './unit-row.ts';
 import type { Units } from './units.ts';
-
-/** A row as far as the run's records set it. */
-interface Merged {
-  readonly key: readonly Exclude<ArrayElement, null>[];
-  /** By column; undefined where no record set it. */
-  readonly values: (ArrayElement | undefined)[];
-  /** By unit, as hex; undefined where no record set it. */
-  readonly versions: (string | undefined)[];
-  /** Of the last record in it. */
-  offset: bigint;
-  merged: boolean;
-}
 
 interface Deleted {
   readonly key: readonly Exclude<ArrayElement, null>[];
@@ -29,13 +18,13 @@ interface Deleted {
   timestampMs: number;
   offset: bigint;
   merged: boolean;
-  before: Merged | undefined;
+  before: UnitRow | undefined;
 }
 
 /**
  * Folds records that set parts of rows: those of one key are merged unit by unit, each with the highest version that set it, so that one
  * statement touches a row once. Deletes as in `Fold`: a null value splits what came before from what comes after, one with a version takes
- * away the units below it.
+ * away the records below it. What no row can say of several records (`canMerge`) goes on in the next fold.
  */
 export class UnitFold implements RowFold {
   readonly mapping: TableMapping;
@@ -46,7 +35,7 @@ export class UnitFold implements RowFold {
   readonly #prefix: string;
   readonly #generation: string;
   readonly #keyKinds: readonly KeyKind[];
-  readonly #rows = new Map<KeyText, Merged>();
+  readonly #rows = new Map<KeyText, UnitRow>();
   readonly #deleted = new Map<KeyText, Deleted>();
   /** Keys that are given up. */
   readonly #gone = new Set<KeyText>();
@@ -96,34 +85,32 @@ export class UnitFold implements RowFold {
       // A group without a version does not move.
       return group === reader.lowest ? undefined : this.#version(group, offset);
     });
+    const setBy = versions.map((unit) => (unit === undefined ? undefined : version));
+    if (!this.#merge(text, { key, values, versions, setBy, version, offset, merged: false })) return this.#giveUp(text);
     this.#records++;
     this.#countNotAllowed(row, isSet);
-    this.#merge(text, { key, values, versions, offset, merged: false });
     return true;
   }
 
-  #merge(text: KeyText, next: Merged): void {
+  /** False when the row cannot take it; nothing is changed then. */
+  #merge(text: KeyText, next: UnitRow): boolean {
     const gone = this.#deleted.get(text);
-    if (gone?.sourced === true) {
-      this.#cutBelow(next, gone.version);
-      gone.merged = true;
+    // The record as a whole, as the database does: what only its groups would set is of a row that was deleted since.
+    const isBelow = gone?.sourced === true && next.version < gone.version;
+    if (isBelow) gone.merged = true;
+    if (isBelow || next.versions.every((version) => version === undefined)) {
+      this.#folded++;
+      return true;
     }
     const standing = this.#rows.get(text);
     if (standing === undefined) {
       this.#rows.set(text, next);
-      return;
+      return true;
     }
+    if (!canMerge(this.#units, this.mapping.hasSource, standing, next)) return false;
     this.#folded++;
-    standing.merged = true;
-    standing.offset = next.offset;
-    for (const [u, { columns }] of this.#units.list.entries()) {
-      const version = next.versions[u];
-      const before = standing.versions[u];
-      if (version === undefined || (before !== undefined && before >= version)) continue;
-      standing.versions[u] = version;
-      // A group's column that this record does not set keeps what an earlier one set.
-      for (const c of columns) if (next.values[c] !== undefined) standing.values[c] = next.values[c];
-    }
+    mergeInto(standing, next, this.#units);
+    return true;
   }
 
   delete(key: readonly Exclude<ArrayElement, null>[], offset: bigint, timestampMs: number): boolean {
@@ -133,8 +120,9 @@ export class UnitFold implements RowFold {
     const text = keyText(key, this.#keyKinds);
     const earlier = this.#deleted.get(text);
     if (this.#gone.has(text) || earlier?.sourced === true) return this.#giveUp(text);
-    this.#records++;
     const row = this.#rows.get(text);
+    if (row !== undefined && earlier !== undefined && this.mapping.softDelete !== undefined) return this.#giveUp(text);
+    this.#records++;
     this.#rows.delete(text);
     const version = this.#version(LOWEST_SOURCE, offset);
     if (earlier === undefined) {
@@ -160,16 +148,19 @@ export class UnitFold implements RowFold {
     if (earlier !== undefined && earlier.version >= version) {
       this.#records++;
       this.#folded++;
+      earlier.merged = true;
       return true;
     }
-    if (standing !== undefined && this.#standsAbove(standing, version)) return this.#giveUp(text);
+    // One above it stays, and what is written before the delete has one place.
+    const before = standing !== undefined && this.#outlasts(standing) ? standing : undefined;
+    if (standing !== undefined && standing.version >= version) return this.#giveUp(text);
+    if (before !== undefined && earlier !== undefined) return this.#giveUp(text);
     this.#records++;
-    if (standing !== undefined) {
-      this.#rows.delete(text);
-      this.#folded++;
-    }
-    const merged = standing !== undefined || earlier !== undefined;
-    if (earlier === undefined) this.#deleted.set(text, { key, version, sourced: true, timestampMs, offset, merged, before: undefined });
+    this.#rows.delete(text);
+    const away = standing !== undefined && before === undefined;
+    if (away) this.#folded++;
+    const merged = away || earlier !== undefined;
+    if (earlier === undefined) this.#deleted.set(text, { key, version, sourced: true, timestampMs, offset, merged, before });
     else {
       this.#folded++;
       Object.assign(earlier, { version, timestampMs, offset, merged });
@@ -177,41 +168,27 @@ export class UnitFold implements RowFold {
     return true;
   }
 
+  /** Whether something of a state may be left by a delete above it. */
+  #outlasts(row: UnitRow): boolean {
+    return this.mapping.softDelete !== undefined || setsGroup(row, this.#units);
+  }
+
   #giveUp(key: KeyText): false {
     this.#gone.add(key);
     return false;
   }
 
-  /** Groups go by their own order, and whatever came before a delete in the log is below it. */
-  #standsAbove({ versions }: Merged, version: string): boolean {
-    return this.#units.list.some(({ version: group }, u) => group === undefined && versions[u] !== undefined && versions[u] >= version);
-  }
-
-  /** Groups go by their own order: a delete takes all that came before it in the log. */
-  #cutBelow(row: Merged, version: string): void {
-    for (const [u, { columns, version: own }] of this.#units.list.entries()) {
-      const standing = row.versions[u];
-      if (standing === undefined) continue;
-      const below = own === undefined ? standing < version : standing.slice(-24) < version.slice(-24);
-      if (!below) continue;
-      row.versions[u] = undefined;
-      for (const c of columns) row.values[c] = undefined;
-    }
-  }
-
   finish(): Folded {
     const deleted = [...this.#deleted.values()];
     const before = deleted.flatMap((one) => (one.before === undefined ? [] : [one.before]));
-    const after = [...this.#rows.values()].filter(({ versions }) => versions.some((version) => version !== undefined));
     return {
       table: this.mapping,
       mapping: this.mapping,
       before: this.#rowSet(before),
       deletes: this.#deletes(deleted),
-      after: this.#rowSet(after),
+      after: this.#rowSet([...this.#rows.values()]),
       records: this.#records,
-      // One of which nothing is left, or that set nothing, is in no row.
-      folded: this.#folded + this.#rows.size - after.length,
+      folded: this.#folded,
       ties: 0,
       notAllowed: this.#notAllowed,
     };
@@ -231,7 +208,7 @@ export class UnitFold implements RowFold {
     return { columns, versions, moments, offsetOf: (row) => deleted[row]!.offset, merged: (row) => deleted[row]!.merged };
   }
 
-  #rowSet(rows: readonly Merged[]): RowSet | undefined {
+  #rowSet(rows: readonly UnitRow[]): RowSet | undefined {
     if (rows.length === 0) return undefined;
     const { columns, keyIndexes } = this.mapping;
     const arrays = columns.map(() => this.#writers.arrayText());
@@ -243,11 +220,11 @@ export class UnitFold implements RowFold {
         const part = keyIndexes.indexOf(c);
         arrays[c]!.push(part === -1 ? (row.values[c] ?? null) : row.key[part]!);
       }
-      const { highest, low, given } = this.#given(row);
-      versions.push(highest);
+      const { low, given } = givenUnits(row, this.#units, (c) => columns[c]!.column);
+      versions.push(row.version);
       lowest.push(low);
       units.push(given);
-      whole &&= given === null && highest !== null;
+      whole &&= given === null;
     }
     return {
       columns: arrays,
@@ -256,31 +233,6 @@ export class UnitFold implements RowFold {
       offsetOf: (row) => rows[row]!.offset,
       merged: (row) => rows[row]!.merged,
     };
-  }
-
-  /** The row's version, the lowest of its units', and which unit has which; null where all are set under one version. */
-  #given({ values, versions }: Merged): { readonly highest: string | null; readonly low: string | null; readonly given: string | null } {
-    let [highest, low]: [string | null, string | null] = [null, null];
-    let whole = !this.#units.hasGroups;
-    for (const [u, { version }] of this.#units.list.entries()) {
-      const own = versions[u];
-      if (version !== undefined) continue;
-      if (own === undefined) whole = false;
-      else {
-        if (highest === null || own > highest) highest = own;
-        if (low === null || own < low) low = own;
-      }
-    }
-    if (whole && highest === low) return { highest, low, given: null };
-    const given: string[] = [];
-    for (const [u, { name, columns, version }] of this.#units.list.entries()) {
-      const own = versions[u];
-      if (own === undefined) continue;
-      given.push(`${JSON.stringify(name)}:"${own}"`);
-      if (version === undefined) continue;
-      for (const c of columns) if (values[c] === undefined) given.push(`${JSON.stringify(`!${this.mapping.columns[c]!.column}`)}:""`);
-    }
-    return { highest, low, given: `{${given.join(',')}}` };
   }
 
   #keyOf(row: DecodedRecord): readonly Exclude<ArrayElement, null>[] {

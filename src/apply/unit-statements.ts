@@ -10,7 +10,8 @@ import { UNITS_COLUMN } from './units.ts';
  *
  * Beside the row's version, the highest of its columns', `farshore_units` keeps what differs: `{"email": "<hex>", "": "<hex>"}` means that
  * email was last set by that version, and every column that is not named by the one under "". Null: all by the row's version. Groups stand
- * under `@name` and are compared with themselves only.
+ * under `@name` and are compared with themselves only. A record that sets groups alone raises the row's version too: it says that the row is
+ * there, as late deletes must know, and it is itself below a delete, or not, by that version.
  *
  * INSERT of what is missing first, then the guarded UPDATE of all (C17: one INSERT … ON CONFLICT would fail on a NOT NULL column that the
  * record does not set, before it finds the row). In this order, since two partitions may bring the same new key:
@@ -41,7 +42,8 @@ const units = quoteName(UNITS_COLUMN);
  * `i (c0, …, hex, v, lo, g, gone)`: versions as bytea, units as jsonb, and the version of the row's delete, computed once a row. A table that
  * never lost a row is not asked for each.
  */
-function given({ columns, keyIndexes }: TableMapping): string {
+function given(mapping: TableMapping): string {
+  const { columns, keyIndexes } = mapping;
   const n = columns.length;
   const parameters = columns.map(({ travel }, index) => `$${index + 1}::${travel.array}[]`);
   const names = columns.map((_, index) => `c${index}`).join(', ');
@@ -49,11 +51,23 @@ function given({ columns, keyIndexes }: TableMapping): string {
   const key = keyIndexes
     .map((index) => jsonPart({ ...columns[index]!, travel: { ...columns[index]!.travel, cast: undefined } }, index))
     .join(', ');
-  return `(select i.*, case when exists (select 1 from farshore.tombstones where table_name = $${n + 4})
+  const rows = `(select i.*, case when exists (select 1 from farshore.tombstones where table_name = $${n + 4})
                        then (select d.version from farshore.tombstones d where d.table_name = $${n + 4} and d.key = jsonb_build_array(${key})) end as gone
           from (select ${cast}, i.v as hex, decode(i.v, 'hex') as v, decode(i.lo, 'hex') as lo, i.g::jsonb as g
                   from unnest(${parameters.join(', ')}, $${n + 1}::text[], $${n + 2}::text[], $${n + 3}::text[]) as i (${names}, v, lo, g)) as i
         offset 0) as i`;
+  const left = leftGroups(mapping);
+  if (left === undefined) return rows;
+  const others = [...columns.map((_, index) => `i.c${index}`), 'i.hex', 'i.v', 'i.lo', 'i.gone'];
+  return `(select ${others.join(', ')}, ${left} as g from ${rows} offset 0) as i`;
+}
+
+/** The units without the groups that a record below the row's delete set: merged with one that is above it, they came this far. */
+function leftGroups({ units: own, hasSource }: TableMapping): string | undefined {
+  const groups = (own?.list ?? []).filter(({ version: group }) => group !== undefined).map(({ name }) => text(name));
+  if (groups.length === 0 || !hasSource) return undefined;
+  const below = (name: string) => `case when ${ordered(`i.g->'!'->>${name}`)} <= encode(i.gone, 'hex') then ${name} else '!' end`;
+  return `case when i.g ? '!' and get_byte(i.gone, 4) <> 0 then ${['i.g', ...groups.map(below)].join(' - ')} else i.g end`;
 }
 
 const text = (value: string): string => `'${value.replaceAll("'", "''")}'`;
@@ -72,16 +86,17 @@ const isHigher = (name: string, group: boolean): string =>
 
 const isFast = `coalesce(t.${version} < i.lo, t.${version} is null and i.lo is not null)`;
 
+const isLater = `(t.${version} is null or t.${version} < i.v)`;
+
 const wins = (name: string, group: boolean): string => `(${isGiven(name, group)} and ${isHigher(name, group)})`;
 
 const keyMatch = ({ columns, keyIndexes }: TableMapping, row = 't'): string =>
   keyIndexes.map((index) => `${row}.${quoteName(columns[index]!.column)} = i.c${index}`).join(' and ');
 
-/** As for whole rows; a record that sets groups only is placed by the log, which every version ends with. */
+/** As for whole rows. */
 function unblocked({ hasSource }: TableMapping): string {
-  const place = `coalesce(i.hex, (select max(g.value collate "C") from jsonb_each_text(i.g) as g where g.value <> ''))`;
-  const byLog = `${logOrder('i.gone')} >= ${hexLogOrder(place)}`;
-  const blocks = hasSource ? `case when i.v is null or get_byte(i.gone, 4) = 0 then ${byLog} else i.gone >= i.v end` : byLog;
+  const byLog = `${logOrder('i.gone')} >= ${hexLogOrder('i.hex')}`;
+  const blocks = hasSource ? `case when get_byte(i.gone, 4) = 0 then ${byLog} else i.gone >= i.v end` : byLog;
   return `(i.gone is null or not (${blocks}))`;
 }
 
@@ -98,7 +113,9 @@ function insertText(mapping: TableMapping): string {
   );
   const values = columns.map(({ column, default: initial }, c) => {
     const unit = unitOf.get(c);
-    if (keyIndexes.includes(c) || unit === undefined) return `i.c${c}`;
+    if (keyIndexes.includes(c)) return `i.c${c}`;
+    // Of a group whose version the schema does not have: it does not move.
+    if (unit === undefined) return initial ?? 'null';
     const isSet = unit.group
       ? `${isGiven(unit.name, true)} and not i.g ? ${text(`!${column}`)}`
       : `${isGiven(unit.name, false)}${above(unit.name)}`;
@@ -151,16 +168,16 @@ function updateText(mapping: TableMapping): string {
    set ${[...set, `${units} = ${grouped ? merged : quick}`, `${version} = greatest(t.${version}, i.v)`].join(',\n       ')}
   from ${given(mapping)}
  where ${keyMatch(mapping)}
-   and (${[isFast, ...list.map(({ name, version: own }) => wins(name, own !== undefined))].join('\n        or ')})
+   and (${[isLater, ...list.map(({ name, version: own }) => wins(name, own !== undefined))].join('\n        or ')})
    and ${unblocked(mapping)}`;
 }
 
 /** Columns that were set before a delete that comes late lose what they hold; those that were set after it keep it. */
-export function resetText({ table, key, columns, units: own }: TableMapping): string {
+export function resetText({ table, key, columns, units: own, softDelete }: TableMapping): string {
   const n = key.length;
   const parameters = [...key.map(({ travel }, index) => `$${index + 1}::${travel.array}[]`), `$${n + 1}::text[]`];
   const set = own!.list.flatMap(({ name, columns: indexes, version: group }) =>
-    group !== undefined
+    group !== undefined || name === softDelete?.column
       ? []
       : indexes.map((c) => {
           const { column, default: initial } = columns[c]!;

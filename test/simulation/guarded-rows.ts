@@ -8,27 +8,37 @@ interface Cell {
   readonly value: string | null;
 }
 
+interface Row {
+  /** The highest of its records'. */
+  version: string;
+  /** By column. */
+  readonly cells: Map<string, Cell>;
+  /** By group: the version of its own. */
+  readonly groups: Map<string, string>;
+}
+
 const byLog = (version: string): string => version.slice(0, 8) + version.slice(-24);
 const epochOf = (version: string): string => version.slice(0, 8);
 const isPlain = (version: string): boolean => version.slice(8, 10) === '00';
 
 /**
  * What the statements of a transaction do to rows, in a few lines: an upsert writes where its version is higher and no remembered delete
- * stands above it, a delete takes what is below it and is remembered. The statements themselves are tried against PostgreSQL elsewhere.
+ * stands above it, a delete takes what is below it and is remembered. A group writes where its own version is higher, unless the record it is
+ * of is below the delete. The statements themselves are tried against PostgreSQL elsewhere.
  */
 export class GuardedRows {
   readonly #mapping: TableMapping;
-  readonly #rows = new Map<string, Map<string, Cell>>();
+  readonly #rows = new Map<string, Row>();
   readonly #tombstones = new Map<string, string>();
 
   constructor(mapping: TableMapping) {
     this.#mapping = mapping;
   }
 
-  apply({ before, deletes, after }: Folded): void {
-    this.#upsert(before);
+  apply({ mapping = this.#mapping, before, deletes, after }: Folded): void {
+    this.#upsert(before, mapping);
     this.#delete(deletes);
-    this.#upsert(after);
+    this.#upsert(after, mapping);
   }
 
   get #bySource(): boolean {
@@ -44,29 +54,37 @@ export class GuardedRows {
     return !this.#bySource || isPlain(deleted) ? byLog(version) < byLog(deleted) : version < deleted;
   }
 
-  #upsert(rows: RowSet | undefined): void {
+  #upsert(rows: RowSet | undefined, mapping: TableMapping): void {
     if (rows === undefined) return;
-    const { columns, keyIndexes } = this.#mapping;
+    const { columns, keyIndexes, units } = mapping;
     const given = elementsOf(rows.units?.given);
-    for (const [i, whole] of elementsOf(rows.versions).entries()) {
-      const key = String(elementsOf(rows.columns[keyIndexes[0]!])[i]);
-      const units = given[i] == null ? undefined : (JSON.parse(String(given[i])) as Record<string, string>);
+    for (const [i, element] of elementsOf(rows.versions).entries()) {
+      const [key, whole] = [String(elementsOf(rows.columns[keyIndexes[0]!])[i]), String(element)];
+      const parts = given[i] == null ? undefined : (JSON.parse(String(given[i])) as Record<string, string>);
       const gone = this.#tombstones.get(key);
-      if (this.#blocked(gone, String(whole))) continue;
-      const row = this.#rows.get(key) ?? new Map<string, Cell>();
-      const standing = [...row.values()]
-        .map(({ version }) => version)
-        .toSorted()
-        .at(-1);
-      if (this.#mapping.units === undefined && standing !== undefined && standing >= String(whole)) continue;
-      for (const [c, { column }] of columns.entries()) {
-        const version = units === undefined ? String(whole) : units[column];
-        if (keyIndexes.includes(c) || version === undefined || this.#blocked(gone, version)) continue;
-        const before = row.get(column);
-        if (before !== undefined && before.version >= version) continue;
-        row.set(column, { version, value: elementsOf(rows.columns[c])[i] as string | null });
-      }
+      if (this.#blocked(gone, whole)) continue;
+      const row: Row = this.#rows.get(key) ?? { version: '', cells: new Map(), groups: new Map() };
+      if (units === undefined && row.version >= whole) continue;
       this.#rows.set(key, row);
+      if (row.version < whole) row.version = whole;
+      const write = (index: number, version: string) => {
+        const value = elementsOf(rows.columns[index])[i] as string | null;
+        row.cells.set(columns[index]!.column, { version, value });
+      };
+      for (const [c, { column }] of columns.entries()) {
+        const version = parts === undefined ? whole : parts[column];
+        if (keyIndexes.includes(c) || version === undefined || this.#blocked(gone, version)) continue;
+        const before = row.cells.get(column);
+        if (before === undefined || before.version < version) write(c, version);
+      }
+      for (const { name, columns: members, version: own } of units?.list ?? []) {
+        const version = own === undefined ? undefined : parts?.[name];
+        if (version === undefined || version <= (row.groups.get(name) ?? '')) continue;
+        const setBy = (parts?.['!'] as unknown as Record<string, string> | undefined)?.[name] ?? whole;
+        if (gone !== undefined && !isPlain(gone) && this.#blocked(gone, setBy)) continue;
+        row.groups.set(name, version);
+        for (const c of members) if (parts?.[`!${columns[c]!.column}`] === undefined) write(c, version);
+      }
     }
   }
 
@@ -75,8 +93,11 @@ export class GuardedRows {
     for (const [i, element] of elementsOf(deletes.versions).entries()) {
       const [key, version] = [String(elementsOf(deletes.columns[0])[i]), String(element)];
       const row = this.#rows.get(key);
-      for (const [column, cell] of row ?? []) if (this.#takes(version, cell.version)) row!.delete(column);
-      if (row?.size === 0) this.#rows.delete(key);
+      if (row !== undefined && this.#takes(version, row.version)) this.#rows.delete(key);
+      // Columns of a row that it leaves: those below it.
+      else if (row !== undefined && this.#bySource && !isPlain(version))
+        for (const { name, version: own } of this.#mapping.units?.list ?? [])
+          if (own === undefined && (row.cells.get(name)?.version ?? version) < version) row.cells.set(name, { version, value: null });
       this.#remember(key, version);
     }
   }
@@ -92,8 +113,14 @@ export class GuardedRows {
   }
 
   visible(): ReadonlyMap<number, Record<'a' | 'b', string | null>> {
-    const shown = new Map<number, Record<'a' | 'b', string | null>>();
-    for (const [key, row] of this.#rows) shown.set(Number(key), { a: row.get('a')?.value ?? null, b: row.get('b')?.value ?? null });
-    return shown;
+    return new Map([...this.#rows.keys()].map((key) => [Number(key), { a: this.value(key, 'a'), b: this.value(key, 'b') }]));
+  }
+
+  has(key: string): boolean {
+    return this.#rows.has(key);
+  }
+
+  value(key: string, column: string): string | null {
+    return this.#rows.get(key)?.cells.get(column)?.value ?? null;
   }
 }

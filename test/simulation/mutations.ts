@@ -123,11 +123,10 @@ const mutations: readonly Mutation[] = [
   { by: 'fold', file: 'apply/unit-fold.ts', from: 'if (this.#gone.has(text)) return false;', to: '' },
   {
     by: 'fold',
-    file: 'apply/unit-fold.ts',
+    file: 'apply/unit-row.ts',
     from: 'if (version === undefined || (before !== undefined && before >= version)) continue;',
     to: 'if (version === undefined) continue;',
   },
-  { by: 'fold', file: 'apply/unit-fold.ts', from: 'this.#folded + this.#rows.size - after.length', to: 'this.#folded' },
   { by: 'fold', file: 'apply/order-at.ts', from: 'if (waits.length > 0) {', to: 'if (waits.length > 9) {' },
   { by: 'fold', file: 'apply/order-at.ts', from: "if (home.home === region) return { kind: 'pass', end };", to: '' },
   {
@@ -137,6 +136,32 @@ const mutations: readonly Mutation[] = [
     to: 'const end = home.end;',
   },
   { by: 'fold', file: 'model/generation.ts', from: 'if (start <= offset) {', to: 'if (start < offset) {' },
+  // groups
+  { by: 'groups', file: 'apply/unit-row.ts', from: 'if (hasSource && wins !== next.setBy[u]! > standing.setBy[u]!) return false;', to: '' },
+  { by: 'groups', file: 'apply/unit-row.ts', from: 'return !wins || columns.every(', to: 'return true || columns.every(' },
+  { by: 'groups', file: 'apply/unit-row.ts', from: 'if (setBy[u] !== highest) older.push', to: 'if (false) older.push' },
+  { by: 'groups', file: 'apply/unit-row.ts', from: 'if (next.version > standing.version) standing.version = next.version;', to: '' },
+  {
+    by: 'groups',
+    file: 'apply/unit-row.ts',
+    from: 'for (const c of columns) standing.values[c] = next.values[c];',
+    to: 'for (const c of columns) if (next.values[c] !== undefined) standing.values[c] = next.values[c];',
+  },
+  { by: 'groups', file: 'apply/unit-fold.ts', from: 'next.version < gone.version', to: 'next.version > gone.version' },
+  { by: 'groups', file: 'apply/unit-fold.ts', from: 'isBelow || next.versions.every((version) => version === undefined)', to: 'isBelow' },
+  { by: 'groups', file: 'apply/unit-fold.ts', from: '|| setsGroup(row, this.#units);', to: ';' },
+  {
+    by: 'groups',
+    file: 'apply/unit-fold.ts',
+    from: 'if (before !== undefined && earlier !== undefined) return this.#giveUp(text);',
+    to: '',
+  },
+  {
+    by: 'groups',
+    file: 'apply/unit-fold.ts',
+    from: 'if (standing !== undefined && standing.version >= version) return this.#giveUp(text);',
+    to: '',
+  },
   // parked
   { by: 'parked', file: 'apply/parked-records.ts', from: 'if (record.ageSeconds <= this.#limits.maxAgeSeconds) continue;', to: '' },
   {

@@ -102,7 +102,7 @@ describe('statements', () => {
 
   it('copies no table whose rows are deleted or set in part by a column', () => {
     const mapping = mappingOf();
-    const softDelete = { column: 'gone', type: 'boolean', sets: 'true' } as const;
+    const softDelete = { column: 'gone', type: 'boolean', sets: 'true', ofParts: false } as const;
     expect(tableStatements(mapping, mapping).newRows).toBeDefined();
     expect(tableStatements(mapping, undefined).newRows).toBeUndefined();
     expect(tableStatements(mapping, { ...mapping, softDelete }).newRows).toBeUndefined();
