@@ -3,6 +3,7 @@ import type { OutboxLog, OutboxRow } from '../outbox/contracts.ts';
 import { buildBatch, recordOf } from './batch/build.ts';
 import { compress } from './batch/codecs.ts';
 import { partitionOf } from './key-partition.ts';
+import { outboxHeaders } from './outbox-headers.ts';
 import { fetchOffsets } from './regional-log-positions.ts';
 import { encodedHeader } from './rejected-writer.ts';
 import { TransactionalWriter, type TransactionalWriterOptions } from './transactions.ts';
@@ -66,11 +67,9 @@ function partitionFor({ topic, partition, key, id }: OutboxRow, count: number | 
   return partition ?? (key === null ? Number(id % BigInt(count)) : partitionOf(key, count));
 }
 
-const record =
-  (nowMs: number) =>
-  ({ key, value, headers }: OutboxRow) => {
-    const plain = recordOf(key, value, nowMs);
-    const names = Object.entries(headers);
-    const bytes = Buffer.concat([plain.bytes, ...names.map(([name, text]) => encodedHeader({ name, value: text }))]);
-    return { ...plain, bytes, headersEnd: bytes.length, headerCount: names.length };
-  };
+const record = (nowMs: number) => (row: OutboxRow) => {
+  const plain = recordOf(row.key, row.value, nowMs);
+  const headers = outboxHeaders(row);
+  const bytes = Buffer.concat([plain.bytes, ...headers.map(encodedHeader)]);
+  return { ...plain, bytes, headersEnd: bytes.length, headerCount: headers.length };
+};

@@ -5,7 +5,8 @@ export interface OutboxRow {
   readonly partition: number | undefined;
   readonly key: Buffer | null;
   readonly value: Buffer | null;
-  readonly headers: Readonly<Record<string, string>>;
+  /** As it was written: only values that are texts can be sent. */
+  readonly headers: Readonly<Record<string, unknown>>;
   /** How often it was refused. */
   readonly attempts: number;
 }

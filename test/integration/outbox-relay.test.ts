@@ -121,6 +121,28 @@ describe('the outbox relay', () => {
     ]);
   });
 
+  it.each(['{"attempt": 1}', '{"attempt": null}', '{"attempt": true}', '{"attempt": {}}', '{"attempt": ["1"]}'])(
+    'holds a row whose header value is no text, %s, and publishes the rows around it',
+    async (headers) => {
+      const [topic, odd] = [uniqueTopic('billing'), uniqueTopic('odd')];
+      for (const one of [topic, odd]) await createTopic(bootstrap, { topic: one });
+      await add(topic, 'a', '1');
+      await database.query(homeAt(odd, 'eu-west'), never);
+      // As one that was written before the table refused it.
+      await rowsOf(database, 'alter table farshore.outbox disable trigger farshore_outbox_headers');
+      await rowsOf(database, 'insert into farshore.outbox (topic, headers) values ($1, $2::jsonb)', [odd, headers]);
+      await rowsOf(database, 'alter table farshore.outbox enable trigger farshore_outbox_headers');
+      await add(topic, 'a', 'last');
+      await drain(await relay(topic, topic));
+      expect(await seen(topic, 'last')).toEqual(['a=1', 'a=last']);
+      const left = await rowsOf(database, 'select id, attempts, batch, last_error from farshore.outbox where topic = $1', [odd]);
+      expect(left).toEqual([
+        { id: expect.any(String), attempts: '1', batch: null, last_error: expect.stringMatching(/^batch_refused: Row /) },
+      ]);
+      expect(left[0]!.last_error).toContain(`Row ${left[0]!.id} of the outbox, for ${odd}: header "attempt" is `);
+    },
+  );
+
   it('is woken by an insert: no row waits for its timer', async () => {
     const topic = uniqueTopic('billing');
     await createTopic(bootstrap, { topic });

@@ -39,6 +39,10 @@ const insert = (topic: string, value: string) => ({
   text: `insert into farshore.outbox (topic, key, value) values ($1, 'k', convert_to($2, 'UTF8'))`,
   values: [topic, value],
 });
+const withHeaders = (topic: string, headers: string) => ({
+  text: 'insert into farshore.outbox (topic, headers) values ($1, $2::jsonb)',
+  values: [topic, headers],
+});
 const add = async (topic: string, value: string) => await database.query(insert(topic, value), never);
 const claimed = async (limit = 100) => {
   const batch = await store.claim(limit, never);
@@ -126,6 +130,23 @@ describe('the outbox table', () => {
     expect((await store.backlog(never)).unpublished).toBe(1);
     await settle();
     expect((await store.backlog(never)).unpublished).toBe(0);
+  });
+
+  it('refuses a header value that is no text where it is written, and lets rows that are there already be claimed, held and freed', async () => {
+    const written = async (headers: string) => await database.query(withHeaders('t', headers), never);
+    for (const headers of ['{}', '{"a": "x", "b": ""}']) await written(headers);
+    for (const headers of ['{"a": 1}', '{"a": null}', '{"a": "x", "b": true}', '{"a": {}}', '{"a": ["x"]}', '{"a": []}', '[]', '1'])
+      await expect(written(headers)).rejects.toMatchObject({ cause: { code: '23514' } });
+    await rowsOf(database, 'delete from farshore.outbox');
+    await rowsOf(database, 'alter table farshore.outbox disable trigger farshore_outbox_headers');
+    await written('{"a": 1}');
+    await rowsOf(database, 'alter table farshore.outbox enable trigger farshore_outbox_headers');
+    await add('t', 'behind');
+    const batch = (await store.claim(100, never))!;
+    expect(batch.rows.map(({ headers }) => headers)).toEqual([{ a: 1 }, {}]);
+    await store.release(batch.name, { id: batch.rows[0]!.id, holdMs: 0, error: 'no text' }, never);
+    await settle();
+    expect(await store.backlog(never)).toMatchObject({ unpublished: 0 });
   });
 
   it('prunes published rows by age and never one that is not published', async () => {
