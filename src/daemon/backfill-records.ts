@@ -1,5 +1,5 @@
 import type { RecordDecoders, RegionalSource } from '../apply/contracts.ts';
-import { takesSchema } from '../apply/entry-view.ts';
+import { presetEntry, takesSchema } from '../apply/entry-view.ts';
 import { Replay, type ReplayParts } from '../apply/replay.ts';
 import { type TableEntry, tableNameOf } from '../apply/table-entry.ts';
 import { toExactJson } from '../avro/json.ts';
@@ -102,7 +102,8 @@ export function recordBackfill(
           open: () => open(asked.file),
           replay,
           views,
-          hasSource: (entry.version?.length ?? 0) > 0,
+          // A preset may name it.
+          hasSource: (presetEntry(entry).version?.length ?? 0) > 0,
           database,
           epoch: lease.epoch,
         });

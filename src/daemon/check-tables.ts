@@ -1,5 +1,5 @@
 import { describeMapping } from '../apply/describe-mapping.ts';
-import { takesSchema } from '../apply/entry-view.ts';
+import { presetEntry, takesSchema } from '../apply/entry-view.ts';
 import { mapKey, VERSION_COLUMN } from '../apply/mapping.ts';
 import { tableNameOf } from '../apply/table-entry.ts';
 import type { SchemaRegistry } from '../avro/contracts.ts';
@@ -52,7 +52,7 @@ export async function checkTables(
     }
     const by = isKnown ? '' : ': its key does; no schema is known to compare the columns with';
     findings.push({ area, level: 'ok', what: `${entry.topic} fits ${name.schema}.${name.table}${by}`, place });
-    if (entry.version === undefined) {
+    if ((presetEntry(entry).version?.length ?? 0) === 0) {
       findings.push({
         area,
         level: 'warning',
