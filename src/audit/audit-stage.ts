@@ -5,7 +5,7 @@ import type { Observe } from '../model/events.ts';
 import type { AuditStore, TableFigures } from './audit-contracts.ts';
 import { type PassBudget, type PassParts, type PassSettings, runPass } from './audit-pass.ts';
 import type { ComparedTable, Key, Refused, Sides, Suspect } from './contracts.ts';
-import { coverageOf } from './coverage.ts';
+import { coverageOf, openRows } from './coverage.ts';
 import { passSteps } from './pass.ts';
 import { type RepairOutcome, type RepairRequest, type RepairSides, type RepairStore, repairFindings } from './repair.ts';
 import type { RepairedTable } from './repair-statements.ts';
@@ -125,13 +125,14 @@ export class AuditStage {
     const figures = new Map(this.#figures?.map((one) => [one.table, one]));
     const tables = this.#parts.tables.map(({ name }): AuditTableView => {
       const found = figures.get(name);
+      const open = found === undefined ? 0 : openRows(found);
       return {
         table: name,
         refused: (this.#refused.get(name) ?? []).map(({ code, message, hint }) => ({ code, message, hint: hint ?? null })),
         lastPass: found?.lastPass ?? null,
         openPass: found?.openPass ?? null,
         passAgeSeconds: found?.passAgeSeconds ?? null,
-        coverage: coverageOf(found?.openPass ?? found?.lastPass, (found?.suspects ?? 0) + (found?.unsettled ?? 0)),
+        coverage: coverageOf(found?.openPass ?? found?.lastPass, open),
         divergent: found?.divergent ?? { missing: 0, extra: 0, changed: 0 },
         suspects: found?.suspects ?? 0,
         unsettled: found?.unsettled ?? 0,

@@ -1,4 +1,11 @@
-import type { AuditPassView } from '../model/audit.ts';
+import type { AuditPassView, AuditTableView } from '../model/audit.ts';
+
+/**
+ * Rows that differed when they were compared and are neither confirmed nor healed. Parked ones too: their record may be discarded or expire, and
+ * then nothing but the finding says that the row differs, until the next pass asks again.
+ */
+export const openRows = ({ suspects, unsettled, parked }: Pick<AuditTableView, 'suspects' | 'unsettled' | 'parked'>): number =>
+  suspects + unsettled + parked;
 
 /**
  * The part of the table that the pass has compared, 0 to 1; below 1 until it ends. Rows in ranges with more differences than are listed, and

@@ -1,5 +1,5 @@
 import type { AuditStage } from '../audit/audit-stage.ts';
-import { coverageOf } from '../audit/coverage.ts';
+import { coverageOf, openRows } from '../audit/coverage.ts';
 import type { BackfillStage } from '../backfill/backfill-stage.ts';
 import type { GateMeasurements } from '../cutover/contracts.ts';
 import { isOpenBackfill } from '../model/backfill.ts';
@@ -8,16 +8,17 @@ import type { ShadowStage } from '../shadow/shadow-stage.ts';
 
 const missing = (reason: string) => ({ kind: 'missing', reason }) as const;
 
-/** What the audit found, table by table. Rows that it could not settle, or did not list, were not compared: they take from the coverage. */
+/** What the audit found, table by table. Rows that it could not settle, or did not list, and parked ones take from the coverage: none was found equal. */
 export function divergenceMeasured(audit: Pick<AuditStage, 'status' | 'measuredAtMs'> | undefined): GateMeasurements['divergence'] {
   if (audit === undefined) return missing('no table is audited: primary.database is not set, or audit.enabled is off');
   const atMs = audit.measuredAtMs;
   if (atMs === undefined) return missing('the audit’s figures could not be read');
-  const tables = audit.status().tables.map(({ table, refused, lastPass, passAgeSeconds, divergent, suspects, unsettled }) => {
+  const tables = audit.status().tables.map((view) => {
+    const { table, refused, lastPass, passAgeSeconds, divergent } = view;
     return {
       table,
       divergentRows: divergent.missing + divergent.extra + divergent.changed,
-      coverage: refused.length > 0 ? 0 : coverageOf(lastPass, suspects + unsettled),
+      coverage: refused.length > 0 ? 0 : coverageOf(lastPass, openRows(view)),
       ageSeconds: passAgeSeconds,
     };
   });

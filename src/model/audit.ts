@@ -48,7 +48,7 @@ export interface AuditTableView {
   readonly openPass: AuditPassView | null;
   /** Since the last pass that reached the end of the table began: no row's comparison is older. null: never. */
   readonly passAgeSeconds: number | null;
-  /** 0 to 1: how much of the table the open pass, or else the last one, has compared; what is not settled or not listed was not. */
+  /** 0 to 1: how much of the table the open pass, or else the last one, has compared; what is not settled, parked, or not listed was not. */
   readonly coverage: number;
   readonly divergent: Readonly<Record<FindingKind, number>>;
   readonly suspects: number;

@@ -147,11 +147,11 @@ describe('a table that is asked for while its pass runs', () => {
 });
 
 describe('the status of a table whose pass reached the end', () => {
-  it('does not call rows covered that were not settled, or not listed', async () => {
+  it('does not call rows covered that were not settled, parked, or not listed', async () => {
     const lastPass = { endedAt: '2025-01-01T01:00:00.000Z', rowsCompared: 1_000, rowsExpected: 1_000, rowsUnlisted: 400 };
-    const figures = { table: 'a', lastPass, openPass: null, suspects: 40, unsettled: 60 } as unknown as TableFigures;
+    const figures = { table: 'a', lastPass, openPass: null, suspects: 40, unsettled: 60, parked: 100 } as unknown as TableFigures;
     const { stage, clock } = stageOf(['a'], { figures: [figures] });
     await clock.advance(0);
-    expect(stage.status().tables).toMatchObject([{ table: 'a', coverage: 0.5 }]);
+    expect(stage.status().tables).toMatchObject([{ table: 'a', coverage: 0.4 }]);
   });
 });

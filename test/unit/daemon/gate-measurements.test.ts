@@ -29,6 +29,9 @@ describe('what the gate of divergence is told', () => {
     ['all rows compared', {}, { divergentRows: 0, coverage: 1, ageSeconds: 9 }],
     ['rows that differ, of every kind', { divergent: { missing: 1, extra: 2, changed: 3 } }, { divergentRows: 6 }],
     ['suspects and unsettled rows were not compared', { suspects: 2, unsettled: 3 }, { coverage: 0.95 }],
+    // Their record may be gone since, discarded or expired, with which the gates of kept records open: the rows are as different as before.
+    ['parked rows were found different', { parked: 5 }, { divergentRows: 0, coverage: 0.95 }],
+    ['all that is open takes from it', { suspects: 1, unsettled: 2, parked: 3 }, { coverage: 0.94 }],
     ['rows that were not listed were not compared', { lastPass: { ...pass, rowsUnlisted: 10 } }, { coverage: 0.9 }],
     ['a table that was never compared', { lastPass: null, passAgeSeconds: null }, { coverage: 0, ageSeconds: null }],
     ['a table that cannot be compared', { refused: [{ code: 'x', message: 'no key', hint: null }] }, { coverage: 0 }],
