@@ -2,6 +2,7 @@ import type { FarshoreConfig } from '../config/config.ts';
 import type { LagSnapshot } from '../lag/lag-loop.ts';
 import type { DaemonStatus, LagValue } from '../model/status.ts';
 import type { ActiveDaemon } from './active.ts';
+import { neededTables } from './needed-tables.ts';
 import type { Observer } from './observer.ts';
 import type { ShadowFront } from './shadow-front.ts';
 import type { ShardHolder } from './shard-holder.ts';
@@ -39,7 +40,7 @@ export function statusNow(
   const { holders } = active ?? {};
   const lag = new Map(partitions.map((p) => [`${p.topic}:${p.partition}`, p.lag]));
   const heartbeats = active?.heartbeats;
-  const audited = new Set(active?.neededAudits.map(({ table }) => table));
+  const audited = neededTables(active?.neededAudits ?? []);
   return daemonStatus({
     region: config.region,
     primary: config.primary.name,
