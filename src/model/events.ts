@@ -287,7 +287,7 @@ export type FarshoreEvent =
   | { readonly type: 'component'; readonly component: Component; readonly up: boolean; readonly reason: string | undefined };
 
 /** What runs at set times. */
-export const jobs = ['expire_rejected', 'prune_tombstones', 'prune_shadow', 'audit', 'expire_audit'] as const;
+export const jobs = ['expire_rejected', 'prune_tombstones', 'prune_shadow', 'prune_outbox', 'audit', 'expire_audit'] as const;
 export type JobName = (typeof jobs)[number];
 
 export const components = ['primary_kafka', 'regional_kafka', 'regional_database', 'registry', 'regional_registry'] as const;

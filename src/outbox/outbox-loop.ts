@@ -1,5 +1,5 @@
 import type { Clock } from '../model/clock.ts';
-import { findFarshoreError } from '../model/errors.ts';
+import { type FarshoreError, findFarshoreError } from '../model/errors.ts';
 import type { Observe } from '../model/events.ts';
 import { Wakeup } from '../model/wakeup.ts';
 import type { OutboxBacklog, OutboxStore, OutboxWakeups } from './contracts.ts';
@@ -47,7 +47,7 @@ export class OutboxLoop {
   async run(signal: AbortSignal): Promise<void> {
     const { relay, prepare, wakeups, observe, clock } = this.#parts;
     await Promise.all([
-      this.#count(signal),
+      this.#watch(signal),
       wakeups.listen(() => this.#bell.ring(), signal),
       (async () => {
         let prepared = false;
@@ -61,8 +61,7 @@ export class OutboxLoop {
             this.#toldFailure = undefined;
             if (kind === 'idle') await this.#rest(signal);
           } catch (error) {
-            const known = findFarshoreError(error);
-            if (signal.aborted || known === undefined || known.action === 'halt') throw error;
+            const known = survived(error, signal);
             if (this.#toldFailure !== known.code)
               observe({ type: 'outbox_failed', code: known.code, message: known.message, hint: known.hint });
             this.#toldFailure = known.code;
@@ -84,24 +83,46 @@ export class OutboxLoop {
     }
   }
 
-  async #count(signal: AbortSignal): Promise<void> {
-    const { store, clock } = this.#parts;
-    let prunedMs = Number.NEGATIVE_INFINITY;
+  async #watch(signal: AbortSignal): Promise<void> {
+    const { clock } = this.#parts;
+    let dueMs = Number.NEGATIVE_INFINITY;
     while (!signal.aborted) {
-      try {
-        this.#backlog = await store.backlog(signal);
-        if (clock.monotonicMs() - prunedMs >= PRUNE_EVERY_MS) {
-          const pruned = await store.prune(this.#settings.keepMs, PRUNE_ROWS, signal);
-          // A full batch has more behind it.
-          if (pruned < PRUNE_ROWS) prunedMs = clock.monotonicMs();
-        }
-      } catch (error) {
-        const known = findFarshoreError(error);
-        if (signal.aborted || known === undefined || known.action === 'halt') throw error;
-        // An old count would look like a new one; that the database is away others tell.
-        this.#backlog = undefined;
+      await this.#count(signal);
+      if (clock.monotonicMs() >= dueMs) {
+        const isFull = await this.#prune(signal);
+        // A full batch has more behind it.
+        if (!isFull) dueMs = clock.monotonicMs() + PRUNE_EVERY_MS;
       }
       await clock.sleep(COUNT_EVERY_MS, signal);
     }
   }
+
+  async #count(signal: AbortSignal): Promise<void> {
+    try {
+      this.#backlog = await this.#parts.store.backlog(signal);
+    } catch (error) {
+      survived(error, signal);
+      // An old count would look like a new one; that the database is away others tell.
+      this.#backlog = undefined;
+    }
+  }
+
+  /** Whether there may be more to delete. What fails here says nothing of the backlog, which an alert needs. */
+  async #prune(signal: AbortSignal): Promise<boolean> {
+    try {
+      return (await this.#parts.store.prune(this.#settings.keepMs, PRUNE_ROWS, signal)) >= PRUNE_ROWS;
+    } catch (error) {
+      const { code, message, hint } = survived(error, signal);
+      // Where the backlog could not be had either, it is the database that is away.
+      if (this.#backlog !== undefined) this.#parts.observe({ type: 'job_failed', job: 'prune_outbox', code, message, hint });
+      return false;
+    }
+  }
+}
+
+/** The error where the daemon goes on after it; else throws it. */
+function survived(error: unknown, signal: AbortSignal): FarshoreError {
+  const known = findFarshoreError(error);
+  if (signal.aborted || known === undefined || known.action === 'halt') throw error;
+  return known;
 }

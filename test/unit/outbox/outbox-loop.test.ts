@@ -11,6 +11,7 @@ function loop(turns: (TurnOutcome | Error)[]) {
   const events: FarshoreEvent[] = [];
   const did: string[] = [];
   const away = { isAway: false };
+  const prune: { calls: number; fails: Error | undefined; rows: number } = { calls: 0, fails: undefined, rows: 0 };
   const bell: { ring: () => void } = { ring: () => undefined };
   const stop = new AbortController();
   const one = new OutboxLoop(
@@ -28,7 +29,11 @@ function loop(turns: (TurnOutcome | Error)[]) {
           if (away.isAway) throw new FarshoreError('database_unreachable', 'away');
           return { unpublished: 3, held: 1, oldestSeconds: 9 };
         },
-        prune: async () => 0,
+        prune: async () => {
+          prune.calls++;
+          if (prune.fails !== undefined) throw prune.fails;
+          return prune.rows;
+        },
       },
       wakeups: {
         listening: true,
@@ -48,7 +53,7 @@ function loop(turns: (TurnOutcome | Error)[]) {
     stop.abort(new Error('stopped'));
     await running;
   };
-  return { one, clock, events, did, away, bell, end, running };
+  return { one, clock, events, did, away, prune, bell, end, running };
 }
 
 describe('the loop of the outbox', () => {
@@ -121,5 +126,48 @@ describe('the loop of the outbox', () => {
     await clock.advance(2_000);
     expect(one.backlog).toBeUndefined();
     await end();
+  });
+
+  it('knows its backlog while old rows cannot be deleted, and tells that once a minute', async () => {
+    const { one, clock, events, prune, end } = loop([]);
+    prune.fails = new FarshoreError('database_denied', 'no delete', { hint: 'grant it' });
+    await clock.advance(1);
+    // Without it nothing says how old the oldest row is, and the alert on that is silent.
+    expect(one.backlog).toMatchObject({ oldestSeconds: 9 });
+    const told = { type: 'job_failed', job: 'prune_outbox', code: 'database_denied', message: 'no delete', hint: 'grant it' };
+    expect(events).toEqual([told]);
+    for (let seconds = 0; seconds < 60; seconds += 2) await clock.advance(2_000);
+    expect(one.backlog).toMatchObject({ oldestSeconds: 9 });
+    expect([events, prune.calls]).toEqual([[told, told], 2]);
+    await end();
+  });
+
+  it('deletes also while the backlog cannot be counted, and leaves it to others to tell that the database is away', async () => {
+    const { clock, events, away, prune, end } = loop([]);
+    await clock.advance(1);
+    away.isAway = true;
+    prune.fails = new FarshoreError('database_unreachable', 'away');
+    for (let seconds = 0; seconds < 60; seconds += 2) await clock.advance(2_000);
+    expect([prune.calls, events]).toEqual([2, []]);
+    await end();
+  });
+
+  it('deletes batch after batch while each is full', async () => {
+    const { clock, prune, end } = loop([]);
+    prune.rows = 10_000;
+    await clock.advance(1);
+    await clock.advance(2_000);
+    prune.rows = 9_999;
+    for (let seconds = 0; seconds < 30; seconds += 2) await clock.advance(2_000);
+    expect(prune.calls).toBe(3);
+    await end();
+  });
+
+  it('ends for a prune that is fenced', async () => {
+    const { clock, prune, running } = loop([]);
+    const fenced = new FarshoreError('fenced', 'another holds the lease');
+    prune.fails = fenced;
+    await clock.advance(1);
+    expect(await running).toBe(fenced);
   });
 });
