@@ -56,5 +56,9 @@ export const registeredAnswer = (json: unknown): number | undefined => (isFields
 export const refusalText = (json: unknown): string =>
   isFields(json) && typeof json.message === 'string' ? json.message : 'it does not say why';
 
-/** A registry says itself that it has no such thing; a 404 of a proxy or of another server says nothing. */
-export const saysMissing = (json: unknown): boolean => isFields(json) && typeof json.error_code === 'number';
+/**
+ * A registry says itself, by a code 404xx, that it has no such thing. A 404 of a proxy or of another server says nothing, nor does the plain code 404
+ * with which a registry answers a path that it does not know: a record would be rejected for a schema that nobody looked for.
+ */
+export const saysMissing = (json: unknown): boolean =>
+  isFields(json) && typeof json.error_code === 'number' && json.error_code > 40_400 && json.error_code < 40_500;

@@ -68,12 +68,20 @@ describe('a registry over HTTP', () => {
     ['refuses the credentials', { status: 401, body: '' }, /401/],
     ['fails', { status: 500, body: '{"error_code": 50001}' }, /500/],
     ['is a proxy that does not know the path', { status: 404, body: '<html>' }, /404/],
+    ['does not know the path itself', { status: 404, body: '{"error_code": 404, "message": "HTTP 404 Not Found"}' }, /404/],
+    ['answers 404 with a code of another kind', { status: 404, body: '{"error_code": 50001}' }, /404/],
+    ['answers 404 with a code that is no number', { status: 404, body: '{"error_code": "40403"}' }, /404/],
     ['answers no JSON', { status: 200, body: '<html>' }, /not that of a schema registry/],
     ['answers JSON of another kind', ok({ hello: 'world' }), /not that of a schema registry/],
     ['answers references of another kind', ok({ schema: '"int"', references: [{ subject: 3 }] }), /not that of a schema registry/],
   ])('is unreachable when it %s', async (_, answer, message) => {
     const { registry } = setUp({ '/schemas/ids/1': answer });
     await expect(registry.byRef('1', never)).rejects.toEqual(refused('registry_unreachable', message));
+  });
+
+  it.each([40401, 40402, 40403, 40499])('has no such schema when it says so itself, by code %i', async (code) => {
+    const { registry } = setUp({ '/schemas/ids/1': { status: 404, body: JSON.stringify({ error_code: code }) } });
+    expect(await registry.byRef('1', never)).toBe('missing');
   });
 
   it('is unreachable when it has no list of subjects', async () => {
