@@ -43,6 +43,7 @@ export class ApplyStage {
   readonly #notice = new Wakeup();
   readonly #added: ApplyPartition[] = [];
   #commands: Promise<void> = Promise.resolve();
+  #failure: FarshoreError | undefined;
 
   constructor(deps: ApplyDependencies, settings: ApplySettings) {
     this.#deps = deps;
@@ -79,7 +80,22 @@ export class ApplyStage {
     return this.#partitions.get(topic, partition)?.status();
   }
 
-  /** Tables with the reason their topic stands still: the first of its stopped partitions. */
+  /** Whether the stage has taken the partition. */
+  has(topic: string, partition: number): boolean {
+    return this.#partitions.get(topic, partition) !== undefined;
+  }
+
+  /** Why nothing of the topic may be taken, while that is so. */
+  refusal(topic: string): FarshoreError | undefined {
+    return this.#assignment.refused.get(topic);
+  }
+
+  /** Why the last look at topics and ledger failed, after which nothing new was taken; undefined: it did not. */
+  get failure(): FarshoreError | undefined {
+    return this.#failure;
+  }
+
+  /** Tables with the reason their topic stands still: that of the topic, or of the first of its stopped partitions. */
   *tables(): Iterable<{
     readonly table: string;
     readonly topic: string;
@@ -89,7 +105,8 @@ export class ApplyStage {
     for (const { topic, table } of this.#catalog.topics()) {
       const statuses = this.#partitions.ofTopic(topic).map((partition) => partition.status());
       const stopped = statuses.find(({ state }) => state === 'stopped');
-      yield { table, topic, state: stopped === undefined ? 'applying' : 'stopped', reason: stopped?.message ?? null };
+      const reason = stopped?.message ?? this.refusal(topic)?.message ?? null;
+      yield { table, topic, state: stopped === undefined && reason === null ? 'applying' : 'stopped', reason };
     }
   }
 
@@ -179,11 +196,13 @@ export class ApplyStage {
       try {
         await this.#assignment.look(ending);
         failures = 0;
+        this.#failure = undefined;
         if (this.#assignment.pending) delayMs = Math.min(delayMs, PENDING_MS);
       } catch (error) {
         if (ending.aborted) return;
         const known = findFarshoreError(error);
         if (known === undefined || known.action === 'halt') throw error;
+        this.#failure = known;
         delayMs = backOffMs(failures++, this.#deps.random);
         this.#retried(known, delayMs);
       }

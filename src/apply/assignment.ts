@@ -1,5 +1,6 @@
+import { askByTopic } from '../model/by-topic.ts';
 import { concurrently } from '../model/concurrently.ts';
-import { isTriedAgain } from '../model/errors.ts';
+import { type FarshoreError, isTriedAgain } from '../model/errors.ts';
 import { offsetValue } from '../model/offsets.ts';
 import { topicPartitionKey } from '../model/partition.ts';
 import type { TopicOrder } from './contracts.ts';
@@ -22,6 +23,7 @@ export class Assignment {
   readonly #added: (partition: ApplyPartition) => void;
   readonly #beforeRetry: (topic: string) => void;
   #triedMs = Number.NEGATIVE_INFINITY;
+  #refused: ReadonlyMap<string, FarshoreError> = new Map();
 
   constructor(
     deps: ApplyDependencies,
@@ -45,9 +47,10 @@ export class Assignment {
 
   /** Looks at topics and ledger: new partitions are taken, held and doubtful ones proved, waiting ones told. */
   async look(signal: AbortSignal): Promise<void> {
-    const described = await this.#deps.source.describe(this.#topics, signal);
+    const { answers, refused } = await askByTopic((topics) => this.#deps.source.describe(topics, signal), this.#topics);
+    this.#noteRefused(refused);
     const fresh: ApplyPartition[] = [];
-    for (const { topic, topicId, partitions } of described) {
+    for (const { topic, topicId, partitions } of answers.flat()) {
       for (let partition = 0; partition < partitions; partition++) {
         if (this.#settings.owns?.(topic, partition) === false) continue;
         const known = this.#partitions.get(topic, partition);
@@ -56,6 +59,7 @@ export class Assignment {
       }
     }
     if (fresh.length > 0) await this.#take(fresh, signal);
+    await this.#stopRefused(refused, signal);
     await this.#readOrders(signal);
     await this.#tryAgain(signal);
     await this.#prove(signal);
@@ -64,6 +68,11 @@ export class Assignment {
       const { error, lost } = recreated(partition.place);
       await stopPartition(partition, error, lost, this.#deps, signal);
     }
+  }
+
+  /** Topics that may not be described, with the reason: nothing of them can be taken. */
+  get refused(): ReadonlyMap<string, FarshoreError> {
+    return this.#refused;
   }
 
   /** Whether anything waits for the next look. */
@@ -80,6 +89,21 @@ export class Assignment {
     if (position !== undefined) partition.standAt(position);
   }
 
+  /** Of a topic none of whose partitions was taken nothing else is told: each reason once. */
+  #noteRefused(refused: ReadonlyMap<string, FarshoreError>): void {
+    for (const [topic, { code }] of refused) {
+      if (this.#refused.get(topic)?.code === code) continue;
+      const delayMs = this.#settings.refreshMs;
+      this.#deps.observe({ type: 'apply_retried', topic, partition: -1, code, sqlState: undefined, delayMs });
+    }
+    this.#refused = refused;
+  }
+
+  async #stopRefused(refused: ReadonlyMap<string, FarshoreError>, signal: AbortSignal): Promise<void> {
+    for (const [topic, error] of refused)
+      for (const partition of this.#partitions.ofTopic(topic)) await stopPartition(partition, error, undefined, this.#deps, signal);
+  }
+
   /** Stops whose cause may be mended by now: from the position that the database holds, with the table as it is now. */
   async #tryAgain(signal: AbortSignal): Promise<void> {
     const nowMs = this.#deps.clock.monotonicMs();
@@ -87,7 +111,7 @@ export class Assignment {
     this.#triedMs = nowMs;
     for (const partition of this.#partitions.all()) {
       const { mode } = partition;
-      if (mode.mode !== 'stopped' || !isTriedAgain(mode.error.code)) continue;
+      if (mode.mode !== 'stopped' || !isTriedAgain(mode.error.code) || this.#refused.has(partition.topic)) continue;
       await partition.idle();
       await this.takeAgain(partition, signal);
       this.#beforeRetry(partition.topic);
@@ -137,8 +161,14 @@ export class Assignment {
       doubtful.map(({ topic, partition }) => ({ topic, partition })),
       signal,
     );
-    const compacted = await this.#deps.compactedTopics([...new Set(doubtful.map(({ topic }) => topic))], signal);
+    const { answers, refused } = await askByTopic(
+      (topics) => this.#deps.compactedTopics(topics, signal),
+      [...new Set(doubtful.map(({ topic }) => topic))],
+    );
+    await this.#stopRefused(refused, signal);
+    const compacted = new Set(answers.flatMap((topics) => [...topics]));
     await concurrently(doubtful, PROOFS_AT_ONCE, async (partition) => {
+      if (refused.has(partition.topic)) return;
       const log = ends.find((end) => end.topic === partition.topic && end.partition === partition.partition);
       const position = partition.committed;
       if (log === undefined || position === undefined) return;

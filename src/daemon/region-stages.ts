@@ -1,6 +1,7 @@
 import type { ApplyStage } from '../apply/apply-stage.ts';
 import type { RecordDecoder } from '../apply/contracts.ts';
 import type { ReadBack } from '../apply/read-back.ts';
+import type { FarshoreConfig } from '../config/config.ts';
 import type { KafkaCluster } from '../kafka/cluster.ts';
 import { positionGroup } from '../kafka/regional-log.ts';
 import type { ApplyProgress, MirrorProgress } from '../lag/contracts.ts';
@@ -14,6 +15,7 @@ import type { MirrorGate } from './mirror-gate.ts';
 import type { ShardHolder } from './shard-holder.ts';
 import { SharedRegion } from './shared-region.ts';
 import type { StageParts } from './stage-parts.ts';
+import { wholeApply } from './whole-apply.ts';
 
 type Statuses = Iterable<{ readonly topic: string; readonly partition: number; readonly status: StageStatus }>;
 
@@ -54,13 +56,26 @@ interface Clusters {
   readonly writer: KafkaCluster;
 }
 
+/** Regional names of all topics that are applied, heartbeats among them. */
+function appliedTopics({ apply, primary }: FarshoreConfig): {
+  readonly applied: ReadonlySet<string>;
+  readonly heartbeatTopic: string | undefined;
+} {
+  const { heartbeat, name } = primary;
+  const heartbeatTopic = heartbeat.enabled ? heartbeatRoute(heartbeat.topic, name).regional : undefined;
+  return {
+    applied: new Set([...apply.tables.map(({ topic }) => topic), ...(heartbeatTopic === undefined ? [] : [heartbeatTopic])]),
+    heartbeatTopic,
+  };
+}
+
 /** One daemon does it all. */
 export function ownStages(stage: StageParts, clusters: Clusters, mirroring: MirrorParts, applying: ApplyParts): RegionStages {
   const { offsets, mirror } = buildMirror(stage, clusters, mirroring);
   const { apply, budget, readBack } = buildApply(stage, clusters.reader, applying);
   return {
     mirror,
-    applied: apply,
+    applied: wholeApply(apply, () => mirror.status(), appliedTopics(stage.current()).applied),
     apply,
     readBack,
     bufferedBytes: () => budget.limit - budget.free,
@@ -79,8 +94,7 @@ export function sharedStages(
   { holder, gate }: { readonly holder: ShardHolder; readonly gate: MirrorGate },
 ): RegionStages {
   const config = stage.current();
-  const { heartbeat, name: primary } = config.primary;
-  const heartbeatTopic = heartbeat.enabled ? heartbeatRoute(heartbeat.topic, primary).regional : undefined;
+  const { applied, heartbeatTopic } = appliedTopics(config);
   const keeper = buildTopicKeeper(stage, clusters, mirroring);
   const { apply, readBack } = buildApply(stage, clusters.reader, applying, {
     owns: (topic) => topic === heartbeatTopic,
@@ -91,10 +105,10 @@ export function sharedStages(
   const region = new SharedRegion({
     database: stage.database,
     reader: clusters.reader,
-    group: positionGroup(config.region, primary),
+    group: positionGroup(config.region, config.primary.name),
     shards: config.mirror.shards,
     keeper,
-    applied: new Set([...config.apply.tables.map(({ topic }) => topic), ...(heartbeatTopic === undefined ? [] : [heartbeatTopic])]),
+    applied,
     heartbeatTopic,
     resting: () => gate.reason,
     clock: stage.clock,

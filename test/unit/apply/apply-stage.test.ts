@@ -117,6 +117,47 @@ describe('ApplyStage', () => {
     expect(rig.database.rows.get('2')?.version.slice(10, 18), 'generation').toBe('00000002');
   });
 
+  it('takes every topic but the one that may not be described, which stops alone and goes on once it may', async () => {
+    const rig = runningRig({ entries: [{ topic: 'secret' }, { topic: 'things' }] });
+    const describeAll = rig.source.describe.bind(rig.source);
+    let denied = true;
+    rig.source.describe = async (topics) => {
+      if (denied && topics.includes('secret')) throw new FarshoreError('cluster_denied', 'topic secret may not be seen');
+      return await describeAll(topics);
+    };
+    rig.source.append('things', 0, things(0n, 2));
+    rig.source.log('secret', 0);
+    rig.orders.set('secret', order('secret', generationsOf([[0, 0n]])));
+    void rig.start();
+    await eventually(() => expect(rig.database.next('things', 0)).toBe(2n));
+    expect(rig.stage.refusal('secret')).toMatchObject({ code: 'cluster_denied' });
+    const told = () => rig.events.filter((event) => event.type === 'apply_retried');
+    expect(told()).toMatchObject([{ topic: 'secret', code: 'cluster_denied' }]);
+    denied = false;
+    await eventually(() => expect(rig.stage.status('secret', 0)).toMatchObject({ state: 'running' }));
+    denied = true;
+    await eventually(() => expect(rig.stage.status('secret', 0)).toMatchObject({ state: 'stopped', code: 'cluster_denied' }));
+    expect(rig.stage.status('things', 0)).toMatchObject({ state: 'running' });
+    denied = false;
+    await eventually(() => expect(rig.stage.status('secret', 0)).toMatchObject({ state: 'running' }));
+  });
+
+  it('proves every topic but the one whose configs may not be read', async () => {
+    const compactedTopics = async (topics: readonly string[]) => {
+      if (topics.includes('secret')) throw new FarshoreError('cluster_denied', 'DescribeConfigs');
+      return new Set<string>();
+    };
+    const rig = rigOf({ entries: [{ topic: 'secret' }, { topic: 'things' }] }, { compactedTopics });
+    for (const topic of ['secret', 'things']) {
+      rig.orders.set(topic, order(topic, generationsOf([[0, 0n]])));
+      rig.source.log(topic, 0);
+    }
+    rig.source.append('things', 0, things(0n, 2));
+    void rig.start();
+    await eventually(() => expect(rig.database.next('things', 0)).toBe(2n));
+    await eventually(() => expect(rig.stage.status('secret', 0)).toMatchObject({ state: 'stopped', code: 'cluster_denied' }));
+  });
+
   it('waits while the ledger does not know the topic', async () => {
     const rig = runningRig();
     const known = rig.orders.get('things')!;
