@@ -5,7 +5,7 @@ import type { PartitionStop } from '../mirror/contracts.ts';
 import { shardOf } from '../mirror/shards.ts';
 import type { TopicKeeper } from '../mirror/topic-keeper.ts';
 import type { Clock } from '../model/clock.ts';
-import type { ErrorCode } from '../model/errors.ts';
+import type { ErrorCode, FarshoreError } from '../model/errors.ts';
 import { findFarshoreError } from '../model/errors.ts';
 import { offsetValue, type RegionalOffset } from '../model/offsets.ts';
 import { type TopicPartitionKey, topicPartitionKey } from '../model/partition.ts';
@@ -84,9 +84,10 @@ export class SharedRegion {
     readonly status: StageStatus;
   }> {
     const resting = this.#parts.resting();
-    for (const { topic, homeTopic, partition } of this.#partitions()) {
+    for (const { topic, homeTopic, partition, missing } of this.#partitions()) {
       const next = this.#position(topic, partition)?.next;
-      const status = this.#status('mirror', topic, partition, next === undefined ? null : String(offsetValue(next)));
+      const known = this.#status('mirror', topic, partition, next === undefined ? null : String(offsetValue(next)));
+      const status = missing === undefined || isStanding(known) ? known : stoppedBy(missing, known);
       yield {
         topic,
         homeTopic,
@@ -136,9 +137,15 @@ export class SharedRegion {
     };
   }
 
-  *#partitions(): Iterable<{ readonly topic: string; readonly homeTopic: string; readonly partition: number }> {
-    for (const { route, partitions } of this.#parts.keeper.mirrored)
-      for (let partition = 0; partition < partitions; partition++) yield { topic: route.regional, homeTopic: route.home, partition };
+  *#partitions(): Iterable<{
+    readonly topic: string;
+    readonly homeTopic: string;
+    readonly partition: number;
+    readonly missing: FarshoreError | undefined;
+  }> {
+    for (const { route, partitions, missing } of this.#parts.keeper.mirrored)
+      for (let partition = 0; partition < partitions; partition++)
+        yield { topic: route.regional, homeTopic: route.home, partition, missing };
   }
 
   #position(topic: string, partition: number): MirrorPosition | undefined {
@@ -159,5 +166,13 @@ export class SharedRegion {
     return next === null ? waiting(base, 'nothing is committed yet') : base;
   }
 }
+
+const isStanding = ({ state }: StageStatus): boolean => state === 'stopped' || state === 'paused';
+
+/** As the keeper of the topics found it; the shards record the same once they look. */
+const stoppedBy = ({ code, message, hint }: FarshoreError, status: StageStatus): StageStatus => ({
+  ...status,
+  ...{ state: 'stopped', code, message, hint: hint ?? null },
+});
 
 const waiting = (status: StageStatus, message: string): StageStatus => ({ ...status, state: 'waiting', message });

@@ -1,5 +1,5 @@
 import { matchesTopics } from '../model/topic-patterns.ts';
-import type { PublishedHome } from './contracts.ts';
+import type { PublishedHome, TopicRecord } from './contracts.ts';
 
 /** Which topic at home is copied into which topic of the region. */
 export interface Route {
@@ -46,6 +46,35 @@ export function selectRoutes(
     }
   }
   return routes;
+}
+
+/** Whether the configuration still has the topic mirrored, listed at home or not. */
+export const isWanted = (homeTopic: string, rules: Pick<RouteRules, 'topics' | 'exclude' | 'heartbeatTopic'>): boolean =>
+  homeTopic === rules.heartbeatTopic || matchesTopics(rules.topics, rules.exclude, homeTopic);
+
+/**
+ * Topics that the ledger knows from this primary, that are to be mirrored, and that the cluster does not list: deleted there, or not to be seen any
+ * more. What a mirror that has just started does not find, it cannot miss otherwise. One that was taken out of the configuration is not among them.
+ */
+export function vanishedRoutes(
+  records: Iterable<Pick<TopicRecord, 'topic' | 'home'>>,
+  routes: readonly Route[],
+  rules: RouteRules,
+): readonly Route[] {
+  // The way back carries by what is published: a topic that is not there has its home here.
+  if (rules.heartbeatsOnly) return [];
+  const routed = new Set(routes.map(({ regional }) => regional));
+  const heartbeats = rules.heartbeatTopic === undefined ? undefined : heartbeatRoute(rules.heartbeatTopic, rules.primary);
+  const vanished: Route[] = [];
+  for (const { topic, home } of records) {
+    if (home !== rules.primary || routed.has(topic)) continue;
+    if (topic === heartbeats?.regional) vanished.push(heartbeats);
+    else if (topic.startsWith(rules.prefix)) {
+      const route = { home: topic.slice(rules.prefix.length), regional: topic };
+      if (route.home !== rules.heartbeatTopic && isWanted(route.home, rules)) vanished.push(route);
+    }
+  }
+  return vanished;
 }
 
 /** Topics the configuration names literally and the cluster does not have. */

@@ -6,7 +6,7 @@ import { type Look, lookAround } from './look.ts';
 import { MirrorPartition } from './partition.ts';
 import { startPartitions } from './partition-start.ts';
 import { holdPartitions } from './recreated.ts';
-import { missingTopics, type Route, selectRoutes } from './routes.ts';
+import { isWanted, missingTopics, type Route, type RouteRules, selectRoutes, vanishedRoutes } from './routes.ts';
 import { stopPartition } from './stopping.ts';
 import type { PartitionTable } from './table.ts';
 import { TopicConfigSync } from './topic-config-sync.ts';
@@ -20,6 +20,8 @@ const MAX_STEPS = 8;
 export interface MirroredTopic {
   readonly route: Route;
   readonly partitions: number;
+  /** Why home does not have it now, where that is so. */
+  readonly missing?: FarshoreError | undefined;
 }
 
 /**
@@ -72,7 +74,7 @@ export class TopicRefresh {
     return this.#generations.growing;
   }
 
-  /** What was found to be mirrored, with as many partitions as home has, also those of a growth that is not recorded yet. */
+  /** What was found to be mirrored, with as many partitions as home has, also those of a growth that is not recorded yet; and what home has no more. */
   get mirrored(): readonly MirroredTopic[] {
     return this.#mirrored;
   }
@@ -101,10 +103,17 @@ export class TopicRefresh {
         await this.#stopTopic(route, look.home.get(route.home), known, look.records, signal);
       }
     }
+    const vanished = vanishedRoutes(look.records.values(), routes, rules);
     if (rules.heartbeatsOnly) this.#leaveMoved(routes);
-    else await this.#stopVanished(routes, signal);
+    else {
+      await this.#leaveUnwanted(routes, rules, signal);
+      await this.#stopVanished(routes, vanished, look.records, signal);
+    }
     this.#records = look.records;
-    this.#mirrored = routes.map((route) => ({ route, partitions: look.home.get(route.home)?.partitions.length ?? 0 }));
+    this.#mirrored = [
+      ...routes.map((route) => ({ route, partitions: look.home.get(route.home)?.partitions.length ?? 0 })),
+      ...vanished.map((route) => ({ route, partitions: look.records.get(route.regional)?.partitions ?? 0, missing: topicMissing(route) })),
+    ];
     this.#epochStarts = epochStarts(look, routes, this.#settings.primary);
     if (this.#keepsTopics) await this.#publishHomes(routes, signal);
     await this.startHeld(signal, settled);
@@ -186,7 +195,7 @@ export class TopicRefresh {
 
   #hold(route: Route, home: TopicDescription, records: ReadonlyMap<string, TopicRecord>, reason: string): void {
     this.#awaited.add(route.regional);
-    this.#addMissing(route, home, records);
+    this.#addMissing(route, numbersOf(home), home.topicId, records);
     holdPartitions(this.#table.ofTopic(route.regional), reason);
   }
 
@@ -305,7 +314,7 @@ export class TopicRefresh {
     records: ReadonlyMap<string, TopicRecord>,
     signal: AbortSignal,
   ): Promise<void> {
-    this.#addMissing(route, home, records);
+    this.#addMissing(route, numbersOf(home), home?.topicId, records);
     this.#tellNotReady(route.regional, error);
     for (const partition of this.#table.ofTopic(route.regional)) await stopPartition(partition, error, undefined, this.#deps, signal);
   }
@@ -318,30 +327,50 @@ export class TopicRefresh {
   }
 
   /** Partitions that were never started are shown too: a topic that cannot be mirrored must not look absent. */
-  #addMissing(route: Route, home: TopicDescription | undefined, records: ReadonlyMap<string, TopicRecord>): void {
+  #addMissing(route: Route, numbers: readonly number[], topicIdNow: string | undefined, records: ReadonlyMap<string, TopicRecord>): void {
     // One that was created again and not accepted yet must not become that of a position that an operator moves.
-    const homeTopicId = records.get(route.regional)?.homeTopicId ?? home?.topicId ?? '';
-    for (const { partition } of home?.partitions ?? []) {
+    const homeTopicId = records.get(route.regional)?.homeTopicId ?? topicIdNow ?? '';
+    for (const partition of numbers) {
       if (!this.#owns(route, partition) || this.#table.get(route.regional, partition) !== undefined) continue;
       this.#table.add(new MirrorPartition(route, partition, { homeTopicId, maxBatchBytes: 0, compacted: false }));
     }
   }
 
-  /** Topics that were mirrored and that home does not list any more. */
-  async #stopVanished(routes: readonly Route[], signal: AbortSignal): Promise<void> {
-    const routed = new Set(routes.map((r) => r.regional));
+  /** Taken out of the configuration on purpose: it is not mirrored or shown any more, and stands in nobody's way. A pause is kept. */
+  async #leaveUnwanted(routes: readonly Route[], rules: RouteRules, signal: AbortSignal): Promise<void> {
+    const routed = new Set(routes.map(({ regional }) => regional));
+    for (const topic of this.#table.topics()) {
+      const partitions = this.#table.ofTopic(topic);
+      if (routed.has(topic) || partitions.some(({ route }) => isWanted(route.home, rules))) continue;
+      for (const { partition, mode, retrying } of partitions)
+        if (mode.mode === 'stopped' || retrying !== undefined) await this.#deps.stops.clear('mirror', topic, partition, signal);
+      this.#table.remove(topic);
+    }
+  }
+
+  /** Topics that were mirrored, before this start or since, and that home does not list any more. */
+  async #stopVanished(
+    routes: readonly Route[],
+    vanished: readonly Route[],
+    records: ReadonlyMap<string, TopicRecord>,
+    signal: AbortSignal,
+  ): Promise<void> {
+    for (const route of vanished) {
+      const { partitions = 0 } = records.get(route.regional) ?? {};
+      this.#addMissing(
+        route,
+        Array.from({ length: partitions }, (_, partition) => partition),
+        undefined,
+        records,
+      );
+      // Its keeper has no partition of it, and tells it all the same.
+      await this.#stopTopic(route, undefined, topicMissing(route), records, signal);
+    }
+    const done = new Set([...routes, ...vanished].map(({ regional }) => regional));
     for (const topic of this.#table.topics()) {
       const [first] = this.#table.ofTopic(topic);
-      if (routed.has(topic) || first === undefined) continue;
-      const error = new FarshoreError(
-        'topic_missing',
-        `${first.route.home} is no longer among the topics to mirror: it was deleted at home or excluded, or may not be described any more`,
-        {
-          place: topic,
-          hint: `If a right was lost (Describe), give it back: mirroring goes on by itself. If it was deleted, create it again and run: farshore partition resume ${topic} --stage mirror --accept-recreated`,
-        },
-      );
-      await this.#stopTopic(first.route, undefined, error, this.#records, signal);
+      if (done.has(topic) || first === undefined) continue;
+      await this.#stopTopic(first.route, undefined, topicMissing(first.route), records, signal);
     }
   }
 
@@ -358,6 +387,14 @@ export class TopicRefresh {
     for (const topic of this.#reportedMissing) if (!missing.includes(topic)) this.#reportedMissing.delete(topic);
   }
 }
+
+const numbersOf = (home: TopicDescription | undefined): readonly number[] => home?.partitions.map(({ partition }) => partition) ?? [];
+
+const topicMissing = ({ home, regional }: Route): FarshoreError =>
+  new FarshoreError('topic_missing', `${home} is not listed at home any more: it was deleted there, or may not be described`, {
+    place: regional,
+    hint: `If a right was lost (Describe), give it back: mirroring goes on by itself. If it was deleted, create it again and run: farshore partition resume ${regional} --stage mirror --accept-recreated. One that is gone for good is listed under mirror.exclude.`,
+  });
 
 function epochStarts(look: Look, routes: readonly Route[], primary: string): ReadonlyMap<string, ReadonlyMap<number, bigint>> {
   const starts = new Map<string, ReadonlyMap<number, bigint>>();
