@@ -13,6 +13,11 @@ export interface LagMeasured {
   /** Of the partition that is furthest behind; null while one is not known. */
   readonly worstSeconds: number | null;
   readonly worstPlace: string | null;
+  /**
+   * How long the last stable offset that stands still longest has lain below its high watermark, by cluster: records behind an open transaction,
+   * which lag does not see. Null: no end of that cluster was read, and no lag is known by it either.
+   */
+  readonly stuckSeconds: { readonly primary: number | null; readonly region: number | null };
 }
 
 export interface DivergenceMeasured {

@@ -3,6 +3,13 @@ import type { GateLimits, GateMeasurements, Measurement } from './contracts.ts';
 
 const SHOWN = 5;
 
+/**
+ * An open transaction holds readers back, so lag is measured to where it begins, and the drain of a cutover would wait for it in vain. Ordinary ones
+ * last from milliseconds to a few seconds (stream processors commit ten times a second, the mirror a cycle at a time), and their offset moves on
+ * with each. One that is open longer has left its producer, or keeps from the region what is older than any lag that a gate lets pass.
+ */
+const STUCK_SECONDS = 10;
+
 /** Every gate at one moment of the monotonic clock. Missing, stale or thin data shuts a gate; nothing opens one by default. */
 export function readGates(measured: GateMeasurements, limits: GateLimits, nowMs: number): readonly GateReading[] {
   const read = <T>(
@@ -83,17 +90,26 @@ interface Judged {
 
 type ValueOf<K extends keyof GateMeasurements> = Extract<GateMeasurements[K], { kind: 'measured' }>['value'];
 
-function judgeLag({ partitions, unknown, worstSeconds, worstPlace }: ValueOf<'lag'>, maxSeconds: number): Judged {
+function judgeLag({ partitions, unknown, worstSeconds, worstPlace, stuckSeconds }: ValueOf<'lag'>, maxSeconds: number): Judged {
+  const stuck = Math.max(stuckSeconds.primary ?? 0, stuckSeconds.region ?? 0);
   const facts = {
     partitions,
     unknown: unknown.length,
     worstSeconds: worstSeconds === null ? null : rounded(worstSeconds),
     worstPlace,
     maxSeconds,
+    stuckSeconds: rounded(stuck),
   };
   if (partitions === 0) return { facts, reason: 'no partition is measured yet' };
   if (unknown.length > 0) return { facts, reason: `lag is not known: ${listed(unknown)}` };
   if (worstSeconds === null) return { facts, reason: 'lag is not known' };
+  if (!(stuck <= STUCK_SECONDS)) {
+    const where = stuck === stuckSeconds.primary ? 'at the primary' : 'in the region';
+    return {
+      facts,
+      reason: `a transaction that is open ${where} holds readers back for ${rounded(stuck)} s: lag does not see what waits behind it`,
+    };
+  }
   return { facts, reason: atMost(worstSeconds, maxSeconds, `${worstPlace ?? 'a partition'} is behind by`, 's') };
 }
 

@@ -2,7 +2,7 @@ import { statSync } from 'node:fs';
 import type { ApplyStage } from '../apply/apply-stage.ts';
 import type { RegistriesView } from '../avro/registrar.ts';
 import type { FarshoreConfig } from '../config/config.ts';
-import type { Brake, GateMeasurements, Measurement } from '../cutover/contracts.ts';
+import type { Brake, GateMeasurements, LagMeasured, Measurement } from '../cutover/contracts.ts';
 import { CutoverLoop } from '../cutover/cutover-loop.ts';
 import { CutoverExecutor } from '../cutover/executor.ts';
 import { runHooks } from '../cutover/hook-loop.ts';
@@ -172,7 +172,7 @@ export function measure(sources: MeasuredSources, clock: Pick<Clock, 'monotonicM
       total: statuses.length,
       notRunning: notRunning.map(({ stage, topic, partition, status }) => `${stage} of ${topic}:${partition} is ${status.state}`),
     }),
-    lag: now(worstLag(lag.snapshot().partitions)),
+    lag: now(worstLag(lag.snapshot())),
     heartbeat: heartbeat(heartbeats, now),
     fullAudit:
       audits === undefined
@@ -220,14 +220,20 @@ function heartbeat(heartbeats: MeasuredSources['heartbeats'], now: <T>(value: T)
 }
 
 /** Through to the database where it is applied, to the regional log where it is only mirrored. It ages by itself, also when nothing is read (C21). */
-function worstLag(partitions: ReturnType<LagLoop['snapshot']>['partitions']) {
+function worstLag({ partitions, stuckSeconds }: ReturnType<LagLoop['snapshot']>): LagMeasured {
   const lags = partitions.map(({ topic, partition, lag }) => ({ place: `${topic}:${partition}`, value: lag.total ?? lag.mirror }));
   const unknown = lags.filter(({ value }) => !value.known || value.seconds === null).map(({ place }) => place);
   const worst = lags.reduce<{ place: string; seconds: number } | undefined>((most, { place, value }) => {
     const { seconds } = value;
     return seconds !== null && (most === undefined || seconds > most.seconds) ? { place, seconds } : most;
   }, undefined);
-  return { partitions: lags.length, unknown, worstSeconds: worst?.seconds ?? null, worstPlace: worst?.place ?? null };
+  return {
+    partitions: lags.length,
+    unknown,
+    worstSeconds: worst?.seconds ?? null,
+    worstPlace: worst?.place ?? null,
+    stuckSeconds: { primary: stuckSeconds.primary ?? null, region: stuckSeconds.regional ?? null },
+  };
 }
 
 /** A registry that does not answer is a schema that is not known: the gate is shut, and the daemon goes on. */

@@ -19,9 +19,11 @@ export const limits: GateLimits = {
 
 export const measured = <T>(value: T, atMs = 0): Measurement<T> => ({ kind: 'measured', atMs, value });
 
+export const notStuck = { stuckSeconds: { primary: 0, region: 0 } } as const;
+
 export const good = (atMs = 0): GateMeasurements => ({
   partitions: measured({ total: 4, notRunning: [] }, atMs),
-  lag: measured({ partitions: 4, unknown: [], worstSeconds: 1.2, worstPlace: 'invoices:3' }, atMs),
+  lag: measured({ partitions: 4, unknown: [], worstSeconds: 1.2, worstPlace: 'invoices:3', ...notStuck }, atMs),
   heartbeat: measured({ ageSeconds: 1 }, atMs),
   fullAudit: measured({ tables: [] }, atMs),
   backfill: measured({ open: [] }, atMs),

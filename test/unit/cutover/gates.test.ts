@@ -2,7 +2,7 @@ import { describe, expect, it } from 'vitest';
 import type { GateMeasurements } from '../../../src/cutover/contracts.ts';
 import { readGates } from '../../../src/cutover/gates.ts';
 import { type GateName, gateNames } from '../../../src/model/cutover.ts';
-import { good, limits, measured } from './fixtures.ts';
+import { good, limits, measured, notStuck } from './fixtures.ts';
 
 const keys: Readonly<Record<GateName, keyof GateMeasurements>> = {
   partitions_running: 'partitions',
@@ -33,6 +33,7 @@ describe('gates', () => {
       worstSeconds: 1.2,
       worstPlace: 'invoices:3',
       maxSeconds: 5,
+      stuckSeconds: 0,
       measuredSecondsAgo: 1,
     });
   });
@@ -48,6 +49,12 @@ describe('gates', () => {
     expect(gate(name, {}, Number.NaN)).toMatchObject({ open: false });
   });
 
+  it('lag is open beside transactions that end in seconds', () => {
+    const stuckSeconds = { primary: 10, region: null };
+    expect(gate('lag', { lag: measured({ ...caughtUp, stuckSeconds }) })).toMatchObject({ open: true, facts: { stuckSeconds: 10 } });
+  });
+
+  const caughtUp = { partitions: 2, unknown: [], worstSeconds: 0, worstPlace: 'a:0' };
   const table = { table: 'public.a', divergentRows: 0, coverage: 1, ageSeconds: 1 };
   it.each<[GateName, Partial<GateMeasurements>, string]>([
     ['partitions_running', { partitions: measured({ total: 0, notRunning: [] }) }, 'no partition is mirrored or applied yet'],
@@ -57,17 +64,35 @@ describe('gates', () => {
       { partitions: measured({ total: 9, notRunning: ['1', '2', '3', '4', '5', '6', '7'] }) },
       'not running: 1, 2, 3, 4, 5 and 2 more',
     ],
-    ['lag', { lag: measured({ partitions: 0, unknown: [], worstSeconds: 0, worstPlace: null }) }, 'no partition is measured yet'],
-    ['lag', { lag: measured({ partitions: 2, unknown: ['a:1'], worstSeconds: 0, worstPlace: 'a:0' }) }, 'lag is not known: a:1'],
-    ['lag', { lag: measured({ partitions: 2, unknown: [], worstSeconds: null, worstPlace: null }) }, 'lag is not known'],
     [
       'lag',
-      { lag: measured({ partitions: 2, unknown: [], worstSeconds: 5.1, worstPlace: 'a:0' }) },
+      { lag: measured({ ...caughtUp, stuckSeconds: { primary: 10.1, region: 0 } }) },
+      'a transaction that is open at the primary holds readers back for 10.1 s: lag does not see what waits behind it',
+    ],
+    [
+      'lag',
+      { lag: measured({ ...caughtUp, stuckSeconds: { primary: null, region: 3_600 } }) },
+      'a transaction that is open in the region holds readers back for 3600 s: lag does not see what waits behind it',
+    ],
+    [
+      'lag',
+      { lag: measured({ partitions: 0, unknown: [], worstSeconds: 0, worstPlace: null, ...notStuck }) },
+      'no partition is measured yet',
+    ],
+    [
+      'lag',
+      { lag: measured({ partitions: 2, unknown: ['a:1'], worstSeconds: 0, worstPlace: 'a:0', ...notStuck }) },
+      'lag is not known: a:1',
+    ],
+    ['lag', { lag: measured({ partitions: 2, unknown: [], worstSeconds: null, worstPlace: null, ...notStuck }) }, 'lag is not known'],
+    [
+      'lag',
+      { lag: measured({ partitions: 2, unknown: [], worstSeconds: 5.1, worstPlace: 'a:0', ...notStuck }) },
       'a:0 is behind by 5.1 s; at most 5 s is allowed',
     ],
     [
       'lag',
-      { lag: measured({ partitions: 2, unknown: [], worstSeconds: Number.NaN, worstPlace: 'a:0' }) },
+      { lag: measured({ partitions: 2, unknown: [], worstSeconds: Number.NaN, worstPlace: 'a:0', ...notStuck }) },
       'a:0 is behind by NaN s; at most 5 s is allowed',
     ],
     ['heartbeat', { heartbeat: measured({ ageSeconds: 11 }) }, 'the newest heartbeat that came back is 11 s old; at most 10 s is allowed'],

@@ -25,7 +25,7 @@ const sources = (changes: object = {}): MeasuredSources =>
   ({
     mirror: { status: () => [stage('running')] },
     apply: { statuses: () => [stage('running'), stage('paused', 1)] },
-    lag: { snapshot: () => ({ partitions: [lag(1), lag(3, 1), lag(0.5, 2, false)], stuckSeconds: { primary: 0, regional: 0 } }) },
+    lag: { snapshot: () => ({ partitions: [lag(1), lag(3, 1), lag(0.5, 2, false)], stuckSeconds: { primary: 12, regional: undefined } }) },
     heartbeats: { ageSeconds: 2 },
     keptCounts: { current: [{ table: 'public.t', records: 2, parked: 1 }], atMs: 400 },
     neededAudits: () => ({ atMs: 300, audits: [] }),
@@ -37,7 +37,11 @@ describe('what the gates look at', () => {
   it('is taken from the stages as they are now', () => {
     expect(measure(sources(), clock)).toEqual({
       partitions: { kind: 'measured', atMs: 500, value: { total: 3, notRunning: ['apply of t:1 is paused'] } },
-      lag: { kind: 'measured', atMs: 500, value: { partitions: 3, unknown: [], worstSeconds: 3, worstPlace: 't:1' } },
+      lag: {
+        kind: 'measured',
+        atMs: 500,
+        value: { partitions: 3, unknown: [], worstSeconds: 3, worstPlace: 't:1', stuckSeconds: { primary: 12, region: null } },
+      },
       heartbeat: { kind: 'measured', atMs: 500, value: { ageSeconds: 2 } },
       fullAudit: { kind: 'measured', atMs: 300, value: { tables: [] } },
       rejected: { kind: 'measured', atMs: 400, value: { records: 2 } },
