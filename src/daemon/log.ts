@@ -92,6 +92,7 @@ export function levelOf(event: FarshoreEvent): Level {
     case 'shard':
       return event.state === 'lost' ? 'warn' : 'info';
     case 'shard_group_failed':
+    case 'region_look_failed':
       return 'warn';
     case 'records_parked':
     case 'topic_found':
@@ -170,6 +171,8 @@ export function messageOf(event: FarshoreEvent): string {
       return `shard ${event.shard} ${event.state}${event.reason === undefined ? '' : `: ${event.reason}`}`;
     case 'shard_group_failed':
       return `the division of shards is not known: ${event.reason}`;
+    case 'region_look_failed':
+      return `where the shards of the region stand cannot be read: ${event.reason}`;
     case 'cutover_released':
       return `cutover released by ${event.by}`;
     case 'gate_changed':

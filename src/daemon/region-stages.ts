@@ -12,6 +12,7 @@ import type { StageStatus } from '../model/status.ts';
 import { type ApplyParts, buildApply } from './build-apply.ts';
 import { buildMirror, buildTopicKeeper, type MirrorParts } from './build-mirror.ts';
 import type { MirrorGate } from './mirror-gate.ts';
+import { readRegion } from './read-region.ts';
 import type { ShardHolder } from './shard-holder.ts';
 import { SharedRegion } from './shared-region.ts';
 import type { StageParts } from './stage-parts.ts';
@@ -102,15 +103,15 @@ export function sharedStages(
     budget: holder.budget,
     slots: holder.slots,
   });
+  const group = positionGroup(config.region, config.primary.name);
   const region = new SharedRegion({
-    database: stage.database,
-    reader: clusters.reader,
-    group: positionGroup(config.region, config.primary.name),
+    read: (topics, signal) => readRegion({ database: stage.database, reader: clusters.reader, group, applied }, topics, signal),
     shards: config.mirror.shards,
     keeper,
     applied,
     heartbeatTopic,
     resting: () => gate.reason,
+    observe: stage.observer.observe,
     clock: stage.clock,
   });
   return {

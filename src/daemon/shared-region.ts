@@ -1,5 +1,3 @@
-import type { KafkaCluster } from '../kafka/cluster.ts';
-import { readPositions } from '../kafka/regional-log-positions.ts';
 import type { ApplyProgress, MirrorProgress } from '../lag/contracts.ts';
 import type { PartitionStop } from '../mirror/contracts.ts';
 import { shardOf } from '../mirror/shards.ts';
@@ -7,22 +5,20 @@ import type { TopicKeeper } from '../mirror/topic-keeper.ts';
 import type { Clock } from '../model/clock.ts';
 import type { ErrorCode, FarshoreError } from '../model/errors.ts';
 import { findFarshoreError } from '../model/errors.ts';
+import type { Observe } from '../model/events.ts';
 import { offsetValue, type RegionalOffset } from '../model/offsets.ts';
 import { type TopicPartitionKey, topicPartitionKey } from '../model/partition.ts';
 import type { MirrorPosition } from '../model/position.ts';
 import type { StageStatus } from '../model/status.ts';
-import type { Database } from '../postgres/database.ts';
-import { applyPositions } from '../postgres/positions.ts';
-import { type ShardHolder as Holder, shardHolders } from '../postgres/shard-leases.ts';
-import { readStops } from '../postgres/stop-ledger.ts';
+import type { ShardHolder as Holder } from '../postgres/shard-leases.ts';
 
 const LOOK_MS = 500;
+/** Ten looks, and less than a shard takes to change hands: what is older is not told as how the region stands. */
+const STALE_MS = 5_000;
 
 export interface SharedRegionParts {
-  readonly database: Database;
-  readonly reader: KafkaCluster;
-  /** That all shards commit their positions under. */
-  readonly group: string;
+  /** What is durable of all shards now; `topics`: those that are mirrored. */
+  readonly read: (topics: readonly string[], signal: AbortSignal) => Promise<RegionSeen>;
   readonly shards: number;
   readonly keeper: Pick<TopicKeeper, 'mirrored'>;
   /** Regional topics that are applied, heartbeats among them. */
@@ -31,17 +27,18 @@ export interface SharedRegionParts {
   readonly heartbeatTopic: string | undefined;
   /** Why nothing is mirrored now; undefined: it is. */
   readonly resting: () => string | undefined;
+  readonly observe: Observe;
   readonly clock: Clock;
 }
 
-interface Seen {
+export interface RegionSeen {
   readonly mirrored: ReadonlyMap<string, readonly MirrorPosition[]>;
   readonly applied: ReadonlyMap<TopicPartitionKey, RegionalOffset>;
   readonly stops: ReadonlyMap<string, PartitionStop>;
   readonly holders: ReadonlyMap<number, Holder>;
 }
 
-const NOTHING: Seen = { mirrored: new Map(), applied: new Map(), stops: new Map(), holders: new Map() };
+const NOTHING: RegionSeen = { mirrored: new Map(), applied: new Map(), stops: new Map(), holders: new Map() };
 
 /**
  * Where the whole region stands, for what exists once in it, read from what is durable: committed positions in the regional Kafka, positions, stops and
@@ -50,6 +47,10 @@ const NOTHING: Seen = { mirrored: new Map(), applied: new Map(), stops: new Map(
 export class SharedRegion {
   readonly #parts: SharedRegionParts;
   #seen = NOTHING;
+  /** Monotonic: before the last look that succeeded. Undefined: none has. */
+  #seenAtMs: number | undefined;
+  /** Why looks fail, as it was told last: an outage is one event, not two a second. */
+  #failure: FarshoreError | undefined;
 
   constructor(parts: SharedRegionParts) {
     this.#parts = parts;
@@ -92,7 +93,7 @@ export class SharedRegion {
         topic,
         homeTopic,
         partition,
-        status: resting !== undefined && status.state === 'running' ? waiting(status, resting) : status,
+        status: resting !== undefined && status.state === 'running' ? waiting(status, resting) : this.#current(status),
       };
     }
   }
@@ -101,40 +102,41 @@ export class SharedRegion {
     for (const { topic, partition } of this.#partitions()) {
       if (!this.#parts.applied.has(topic)) continue;
       const next = this.#seen.applied.get(topicPartitionKey(topic, partition));
-      yield { topic, partition, status: this.#status('apply', topic, partition, next === undefined ? null : String(offsetValue(next))) };
+      const status = this.#status('apply', topic, partition, next === undefined ? null : String(offsetValue(next)));
+      yield { topic, partition, status: this.#current(status) };
     }
   }
 
-  /** Until the signal. While a part does not answer, what was seen last stays. */
+  /** Until the signal. While a part does not answer, what was seen last stays, and soon nothing counts as running by it. */
   async run(signal: AbortSignal): Promise<void> {
+    const { read, keeper, observe, clock } = this.#parts;
     while (!signal.aborted) {
+      const atMs = clock.monotonicMs();
       try {
-        await this.#look(signal);
+        this.#seen = await read(
+          keeper.mirrored.map(({ route }) => route.regional),
+          signal,
+        );
+        this.#seenAtMs = atMs;
+        this.#failure = undefined;
       } catch (error) {
         if (signal.aborted) return;
         const known = findFarshoreError(error);
         if (known === undefined || known.action === 'halt') throw error;
+        if (this.#failure?.code !== known.code) observe({ type: 'region_look_failed', code: known.code, reason: known.message });
+        this.#failure = known;
       }
-      await this.#parts.clock.sleep(LOOK_MS, signal).catch(() => undefined);
+      await clock.sleep(LOOK_MS, signal).catch(() => undefined);
     }
   }
 
-  async #look(signal: AbortSignal): Promise<void> {
-    const { database, reader, group, keeper, applied } = this.#parts;
-    const topics = keeper.mirrored.map(({ route }) => route.regional);
-    const [mirrored, positions, mirrorStops, applyStops, holders] = await Promise.all([
-      readPositions(reader, group, topics, signal, { stable: false }),
-      applyPositions(database).ofTopics([...applied], signal),
-      readStops(database, 'mirror', signal),
-      readStops(database, 'apply', signal),
-      shardHolders(database, signal),
-    ]);
-    this.#seen = {
-      mirrored,
-      applied: new Map(positions.map(({ topic, partition, next }) => [topicPartitionKey(topic, partition), next])),
-      stops: new Map([...mirrorStops, ...applyStops].map((stop) => [`${stop.stage} ${stop.topic}:${stop.partition}`, stop])),
-      holders: new Map(holders.map((holder) => [holder.shard, holder])),
-    };
+  /** What was read a while ago says where the region stood, not that it goes on. */
+  #current(status: StageStatus): StageStatus {
+    if (status.state !== 'running') return status;
+    const why = this.#failure === undefined ? '' : `: ${this.#failure.message}`;
+    if (this.#seenAtMs === undefined) return waiting(status, `where the shards stand was not read yet${why}`);
+    const ageMs = this.#parts.clock.monotonicMs() - this.#seenAtMs;
+    return ageMs <= STALE_MS ? status : waiting(status, `where the shards stand was read ${Math.floor(ageMs / 1_000)} s ago${why}`);
   }
 
   *#partitions(): Iterable<{
@@ -160,7 +162,7 @@ export class SharedRegion {
       const { state, code, message, hint, since } = stop;
       return { ...base, state, code: code as ErrorCode, message, hint: hint ?? null, since };
     }
-    if (stage === 'apply' && topic === this.#parts.heartbeatTopic) return base;
+    if (stage === 'apply' && topic === this.#parts.heartbeatTopic) return next === null ? waiting(base, 'nothing is applied yet') : base;
     if (this.holderOf(topic, partition) === undefined)
       return waiting(base, `no daemon works on shard ${shardOf(topic, partition, this.#parts.shards)}`);
     return next === null ? waiting(base, 'nothing is committed yet') : base;

@@ -146,10 +146,13 @@ export function measureEvent(metrics: Metrics, event: FarshoreEvent, clock: Pick
     case 'cutover_hook_ran':
       metrics.increase('farshore_cutover_hooks_total', { result: event.result });
       break;
+    case 'region_look_failed':
+      metrics.increase('farshore_region_look_failures_total', { code: event.code });
+      break;
+    case 'shard_group_failed':
     case 'cutover_held':
     case 'cutover_released':
     case 'gate_changed':
-    case 'shard_group_failed':
     case 'tombstones_kept':
     case 'registry_compatibility':
       break;

@@ -29,6 +29,11 @@ export const mirrorInstruments = {
     labels: {},
     buckets: workSeconds,
   },
+  farshore_region_look_failures_total: {
+    type: 'counter',
+    help: 'Times the leader began to fail at reading where the shards of its region stand. Until it can again, no partition is shown as running.',
+    labels: { code: codes },
+  },
   farshore_mirror_rebuilds_total: {
     type: 'counter',
     help: 'Times the mirror fenced itself and started over from its committed positions.',

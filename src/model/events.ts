@@ -52,6 +52,7 @@ export type FarshoreEvent =
       readonly reason: string | undefined;
     }
   | { readonly type: 'shard_group_failed'; readonly code: ErrorCode; readonly reason: string }
+  | { readonly type: 'region_look_failed'; readonly code: ErrorCode; readonly reason: string }
   | { readonly type: 'generation_raised'; readonly topic: string; readonly generation: number; readonly reason: string }
   | { readonly type: 'home_claimed'; readonly topic: string; readonly home: string; readonly epoch: number }
   | {

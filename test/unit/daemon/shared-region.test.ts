@@ -1,11 +1,13 @@
 import { describe, expect, it } from 'vitest';
-import { SharedRegion, type SharedRegionParts } from '../../../src/daemon/shared-region.ts';
+import { type RegionSeen, SharedRegion, type SharedRegionParts } from '../../../src/daemon/shared-region.ts';
 import { FarshoreError } from '../../../src/model/errors.ts';
+import type { FarshoreEvent } from '../../../src/model/events.ts';
+import { homeOffset, regionalOffset } from '../../../src/model/offsets.ts';
 import { TestClock } from '../lag/test-clock.ts';
 
 const parts = (changes: Partial<SharedRegionParts>): SharedRegionParts =>
   ({
-    ...{ group: 'g', shards: 2, applied: new Set(['orders']), heartbeatTopic: undefined, resting: () => undefined, clock: new TestClock() },
+    ...{ shards: 2, applied: new Set(['orders']), heartbeatTopic: undefined, resting: () => undefined, clock: new TestClock() },
     ...changes,
   }) as SharedRegionParts;
 
@@ -21,5 +23,50 @@ describe('a region that shards share', () => {
     ]);
     expect([...region.mirrorProgress()]).toHaveLength(2);
     expect([...region.applyProgress()]).toHaveLength(2);
+  });
+
+  it('is not shown as running by what was read long ago, and says why it cannot be read, once', async () => {
+    const clock = new TestClock();
+    const events: FarshoreEvent[] = [];
+    let error: FarshoreError | undefined;
+    const position = { topic: 'orders', partition: 0, topicId: 'A', next: homeOffset(5n), regionalEnd: undefined, leaderEpoch: 0, crc: 1 };
+    const holder = (shard: number) => [shard, { shard, holder: 'host' }];
+    const seen = {
+      mirrored: new Map([['orders', [position]]]),
+      applied: new Map([['orders:0', regionalOffset(5n)]]),
+      stops: new Map(),
+      holders: new Map([holder(0), holder(1)] as never),
+    } as unknown as RegionSeen;
+    const region = new SharedRegion(
+      parts({
+        ...{
+          clock,
+          observe: (event) => events.push(event),
+          keeper: { mirrored: [{ route: { home: 'o', regional: 'orders' }, partitions: 1 }] },
+        },
+        read: async () => {
+          if (error !== undefined) throw error;
+          return seen;
+        },
+      }),
+    );
+    const stop = new AbortController();
+    const shown = () => [...region.mirrorStatuses(), ...region.applyStatuses()].map(({ status }) => status.message ?? status.state);
+    const running = region.run(stop.signal);
+    await clock.advance(1_000);
+    expect(shown()).toEqual(['running', 'running']);
+    error = new FarshoreError('cluster_denied', 'orders may not be described');
+    await clock.advance(3_000);
+    expect(shown()).toEqual(['running', 'running']);
+    await clock.advance(3_000);
+    const old = expect.stringMatching(/^where the shards stand was read [56] s ago: orders may not be described$/);
+    expect(shown()).toEqual([old, old]);
+    expect(events).toEqual([{ type: 'region_look_failed', code: 'cluster_denied', reason: 'orders may not be described' }]);
+    error = undefined;
+    await clock.advance(1_000);
+    expect(shown()).toEqual(['running', 'running']);
+    stop.abort();
+    await clock.advance(1_000);
+    await running;
   });
 });

@@ -94,6 +94,7 @@ describe('events as samples', () => {
   it('every other event has its sample', async () => {
     const body = await measured(
       { type: 'mirror_rebuilt', code: 'transaction_unknown', reason: 'r' },
+      { type: 'region_look_failed', code: 'cluster_denied', reason: 'r' },
       { type: 'batch_reencoded', topic: 't', partition: 0, reason: 'too_large' },
       { type: 'topic_found', topic: 't', partitions: 1 },
       { type: 'topic_created', topic: 't', partitions: 1 },
@@ -113,6 +114,7 @@ describe('events as samples', () => {
     );
     for (const sample of [
       'farshore_mirror_rebuilds_total{code="transaction_unknown"} 1',
+      'farshore_region_look_failures_total{code="cluster_denied"} 1',
       'farshore_mirror_reencoded_batches_total{reason="too_large"} 1',
       'farshore_topic_changes_total{change="found"} 1',
       'farshore_topic_changes_total{change="created"} 1',
