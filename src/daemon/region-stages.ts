@@ -76,7 +76,7 @@ export function ownStages(stage: StageParts, clusters: Clusters, mirroring: Mirr
   const { apply, budget, readBack } = buildApply(stage, clusters.reader, applying);
   return {
     mirror,
-    applied: wholeApply(apply, () => mirror.status(), appliedTopics(stage.current()).applied),
+    applied: wholeApply(apply, () => mirror.places(), appliedTopics(stage.current()).applied),
     apply,
     readBack,
     bufferedBytes: () => budget.limit - budget.free,

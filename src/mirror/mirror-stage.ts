@@ -91,6 +91,11 @@ export class MirrorStage {
       yield { topic: route.regional, homeTopic: route.home, partition, next: committed?.next };
   }
 
+  /** Every partition without its status, for who asks each second; also while it rests. */
+  *places(): Iterable<{ readonly topic: string; readonly partition: number }> {
+    for (const { route, partition } of this.#table.all()) yield { topic: route.regional, partition };
+  }
+
   *status(): Iterable<{ readonly topic: string; readonly homeTopic: string; readonly partition: number; readonly status: StageStatus }> {
     for (const p of this.#table.all())
       yield { topic: p.route.regional, homeTopic: p.route.home, partition: p.partition, status: p.status() };
