@@ -85,6 +85,8 @@ export interface AdminSource {
   readonly events: EventFeedView;
   /** Rows that wait for the region's Kafka; null: not relayed here, or not counted yet. */
   outboxBacklog(): OutboxView | null;
+  /** Whether the outbox is relayed here: then a backlog of null is one that is not known. */
+  relaysOutbox(): boolean;
   status(): DaemonStatus;
   /** The mapping of home and regional offsets. Throws `request_invalid` when it cannot be asked of this daemon. */
   offsets(request: OffsetsRequest): OffsetsView;

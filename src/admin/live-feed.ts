@@ -1,15 +1,20 @@
 import type { Clock } from '../model/clock.ts';
 import type { ActiveView } from '../model/cutover.ts';
-import type { LiveSample, LiveStatus, ToldEvent } from '../model/live.ts';
+import type { CutoverNow, LiveSample, LiveStatus, ToldEvent } from '../model/live.ts';
 import type { AdminSource } from './contracts.ts';
 import { type Counted, countedNow, liveStatus, sampleOf } from './live-status.ts';
 import type { Judged } from './verdict.ts';
+import { cutoverNow } from './verdict-cutover.ts';
 
 const WATCHED_MS = 1_000;
 /** While nobody looks: a point of the charts, so that who looks at 3 a.m. sees the hour before. */
 const UNWATCHED_MS = 5_000;
 const KEPT_SAMPLES = 720;
 const CUTOVER_MS = 5_000;
+/** An answer that is older says nothing of now. */
+const CUTOVER_OLD_MS = 15_000;
+/** Enough for a change of state among entries that change none. */
+const CUTOVER_ENTRIES = 50;
 
 export type LiveMessage =
   | { readonly event: 'history'; readonly data: { readonly samples: readonly LiveSample[]; readonly events: readonly ToldEvent[] } }
@@ -29,7 +34,8 @@ export class LiveFeed {
   #counted: Counted | undefined;
   /** Of the last point that was kept. */
   #kept: Counted | undefined;
-  #cutover: ActiveView | null = null;
+  #active: ActiveView | null = null;
+  #cutover: { readonly now: CutoverNow; readonly atMs: number } | undefined;
   #cutoverAskedMs: number | undefined;
 
   constructor(source: AdminSource, clock: Clock, onFailure: (error: unknown) => void) {
@@ -58,7 +64,7 @@ export class LiveFeed {
         this.#wake = new AbortController();
         // A status that cannot be told is not told: the page sees that none comes, and calls what it shows old.
         try {
-          this.#turn();
+          await this.#turn(signal);
         } catch (error) {
           this.#onFailure(error);
         }
@@ -70,15 +76,21 @@ export class LiveFeed {
     }
   }
 
-  #turn(): void {
+  async #turn(signal: AbortSignal): Promise<void> {
+    if (this.#clients.size > 0) await this.#askCutover(signal);
     const { audit, backfills, shadowView, outbox } = {
       audit: this.#source.audit(),
       backfills: this.#source.backfills(),
       shadowView: this.#source.shadowView(),
       outbox: this.#source.outboxBacklog(),
     };
-    const judged: Judged = { status: this.#source.status(), audit, backfills, shadow: shadowView, outbox };
-    const [now, wallMs] = [countedNow(judged, this.#clock.monotonicMs()), this.#clock.wallMs()];
+    const nowMs = this.#clock.monotonicMs();
+    const judged: Judged = {
+      ...{ status: this.#source.status(), audit, backfills, shadow: shadowView, outbox },
+      relaysOutbox: this.#source.relaysOutbox(),
+      cutover: this.#cutoverAt(nowMs),
+    };
+    const [now, wallMs] = [countedNow(judged, nowMs), this.#clock.wallMs()];
     const sample = sampleOf(judged, now, this.#counted, wallMs);
     this.#counted = now;
     if (this.#kept === undefined || now.atMs - this.#kept.atMs >= UNWATCHED_MS) {
@@ -86,23 +98,39 @@ export class LiveFeed {
       if (this.#samples.length > KEPT_SAMPLES) this.#samples.shift();
       this.#kept = now;
     }
-    if (this.#clients.size === 0) return;
-    this.#askCutover(now.atMs);
-    this.#send({ event: 'status', data: liveStatus(judged, sample, this.#cutover) });
+    if (this.#clients.size > 0) this.#send({ event: 'status', data: liveStatus(judged, sample, this.#active) });
   }
 
-  /** It is read from the database: beside the status, and not each time. */
-  #askCutover(nowMs: number): void {
+  #cutoverAt(nowMs: number): CutoverNow | null {
+    return this.#cutover === undefined || nowMs - this.#cutover.atMs > CUTOVER_OLD_MS ? null : this.#cutover.now;
+  }
+
+  /** It is read from the database: beside the status, and not each time. Only who comes first waits for it, and not for long. */
+  async #askCutover(signal: AbortSignal): Promise<void> {
+    const nowMs = this.#clock.monotonicMs();
     if (this.#cutoverAskedMs !== undefined && nowMs - this.#cutoverAskedMs < CUTOVER_MS) return;
     this.#cutoverAskedMs = nowMs;
-    this.#source.cutover.active().then(
+    const { cutover } = this.#source;
+    const active = cutover.active().then(
       (view) => {
-        this.#cutover = view;
+        this.#active = view;
       },
       () => {
-        this.#cutover = null;
+        this.#active = null;
       },
     );
+    const now = Promise.all([cutover.plan(signal), cutover.log(CUTOVER_ENTRIES, signal)]).then(
+      ([plan, log]) => {
+        this.#cutover = { now: cutoverNow(plan, log, this.#clock.wallMs()), atMs: nowMs };
+      },
+      // What was read before counts until it is old.
+      () => undefined,
+    );
+    if (this.#cutoverAt(nowMs) !== null) return;
+    const answered = new AbortController();
+    const patience = this.#clock.sleep(WATCHED_MS, AbortSignal.any([signal, answered.signal])).catch(() => undefined);
+    await Promise.race([Promise.all([active, now]), patience]);
+    answered.abort();
   }
 
   #send(message: LiveMessage): void {

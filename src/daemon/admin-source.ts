@@ -92,6 +92,10 @@ export class DaemonState implements AdminSource, DaemonNow {
     return backlog === undefined ? null : { ...backlog, oldestSeconds: backlog.oldestSeconds ?? null };
   }
 
+  relaysOutbox(): boolean {
+    return this.active?.outboxRelay.relaying ?? false;
+  }
+
   status(): DaemonStatus {
     return statusNow(this.#self, this, this.active?.lag.snapshot() ?? NO_LAG, 'region');
   }

@@ -1,5 +1,6 @@
 import type { FarshoreConfig } from '../config/config.ts';
 import type { LagSnapshot } from '../lag/lag-loop.ts';
+import { offsetsBetween } from '../model/offsets.ts';
 import type { DaemonStatus, LagValue } from '../model/status.ts';
 import type { ActiveDaemon } from './active.ts';
 import { neededTables } from './needed-tables.ts';
@@ -38,7 +39,7 @@ export function statusNow(
 ): DaemonStatus {
   const seen = of === 'here' && shards !== undefined ? undefined : active;
   const { holders } = active ?? {};
-  const lag = new Map(partitions.map((p) => [`${p.topic}:${p.partition}`, p.lag]));
+  const measured = new Map(partitions.map((p) => [`${p.topic}:${p.partition}`, p]));
   const heartbeats = active?.heartbeats;
   const audited = neededTables(active?.neededAudits ?? []);
   return daemonStatus({
@@ -53,9 +54,15 @@ export function statusNow(
     mirror: [...(seen?.mirror.status() ?? []), ...(shards?.mirrorStatuses() ?? [])],
     apply: [...(seen?.apply.statuses() ?? []), ...(shards?.applyStatuses() ?? [])],
     lag: (topic, partition) => {
-      const values = lag.get(`${topic}:${partition}`);
+      const values = measured.get(`${topic}:${partition}`)?.lag;
       const known = (value: LagValue | null | undefined): LagValue | undefined => value ?? undefined;
       return { mirror: known(values?.mirror), apply: known(values?.apply), total: known(values?.total) };
+    },
+    headroom: (topic, partition) => {
+      const { home, mirrored } = measured.get(`${topic}:${partition}`) ?? {};
+      if (home === undefined || mirrored === undefined) return;
+      const between = offsetsBetween(home.start, mirrored);
+      return between < 0n ? 0n : between;
     },
     tables: [...(active?.apply.tables() ?? [])].map((table) => ({
       ...table,

@@ -14,6 +14,7 @@ export interface StatusParts {
   readonly mirror: Iterable<{ readonly topic: string; readonly partition: number; readonly status: StageStatus }>;
   readonly apply: Iterable<{ readonly topic: string; readonly partition: number; readonly status: StageStatus }>;
   readonly lag: (topic: string, partition: number) => Readonly<Record<'mirror' | 'apply' | 'total', LagValue | undefined>>;
+  readonly headroom: (topic: string, partition: number) => bigint | undefined;
   readonly tables: DaemonStatus['tables'];
   readonly rejected: readonly KeptCount[] | undefined;
   readonly heartbeat: DaemonStatus['heartbeat'];
@@ -34,6 +35,7 @@ export function daemonStatus(parts: StatusParts): DaemonStatus {
     .map(([key, { topic, partition }]) => {
       const lag = parts.lag(topic, partition);
       const applied = apply.get(key);
+      const headroom = parts.headroom(topic, partition);
       return {
         topic,
         partition,
@@ -44,6 +46,7 @@ export function daemonStatus(parts: StatusParts): DaemonStatus {
           apply: applied === undefined ? null : (lag.apply ?? unknown),
           total: applied === undefined ? null : (lag.total ?? unknown),
         },
+        ...(headroom === undefined ? {} : { headroom: String(headroom) }),
       };
     })
     .sort((a, b) => a.topic.localeCompare(b.topic) || a.partition - b.partition);

@@ -1,4 +1,4 @@
-import type { ActiveView } from './cutover.ts';
+import type { ActiveView, CutoverState, Home } from './cutover.ts';
 import type { DaemonStatus, PartitionState } from './status.ts';
 
 /** What the dashboard is told by GET /api/live: plain JSON, and nothing that is data of a row or record. */
@@ -73,6 +73,17 @@ export interface OutboxView {
   readonly unpublished: number;
   readonly held: number;
   readonly oldestSeconds: number | null;
+}
+
+/** What the verdict asks of the cutover. */
+export interface CutoverNow {
+  readonly state: CutoverState;
+  readonly home: Home;
+  readonly open: Home | 'nobody';
+  /** For which it has been in this state. */
+  readonly sinceSeconds: number;
+  /** Of the newest change of state; null: none failed. */
+  readonly failedHooks: { readonly hooks: readonly string[]; readonly ageSeconds: number } | null;
 }
 
 export interface LiveStatus

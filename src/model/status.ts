@@ -72,6 +72,8 @@ export interface PartitionStatus {
   readonly mirror: StageStatus | null;
   readonly apply: StageStatus | null;
   readonly lag: { readonly mirror: LagValue; readonly apply: LagValue | null; readonly total: LagValue | null };
+  /** Offsets between the start of the log at home and the mirror's position; absent while that is not known. At 0 the next deletion by retention loses records. */
+  readonly headroom?: string;
 }
 
 export interface StageStatus {

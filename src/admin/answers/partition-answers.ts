@@ -47,7 +47,13 @@ const lag = named<LagValue>('Lag', { known: flag, seconds: orNull(number), recor
 const lags = shape<PartitionStatus['lag']>({ mirror: lag, apply: orNull(lag), total: orNull(lag) });
 const place = { topic: text, partition: whole } as const;
 const heartbeat = shape<DaemonStatus['heartbeat']>({ latencySeconds: orNull(number), ageSeconds: orNull(number) });
-const partition = named<PartitionStatus>('Partition', { ...place, mirror: orNull(stage), apply: orNull(stage), lag: lags });
+const partition = named<PartitionStatus>('Partition', {
+  ...place,
+  mirror: orNull(stage),
+  apply: orNull(stage),
+  lag: lags,
+  headroom: optional(wholeText),
+});
 
 export const statusAnswer: SchemaOf<DaemonStatus> = named<DaemonStatus>('Status', {
   region: text,

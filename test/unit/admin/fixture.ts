@@ -57,6 +57,7 @@ export function testSource(changes: Partial<AdminSource> = {}) {
     outbox: outboxDouble,
     events: { recent: () => [], subscribe: () => () => undefined },
     outboxBacklog: () => null,
+    relaysOutbox: () => false,
     actions: async () => [],
     schema: async () => ({ tables: [] }),
     offsets: () => ({ partitions: [], translation: null }),

@@ -34,7 +34,7 @@ export const fullAnswers: Partial<AdminSource> = {
   status: () => ({
     ...status,
     shards: { count: 6, held: [0, 3], holders: [{ shard: 0, holder: 'a' }] },
-    partitions: status.partitions.map((one) => ({ ...one, apply: { ...one.apply!, lost: { from: '1', to: '5' } } })),
+    partitions: status.partitions.map((one) => ({ ...one, headroom: '0', apply: { ...one.apply!, lost: { from: '1', to: '5' } } })),
     tables: [{ table: 'public.t', topic: 't', state: 'stopped', reason: 'r', needsFullAudit: true }],
     rejected: [{ table: 'public.t', records: 1, parked: 0 }],
   }),

@@ -76,6 +76,36 @@ describe('the live feed', () => {
     expect(statuses().at(-1)?.sample.lagSeconds).toEqual({ mirror: 1.5, apply: null, total: null });
   });
 
+  it('judges the cutover from the first status on, with the hooks of its newest change, and not by an answer that is old', async () => {
+    const plan = { state: 'draining', home: 'primary', open: 'nobody', since: new Date(1_000_000 - 400_000).toISOString() };
+    const at = new Date(1_000_000 - 60_000).toISOString();
+    const log = [
+      { at, from: 'draining', to: 'draining', hooks: [] },
+      { at, from: 'ready', to: 'draining', hooks: [{ hook: '1 dns-turn', result: 'failed', detail: null }] },
+      { at, from: 'shadowing', to: 'ready', hooks: [{ hook: '2 tell', result: 'failed', detail: null }] },
+    ];
+    let answers = true;
+    const answer = async (value: unknown): Promise<never> => {
+      if (!answers) throw new Error('the database is away');
+      return value as never;
+    };
+    const { source } = testSource();
+    const cutover: AdminSource['cutover'] = { ...source.cutover, plan: () => answer(plan), log: () => answer(log) };
+    const { clock, join } = await setup({ cutover });
+    const { statuses } = join();
+    await settled();
+    const told = () =>
+      statuses()
+        .at(-1)
+        ?.verdict.reasons.map(({ what }) => what);
+    expect(statuses()).toHaveLength(1);
+    expect(told()).toContain('The home has been moving for 400 s, and nobody may write');
+    expect(told()).toContain('1 hook of the cutover failed: 1 dns-turn');
+    answers = false;
+    for (let second = 0; second < 20; second++) await clock.pass(1_000);
+    expect(told()).toContain('Whether the home is being moved is not known');
+  });
+
   it('keeps an hour of points while nobody looks, one in five seconds', async () => {
     const { clock, join, mirror } = await setup();
     for (let turn = 0; turn < 800; turn++) {

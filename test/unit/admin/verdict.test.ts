@@ -3,6 +3,7 @@ import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { type Judged, judge } from '../../../src/admin/verdict.ts';
 import type { BackfillView } from '../../../src/model/backfill.ts';
+import type { CutoverNow } from '../../../src/model/live.ts';
 import { noShadowView } from '../../../src/model/shadow-view.ts';
 import type { DaemonStatus, LagValue, PartitionStatus, StageStatus } from '../../../src/model/status.ts';
 import { repositoryRoot } from '../../rig/paths.ts';
@@ -20,12 +21,21 @@ const partition = (changes: Partial<PartitionStatus> = {}): PartitionStatus => (
   ...changes,
 });
 const lag = (value: LagValue) => partition({ lag: { mirror: value, apply: value, total: value } });
+const atRest: CutoverNow = { state: 'observing', home: 'primary', open: 'primary', sinceSeconds: 9_999, failedHooks: null };
+const moving = (sinceSeconds: number): Partial<Judged> => ({ cutover: { ...atRest, state: 'draining', open: 'nobody', sinceSeconds } });
+const failed = (ageSeconds: number): Partial<Judged> => ({ cutover: { ...atRest, failedHooks: { hooks: ['1 dns-turn'], ageSeconds } } });
+const waits: StageStatus = { ...running, state: 'waiting', message: 'nothing is committed yet' };
+const sharing = (holders: readonly number[] | null): Partial<DaemonStatus> => ({
+  shards: { count: 2, held: [0], holders: holders?.map((shard) => ({ shard, holder: 'a' })) ?? null },
+});
 const judged = (status: Partial<DaemonStatus>, others: Partial<Judged> = {}): Judged => ({
   status: { ...base, components: [], partitions: [partition()], tables: [], rejected: [], ...status },
   audit: { enabled: false, known: true, activity: '', tables: [] },
   backfills: { enabled: false, backfills: [] },
   shadow: noShadowView,
+  relaysOutbox: false,
   outbox: null,
+  cutover: atRest,
   ...others,
 });
 const table = {
@@ -68,6 +78,41 @@ const failedBackfill: BackfillView = {
 const cases: readonly (readonly [name: string, what: Judged, state: string, text: string])[] = [
   ['a partition that stopped', judged({ partitions: [partition({ apply: { ...running, state: 'stopped' } })] }), 'broken', 'a:0'],
   ['a paused partition', judged({ partitions: [partition({ mirror: { ...running, state: 'paused' } })] }), 'attention', 'paused'],
+  ['a partition whose mirror waits', judged({ partitions: [partition({ mirror: waits })] }), 'attention', '1 partition waiting: a:0'],
+  ['a partition whose apply waits', judged({ partitions: [partition({ apply: waits })] }), 'attention', '1 partition waiting: a:0'],
+  ['a shard without a daemon', judged(sharing([0])), 'broken', 'No daemon works on 1 shard: 1'],
+  ['shards of which nobody knows', judged(sharing(null)), 'unknown', 'Who works on which shard is not known'],
+  [
+    'retention that has come to where the mirror stands',
+    judged({ partitions: [{ ...lag(known(61)), headroom: '0' }] }),
+    'broken',
+    'Retention at home deletes what the mirror has not read: a:0',
+  ],
+  [
+    'parked records',
+    judged({ rejected: [{ table: 'public.t', records: 0, parked: 3 }] }),
+    'attention',
+    '3 records waiting for another row',
+  ],
+  ['rows that are not settled', judged({}, audited({ unsettled: 4 })), 'attention', '4 rows differed and could not be settled: public.t'],
+  [
+    'missed deletes that the audit tells',
+    judged({}, audited({ needsFullAudit: true })),
+    'broken',
+    'Deletes may have been missed in public.t',
+  ],
+  [
+    'a paused backfill',
+    judged({}, { backfills: { enabled: true, backfills: [{ ...failedBackfill, state: 'paused', error: null }] } }),
+    'attention',
+    'A backfill is paused, and the table is not whole: public.t',
+  ],
+  ['a move of the home', judged({}, moving(20)), 'attention', 'The home has been moving for 20 s, and nobody may write'],
+  ['a move of the home that does not end', judged({}, moving(301)), 'broken', 'nobody may write'],
+  ['a hook that failed', judged({}, failed(60)), 'broken', '1 hook of the cutover failed: 1 dns-turn'],
+  ['a hook that failed hours ago', judged({}, failed(7_200)), 'attention', '1 hook of the cutover failed'],
+  ['a cutover that is not known', judged({}, { cutover: null }), 'unknown', 'Whether the home is being moved is not known'],
+  ['an outbox that is not counted', judged({}, { relaysOutbox: true }), 'unknown', 'outbox'],
   ['a stopped table', judged({ tables: [{ table: 'public.t', topic: 'a', state: 'stopped', reason: null }] }), 'broken', 'public.t'],
   [
     'missed deletes',
@@ -136,6 +181,13 @@ describe('the verdict', () => {
     expect(
       judge(judged({ heartbeat: { latencySeconds: 1, ageSeconds: 1 } }, audited({ passAgeSeconds: null as unknown as number }))).unmeasured,
     ).toContain('Not compared to the end yet: public.t');
+  });
+
+  it('does not hold against a region what is as it should be', () => {
+    const rested = judged({ partitions: [partition({ mirror: waits })] }, { cutover: { ...atRest, state: 'switched', home: 'region' } });
+    const trimmed = judged({ partitions: [partition({ headroom: '0' })] });
+    const told = judged({}, { ...failed(90_000), relaysOutbox: true, outbox: { unpublished: 0, held: 0, oldestSeconds: null } });
+    expect([rested, trimmed, told, judged(sharing([0, 1]))].map((one) => judge(one).reasons)).toEqual([[], [], [], []]);
   });
 
   it.each(cases)('tells of %s', (_name, what, state, text) => {
