@@ -73,6 +73,37 @@ export const availabilityAlerts: readonly Alert[] = [
     },
   },
   {
+    name: 'FarshoreShardIdle',
+    severity: 'critical',
+    // No daemon has samples of its partitions: nothing but the sum tells of it.
+    expr: 'max by (region) (farshore_shards) - sum by (region) (farshore_shards_held) > 0',
+    for: '3m',
+    summary: 'A shard of a region is worked on by no daemon.',
+    description:
+      '{{ $value }} shards of {{ $labels.region }} are held by no daemon that answers: their partitions stand still. farshore status at the active one shows who works on which.',
+    runbook: 'daemon-not-progressing.md#a-shard-has-no-daemon',
+    fires: {
+      series: {
+        [of('farshore_shards', { instance: 'a:8320' })]: always(4),
+        [of('farshore_shards', { instance: 'b:8320' })]: always(4),
+        [of('farshore_shards_held', { instance: 'a:8320' })]: always(2),
+        [of('farshore_shards_held', { instance: 'b:8320' })]: '2+0x9 1+0x50',
+      },
+      at: '15m',
+      labels: region,
+      value: '1',
+    },
+    quiet: {
+      // A daemon that is replaced: the others take its shards within a minute.
+      series: {
+        [of('farshore_shards', { instance: 'a:8320' })]: always(4),
+        [of('farshore_shards_held', { instance: 'a:8320' })]: '2+0x9 3 4+0x50',
+        [of('farshore_shards_held', { instance: 'b:8320' })]: '2+0x9 stale',
+      },
+      at: '15m',
+    },
+  },
+  {
     name: 'FarshoreInstanceDown',
     severity: 'warning',
     expr: 'up{job="farshore"} == 0',

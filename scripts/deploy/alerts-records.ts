@@ -4,6 +4,7 @@ const table = { table: 'public.invoices' } as const;
 const topic = { topic: 'billing.invoices' } as const;
 const place = { ...topic, partition: '0' } as const;
 const headroom = of('farshore_retention_headroom_records', place);
+const waiting = (stage: string): string => of('farshore_partitions', { stage, state: 'waiting' });
 const mirrorLag = of('farshore_replication_lag_seconds', { ...place, stage: 'mirror' });
 
 /** What stands still, is kept aside, is lost or at risk. */
@@ -72,6 +73,38 @@ and on (region, topic, partition) farshore_replication_lag_seconds{stage="mirror
       value: '2',
     },
     quiet: { series: { [of('farshore_partitions_stopped', { stage: 'mirror' })]: always(0) }, at: '5m' },
+  },
+  {
+    name: 'FarshorePartitionsWait',
+    severity: 'warning',
+    // Once the home is here the mirror from the primary rests for as long as that is so.
+    expr: `(sum by (region, stage) (farshore_partitions{stage="mirror",state="waiting"}) > 0
+unless on (region) max by (region) (farshore_cutover_state{state=~"switched|completed"}) == 1)
+or sum by (region, stage) (farshore_partitions{stage="apply",state="waiting"}) > 0`,
+    for: '10m',
+    summary: 'Partitions wait, though nobody stopped or paused them.',
+    description:
+      '{{ $value }} partitions of {{ $labels.stage }} have waited for ten minutes in {{ $labels.region }}. farshore partition list shows what each waits for.',
+    runbook: 'partition-stopped.md#a-partition-waits',
+    fires: {
+      series: {
+        [waiting('mirror')]: always(3),
+        [waiting('apply')]: always(0),
+        [of('farshore_cutover_state', { state: 'observing' })]: always(1),
+        [of('farshore_cutover_state', { state: 'switched' })]: always(0),
+      },
+      at: '15m',
+      labels: { ...region, stage: 'mirror' },
+      value: '3',
+    },
+    quiet: {
+      series: {
+        [waiting('mirror')]: always(3),
+        [waiting('apply')]: '3+0x8 0+0x50',
+        [of('farshore_cutover_state', { state: 'switched' })]: always(1),
+      },
+      at: '15m',
+    },
   },
   {
     name: 'FarshoreTableStopped',

@@ -44,6 +44,11 @@ export const mirrorInstruments = {
     help: 'What the refresh of topics found or did.',
     labels: { change: ['found', 'created', 'grown', 'missing', 'not_ready', 'configs_synced', 'config_refused'] },
   },
+  farshore_shards: {
+    type: 'gauge',
+    help: 'Shards of the region, `mirror.shards`; absent where that is 1. Fewer in the sum of farshore_shards_held: one is worked on by nobody.',
+    labels: {},
+  },
   farshore_shards_held: {
     type: 'gauge',
     help: 'Shards that this daemon works on; absent where mirror.shards is 1.',

@@ -53,6 +53,12 @@ export function measureNeededAudits(metrics: Metrics, tables: readonly string[])
   for (const table of tables) metrics.set('farshore_needs_full_audit', { table }, 1);
 }
 
+/** Undefined: one daemon does it all. Each daemon tells how many there are, and how many it holds: what is missing in the sum nobody holds. */
+export function measureShards(metrics: Metrics, shards: Pick<NonNullable<DaemonStatus['shards']>, 'count' | 'held'> | undefined): void {
+  metrics.set('farshore_shards', {}, shards?.count);
+  metrics.set('farshore_shards_held', {}, shards?.held.length);
+}
+
 /**
  * Gauges that are a view of the daemon's status, set before each scrape: counting stops and resumes instead would
  * miss what a daemon finds in the ledger when it starts. A standby has no partitions, and no samples of them; one that works on

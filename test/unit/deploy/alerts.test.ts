@@ -29,6 +29,16 @@ describe('alerts', () => {
   });
 });
 
+describe('what stands still without an error', () => {
+  const exprs = alerts.map(({ expr }) => expr);
+  it.each([
+    ['partitions that wait', /farshore_partitions\{[^}]*state="waiting"\}\) > 0/],
+    ['a shard that no daemon holds', /farshore_shards\) - sum by \(region\) \(farshore_shards_held\) > 0/],
+  ])('%s raises an alert', (_what, read) => {
+    expect(exprs.filter((expr) => read.test(expr))).toHaveLength(1);
+  });
+});
+
 describe('files made from lists in the code', () => {
   it.each([...generatedDeployFiles()])('%s is what node scripts/generate-deploy.ts writes', (path, text) => {
     expect(readFileSync(join(repositoryRoot, path), 'utf8')).toBe(text);

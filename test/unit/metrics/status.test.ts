@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { Metrics } from '../../../src/metrics/metrics.ts';
-import { type MeasuredPartition, measureLag, measureStatus } from '../../../src/metrics/status.ts';
+import { type MeasuredPartition, measureLag, measureShards, measureStatus } from '../../../src/metrics/status.ts';
 import { homeOffset, regionalOffset } from '../../../src/model/offsets.ts';
 import type { DaemonStatus, StageStatus } from '../../../src/model/status.ts';
 
@@ -99,5 +99,15 @@ describe('status as samples', () => {
     });
     const { body } = await metrics.render();
     expect(body).not.toMatch(/^farshore_(partitions|partitions_stopped|rejected_records|tables_stopped|heartbeat_age_seconds)[{ ]/m);
+  });
+});
+
+describe('shards as samples', () => {
+  it('are told by each that shares the region, also by one that holds none, so that one that nobody holds is missing in the sum', async () => {
+    const metrics = new Metrics({ region: undefined, runtime: false });
+    measureShards(metrics, { count: 4, held: [] });
+    expect((await metrics.render()).body).toMatch(/^farshore_shards 4$[\s\S]*^farshore_shards_held 0$/m);
+    measureShards(metrics, undefined);
+    expect((await metrics.render()).body).not.toMatch(/^farshore_shards(_held)? /m);
   });
 });
