@@ -3,6 +3,10 @@ import { type Alert, always, of, region, rising } from './alert.ts';
 const table = { table: 'public.invoices' } as const;
 const changed = of('farshore_divergent_rows', { ...table, kind: 'changed' });
 const age = of('farshore_audit_pass_age_seconds', table);
+const coverage = of('farshore_audit_coverage_ratio', table);
+const unsettled = of('farshore_audit_unsettled', table);
+/** Minutes, of samples. */
+const DAYS = 3_000;
 const rogue = of('farshore_read_back_rows_total', { ...table, result: 'changed' });
 const equal = of('farshore_read_back_rows_total', { ...table, result: 'equal' });
 
@@ -42,5 +46,31 @@ export const auditAlerts: readonly Alert[] = [
     runbook: 'divergence.md#the-audit-is-old',
     fires: { series: { [age]: '180000+60x60' }, at: '50m', labels: { ...region, ...table }, value: '2d 2h 50m 0s' },
     quiet: { series: { [age]: '100000+60x60' }, at: '50m' },
+  },
+  {
+    name: 'FarshoreAuditNeverWhole',
+    severity: 'warning',
+    // The age begins with the first pass that reaches the end of the table: before that there is none to be high.
+    expr: 'max by (region, table) (farshore_audit_coverage_ratio) unless on (region, table) farshore_audit_pass_age_seconds',
+    for: '2d',
+    summary: 'A table was not once compared to its end within two days.',
+    description:
+      '{{ $labels.table }} in {{ $labels.region }} has been audited for two days, and no pass reached its end: nothing says that its rows are right.',
+    runbook: 'divergence.md#the-audit-is-old',
+    fires: { series: { [coverage]: always(0, DAYS) }, at: '49h', labels: { ...region, ...table } },
+    quiet: { series: { [coverage]: always(0, DAYS), [age]: '_x2870 100+60x100' }, at: '49h' },
+  },
+  {
+    name: 'FarshoreAuditUnsettled',
+    severity: 'warning',
+    // The next pass asks them again: those that it leaves are written too often, or the region never catches up.
+    expr: 'max by (region, table) (farshore_audit_unsettled) > 0',
+    for: '12h',
+    summary: 'Rows that differed could not be settled for twelve hours.',
+    description:
+      '{{ $value }} rows of {{ $labels.table }} in {{ $labels.region }} differed and could not be settled: they are not taken for equal. farshore audit show --state unsettled names them.',
+    runbook: 'divergence.md#rows-are-not-settled',
+    fires: { series: { [unsettled]: always(2, DAYS) }, at: '13h', labels: { ...region, ...table }, value: '2' },
+    quiet: { series: { [unsettled]: '2+0x700 0+0x10 2+0x200' }, at: '13h' },
   },
 ];

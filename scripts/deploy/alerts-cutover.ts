@@ -4,6 +4,7 @@ const topic = { topic: 'billing.invoices' } as const;
 const draining = of('farshore_cutover_state', { state: 'draining' });
 const failedHooks = of('farshore_cutover_hooks_total', { result: 'failed' });
 const refusedRows = of('farshore_outbox_refused_total', topic);
+const relayed = of('farshore_outbox_relayed');
 const tail = of('farshore_unmirrored_tail_records_total', topic);
 
 /** Whether a move of the home, and what follows it, goes on. */
@@ -60,6 +61,18 @@ or sum by (region, topic) (farshore_outbox_refused_total unless farshore_outbox_
     runbook: 'cutover.md#the-outbox-is-not-published',
     fires: { series: { [of('farshore_outbox_oldest_seconds')]: '0+30x40' }, at: '10m', labels: { ...region }, value: '5m 0s' },
     quiet: { series: { [of('farshore_outbox_oldest_seconds')]: always(5) }, at: '10m' },
+  },
+  {
+    name: 'FarshoreOutboxUnknown',
+    severity: 'warning',
+    expr: 'max by (region) (farshore_outbox_relayed) == 1 unless on (region) farshore_outbox_oldest_seconds',
+    for: '5m',
+    summary: 'How many rows of the outbox wait is not known.',
+    description:
+      'The outbox of {{ $labels.region }} is relayed, and its rows cannot be counted. Unknown is not zero: treat them as not published.',
+    runbook: 'cutover.md#the-outbox-is-not-counted',
+    fires: { series: { [relayed]: always(1), [of('farshore_outbox_oldest_seconds')]: '0+0x5 stale' }, at: '15m', labels: region },
+    quiet: { series: { [relayed]: always(1), [of('farshore_outbox_oldest_seconds')]: '_x4 0+0x30' }, at: '15m' },
   },
   {
     name: 'FarshoreUnmirroredTail',

@@ -118,6 +118,25 @@ unless on (region, stage) (time() - max by (region, stage) (farshore_last_progre
     quiet: { series: { [of('farshore_heartbeat_age_seconds')]: always(60) }, at: '5m' },
   },
   {
+    name: 'FarshoreHeartbeatNeverBack',
+    severity: 'warning',
+    // The age begins with the first one that comes back to the daemon that leads: before that there is none to be high.
+    expr: 'sum by (region) (rate(farshore_heartbeats_written_total[10m])) > 0 unless on (region) farshore_heartbeat_age_seconds',
+    for: '5m',
+    summary: 'Heartbeats are written, and none has come back since the daemon began.',
+    description:
+      'Heartbeats of {{ $labels.region }} reach the primary, and none came back through mirror and apply: nothing proves that the path works.',
+    runbook: 'lag-grows.md#heartbeats-do-not-come-back',
+    fires: { series: { [of('farshore_heartbeats_written_total')]: rising(60) }, at: '15m', labels: region },
+    quiet: {
+      series: {
+        [of('farshore_heartbeats_written_total')]: rising(60),
+        [of('farshore_heartbeat_age_seconds')]: '_x4 1+0x30',
+      },
+      at: '15m',
+    },
+  },
+  {
     name: 'FarshoreHeartbeatsNotWritten',
     severity: 'warning',
     expr: 'sum by (region) (increase(farshore_heartbeat_failures_total[10m])) > 10',

@@ -21,7 +21,7 @@ export async function scrape(
   metrics.set('farshore_buffer_bytes', { stage: 'apply' }, active?.applyBufferBytes ?? shards?.bufferedBytes);
   now.shadow?.measure();
   measureAudit(metrics, active?.audit?.figures === undefined ? undefined : active.audit.status());
-  measureOutbox(metrics, active?.outboxBacklog);
+  measureOutbox(metrics, active?.outboxRelay.relaying ?? false, active?.outboxBacklog);
   measureBackfill(metrics, active?.backfill?.status());
   measureShadow(metrics, active?.shadow?.view());
   const cutover = active?.cutover;

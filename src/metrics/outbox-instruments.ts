@@ -2,6 +2,11 @@ import { codes, configured, type Instrument } from './instrument.ts';
 
 /** What the outbox relay sends to the home. Spread into instruments.ts. */
 export const outboxInstruments = {
+  farshore_outbox_relayed: {
+    type: 'gauge',
+    help: 'Always 1, of the daemon that relays the outbox: while its figures are absent they are not known. Absent where the relay is off.',
+    labels: {},
+  },
   farshore_outbox_unpublished: {
     type: 'gauge',
     help: 'Committed rows of the outbox that are not published; absent while that is not known.',

@@ -3,6 +3,7 @@ import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { alertGroups } from '../../../scripts/deploy/alerts.ts';
 import { generatedDeployFiles } from '../../../scripts/generate-deploy.ts';
+import { instruments } from '../../../src/metrics/instruments.ts';
 import { repositoryRoot } from '../../rig/paths.ts';
 import { anchorsOf } from './documents.ts';
 
@@ -36,6 +37,32 @@ describe('what stands still without an error', () => {
     ['a shard that no daemon holds', /farshore_shards\) - sum by \(region\) \(farshore_shards_held\) > 0/],
   ])('%s raises an alert', (_what, read) => {
     expect(exprs.filter((expr) => read.test(expr))).toHaveLength(1);
+  });
+});
+
+/** Absent until something happened for the first time, or while it is not known: a limit alone never fires then. */
+const absentAtFirst = Object.entries(instruments).flatMap(([name, { type, help }]) =>
+  type === 'gauge' && /absent (before the first|until one|while that is not known)/i.test(help) ? [name] : [],
+);
+/** farshore_lag_known is 0 then, and has an alert. */
+const toldOtherwise = ['farshore_replication_lag_seconds'];
+
+describe('what is absent until it first happened', () => {
+  const limited = absentAtFirst.filter((name) => alerts.some(({ expr }) => new RegExp(`\\b${name}\\) >`).test(expr)));
+
+  it('is found by the help of its instrument', () => {
+    expect(limited).toEqual(expect.arrayContaining(['farshore_heartbeat_age_seconds', 'farshore_audit_pass_age_seconds']));
+  });
+
+  it.each([...limited.filter((name) => !toldOtherwise.includes(name)), 'farshore_outbox_oldest_seconds'])(
+    '%s has an alert for that it never came, beside the one of its limit',
+    (name) => {
+      expect(alerts.filter(({ expr }) => new RegExp(`unless .*\\b${name}\\b`).test(expr)).map((one) => one.name)).toHaveLength(1);
+    },
+  );
+
+  it('rows that the audit could not settle have one too', () => {
+    expect(alerts.some(({ expr }) => expr.includes('(farshore_audit_unsettled) > 0'))).toBe(true);
   });
 });
 
