@@ -63,30 +63,27 @@ export const attentionAlerts: readonly Alert[] = [
   {
     name: 'FarshoreTopicMissing',
     severity: 'warning',
-    expr: 'sum by (region) (increase(farshore_topic_changes_total{change="missing"}[1h])) > 0',
-    for: '1m',
-    summary: 'A topic that is mirrored does not exist at home any more.',
-    description: 'A topic of {{ $labels.region }} is not at home any more, or may not be described. farshore partition list names it.',
+    // A gauge: what is missing from the start on is told once, before the first scrape.
+    expr: 'max by (region) (farshore_topics_missing) > 0',
+    for: '5m',
+    summary: 'A topic that is to be mirrored does not exist at home.',
+    description:
+      '{{ $value }} topics that the configuration of {{ $labels.region }} names are not at home, or may not be described. The log names each (topic_missing).',
     runbook: 'topic-changed.md#a-topic-is-missing',
-    fires: { series: { [of('farshore_topic_changes_total', { change: 'missing' })]: once(0, 1) }, at: '40m', labels: region },
-    quiet: {
-      series: {
-        [of('farshore_topic_changes_total', { change: 'found' })]: once(0, 1),
-        [of('farshore_topic_changes_total', { change: 'missing' })]: always(1),
-      },
-      at: '40m',
-    },
+    fires: { series: { [of('farshore_topics_missing')]: always(1) }, at: '10m', labels: region, value: '1' },
+    quiet: { series: { [of('farshore_topics_missing')]: '1+0x4 0+0x30' }, at: '10m' },
   },
   {
     name: 'FarshoreTopicConfigRefused',
     severity: 'warning',
-    expr: 'sum by (region) (increase(farshore_topic_changes_total{change="config_refused"}[1h])) > 0',
-    for: '1m',
+    expr: 'max by (region) (farshore_topic_configs_refused) > 0',
+    for: '5m',
     summary: 'The region refuses a config that a topic has at home.',
-    description: 'A topic of {{ $labels.region }} is mirrored without one of its configs. The log names topic, config and reason.',
+    description:
+      '{{ $value }} configs that topics have at home are refused in {{ $labels.region }}, which mirrors without them. The log names topic, config and reason.',
     runbook: 'topic-changed.md#a-config-is-refused',
-    fires: { series: { [of('farshore_topic_changes_total', { change: 'config_refused' })]: once(0, 1) }, at: '40m', labels: region },
-    quiet: { series: { [of('farshore_topic_changes_total', { change: 'config_refused' })]: always(1) }, at: '40m' },
+    fires: { series: { [of('farshore_topic_configs_refused')]: always(2) }, at: '10m', labels: region, value: '2' },
+    quiet: { series: { [of('farshore_topic_configs_refused')]: '2+0x4 0+0x30' }, at: '10m' },
   },
   {
     name: 'FarshoreFieldsNotAllowed',

@@ -8,6 +8,7 @@ import type { ApplyProgress, MirrorProgress } from '../lag/contracts.ts';
 import type { MirrorStage } from '../mirror/mirror-stage.ts';
 import type { OffsetKeeper } from '../mirror/offset-keeper.ts';
 import { heartbeatRoute } from '../mirror/routes.ts';
+import type { TopicGaps } from '../mirror/topic-refresh.ts';
 import type { StageStatus } from '../model/status.ts';
 import { type ApplyParts, buildApply } from './build-apply.ts';
 import { buildMirror, buildTopicKeeper, type MirrorParts } from './build-mirror.ts';
@@ -23,6 +24,7 @@ type Statuses = Iterable<{ readonly topic: string; readonly partition: number; r
 /** Mirror of the whole region, as what exists once in it sees it. */
 export interface RegionMirror {
   readonly lastTurnMs: number;
+  readonly gaps: TopicGaps | undefined;
   status(): Iterable<{ readonly topic: string; readonly homeTopic: string; readonly partition: number; readonly status: StageStatus }>;
   progress(): Iterable<MirrorProgress>;
 }
@@ -118,6 +120,9 @@ export function sharedStages(
     mirror: {
       get lastTurnMs() {
         return keeper.lastTurnMs;
+      },
+      get gaps() {
+        return gate.reason === undefined ? keeper.gaps : undefined;
       },
       status: () => region.mirrorStatuses(),
       progress: () => region.mirrorProgress(),

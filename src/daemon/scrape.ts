@@ -4,7 +4,7 @@ import { measureCutover } from '../metrics/cutover.ts';
 import type { Metrics } from '../metrics/metrics.ts';
 import { measureOutbox } from '../metrics/outbox.ts';
 import { measureShadow } from '../metrics/shadow.ts';
-import { measureLag, measureShards, measureStatus } from '../metrics/status.ts';
+import { measureLag, measureShards, measureStatus, measureTopics } from '../metrics/status.ts';
 import { type DaemonNow, type DaemonSelf, NO_LAG, statusNow } from './status-now.ts';
 
 /** Gauges are set for each scrape, not for each read of the clusters: as fresh for whoever looks, and free while nobody does. */
@@ -17,6 +17,7 @@ export async function scrape(
   const lag = active?.lag.snapshot() ?? NO_LAG;
   measureLag(metrics, lag);
   measureStatus(metrics, statusNow(self, now, lag, 'here'));
+  measureTopics(metrics, active?.mirror.gaps);
   measureShards(metrics, shards && { count: self.config.mirror.shards, held: shards.held });
   metrics.set('farshore_buffer_bytes', { stage: 'apply' }, active?.applyBufferBytes ?? shards?.bufferedBytes);
   now.shadow?.measure();

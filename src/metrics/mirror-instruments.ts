@@ -44,6 +44,16 @@ export const mirrorInstruments = {
     help: 'What the refresh of topics found or did.',
     labels: { change: ['found', 'created', 'grown', 'missing', 'not_ready', 'configs_synced', 'config_refused'] },
   },
+  farshore_topics_missing: {
+    type: 'gauge',
+    help: 'Topics that `mirror.topics` names and home does not have now; absent until home was looked at. One that was mirrored stops besides.',
+    labels: {},
+  },
+  farshore_topic_configs_refused: {
+    type: 'gauge',
+    help: 'Configs that topics have at home and that the region refused, as of now; absent until they were looked at.',
+    labels: {},
+  },
   farshore_shards: {
     type: 'gauge',
     help: 'Shards of the region, `mirror.shards`; absent where that is 1. Fewer in the sum of farshore_shards_held: one is worked on by nobody.',

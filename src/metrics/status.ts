@@ -53,6 +53,12 @@ export function measureNeededAudits(metrics: Metrics, tables: readonly string[])
   for (const table of tables) metrics.set('farshore_needs_full_audit', { table }, 1);
 }
 
+/** Gauges and no counters: what is missing when the daemon starts is told once, before anybody scrapes. Undefined: it was not looked for yet. */
+export function measureTopics(metrics: Metrics, gaps: { readonly missing: number; readonly refusedConfigs: number } | undefined): void {
+  metrics.set('farshore_topics_missing', {}, gaps?.missing);
+  metrics.set('farshore_topic_configs_refused', {}, gaps?.refusedConfigs);
+}
+
 /** Undefined: one daemon does it all. Each daemon tells how many there are, and how many it holds: what is missing in the sum nobody holds. */
 export function measureShards(metrics: Metrics, shards: Pick<NonNullable<DaemonStatus['shards']>, 'count' | 'held'> | undefined): void {
   metrics.set('farshore_shards', {}, shards?.count);

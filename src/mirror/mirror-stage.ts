@@ -10,7 +10,7 @@ import type { MirrorDependencies, MirrorSettings } from './dependencies.ts';
 import { verifyPartitions } from './partition-start.ts';
 import { noteWentOn } from './stopping.ts';
 import { PartitionTable } from './table.ts';
-import { TopicRefresh } from './topic-refresh.ts';
+import { type TopicGaps, TopicRefresh } from './topic-refresh.ts';
 
 const IDLE_MS = 200;
 const READ_RETRY_MS = 1_000;
@@ -70,6 +70,11 @@ export class MirrorStage {
   /** Monotonic milliseconds of the loop's last turn, for the liveness probe; one that is made to rest misses none. */
   get lastTurnMs(): number {
     return this.#resting ? this.#deps.clock.monotonicMs() : this.#turnMs;
+  }
+
+  /** Undefined while it rests: nothing is looked for then. */
+  get gaps(): TopicGaps | undefined {
+    return this.#resting ? undefined : this.#refresh.gaps;
   }
 
   /** While it does not run: what it knew is of a time that is over. Left by `run`. */

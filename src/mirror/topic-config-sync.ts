@@ -11,10 +11,17 @@ export class TopicConfigSync {
   readonly #settings: Pick<MirrorSettings, 'configExclude' | 'minRetentionMs'>;
   /** `topic name=value` the region refused: told once, and not tried again before it changes. */
   readonly #refused = new Set<string>();
+  /** By regional topic: how many of what home has now were refused. */
+  readonly #refusedNow = new Map<string, number>();
 
   constructor(deps: Pick<MirrorDependencies, 'regional' | 'observe'>, settings: Pick<MirrorSettings, 'configExclude' | 'minRetentionMs'>) {
     this.#deps = deps;
     this.#settings = settings;
+  }
+
+  /** Configs that the topics go without now: one that was set by hand, or that home has no more, is none. */
+  refusedNow(topics: readonly string[]): number {
+    return topics.reduce((sum, topic) => sum + (this.#refusedNow.get(topic) ?? 0), 0);
   }
 
   /** Creates the topic with the configs of home. What the region refuses of them is left to `sync`, which tells it. */
@@ -40,6 +47,15 @@ export class TopicConfigSync {
   async sync({ regional: topic }: Route, home: Configs, regional: Configs, signal: AbortSignal): Promise<void> {
     const floor = await this.#floor(topic, signal);
     const changes = configChanges(home, regional, this.#settings.configExclude, floor);
+    await this.#change(topic, changes, signal);
+    const keys = [
+      ...[...changes.set].map(([name, value]) => refusalKey(topic, name, value)),
+      ...changes.remove.map((name) => refusalKey(topic, name, undefined)),
+    ];
+    this.#refusedNow.set(topic, keys.filter((key) => this.#refused.has(key)).length);
+  }
+
+  async #change(topic: string, changes: ReturnType<typeof configChanges>, signal: AbortSignal): Promise<void> {
     const set = new Map([...changes.set].filter(([name, value]) => !this.#refused.has(refusalKey(topic, name, value))));
     const remove = changes.remove.filter((name) => !this.#refused.has(refusalKey(topic, name, undefined)));
     if (set.size === 0 && remove.length === 0) return;

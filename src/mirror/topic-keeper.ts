@@ -1,7 +1,7 @@
 import { type ErrorCode, findFarshoreError } from '../model/errors.ts';
 import type { MirrorDependencies, MirrorSettings } from './dependencies.ts';
 import { PartitionTable } from './table.ts';
-import { type MirroredTopic, TopicRefresh } from './topic-refresh.ts';
+import { type MirroredTopic, type TopicGaps, TopicRefresh } from './topic-refresh.ts';
 
 /** How soon a topic that grows is looked at again. */
 const GROWING_MS = 1_000;
@@ -29,6 +29,10 @@ export class TopicKeeper {
   /** Monotonic milliseconds since when it looks, for the liveness probe; between two looks it misses none. */
   get lastTurnMs(): number {
     return this.#looking ? this.#turnMs : this.#deps.clock.monotonicMs();
+  }
+
+  get gaps(): TopicGaps | undefined {
+    return this.#refresh.gaps;
   }
 
   /** Topics to mirror, with the partitions that home has; none before the first look. */

@@ -24,6 +24,13 @@ export interface MirroredTopic {
   readonly missing?: FarshoreError | undefined;
 }
 
+export interface TopicGaps {
+  /** Topics that the configuration names and home does not have. */
+  readonly missing: number;
+  /** Configs that topics have at home, and the region refused. */
+  readonly refusedConfigs: number;
+}
+
 /**
  * Finds topics, creates and grows their mirrors, claims their home, keeps their configs, and starts
  * their partitions. Runs between two transactions, never beside one.
@@ -41,6 +48,7 @@ export class TopicRefresh {
   readonly #notReady = new Map<string, ErrorCode>();
   readonly #published = new Set<string>();
   #records = new Map<string, TopicRecord>();
+  #looked = false;
   #unproved = false;
   #mirrored: readonly MirroredTopic[] = [];
   /** Regional topics that the keeper of the topics has yet to make ready. */
@@ -72,6 +80,16 @@ export class TopicRefresh {
   /** Whether a topic grows, and waits for partitions that were there before. */
   get growing(): boolean {
     return this.#generations.growing;
+  }
+
+  /** What is not as configured now; undefined before the first look, and where another keeps the topics. */
+  get gaps(): TopicGaps | undefined {
+    if (!this.#looked || !this.#keepsTopics) return undefined;
+    const vanished = this.#mirrored.filter(({ missing }) => missing !== undefined).map(({ route }) => route.home);
+    return {
+      missing: new Set([...this.#reportedMissing, ...vanished]).size,
+      refusedConfigs: this.#configs.refusedNow(this.#mirrored.map(({ route }) => route.regional)),
+    };
   }
 
   /** What was found to be mirrored, with as many partitions as home has, also those of a growth that is not recorded yet; and what home has no more. */
@@ -114,6 +132,7 @@ export class TopicRefresh {
       ...routes.map((route) => ({ route, partitions: look.home.get(route.home)?.partitions.length ?? 0 })),
       ...vanished.map((route) => ({ route, partitions: look.records.get(route.regional)?.partitions ?? 0, missing: topicMissing(route) })),
     ];
+    this.#looked = true;
     this.#epochStarts = epochStarts(look, routes, this.#settings.primary);
     if (this.#keepsTopics) await this.#publishHomes(routes, signal);
     await this.startHeld(signal, settled);

@@ -66,6 +66,12 @@ describe('what is absent until it first happened', () => {
   });
 });
 
+describe('what a daemon tells once, when it starts', () => {
+  it('is read from a gauge: a counter has risen before the first scrape, and no increase is seen', () => {
+    expect(alerts.filter(({ expr }) => /increase\(farshore_topic_changes_total/.test(expr)).map(({ name }) => name)).toEqual([]);
+  });
+});
+
 describe('files made from lists in the code', () => {
   it.each([...generatedDeployFiles()])('%s is what node scripts/generate-deploy.ts writes', (path, text) => {
     expect(readFileSync(join(repositoryRoot, path), 'utf8')).toBe(text);

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { Metrics } from '../../../src/metrics/metrics.ts';
-import { type MeasuredPartition, measureLag, measureShards, measureStatus } from '../../../src/metrics/status.ts';
+import { type MeasuredPartition, measureLag, measureShards, measureStatus, measureTopics } from '../../../src/metrics/status.ts';
 import { homeOffset, regionalOffset } from '../../../src/model/offsets.ts';
 import type { DaemonStatus, StageStatus } from '../../../src/model/status.ts';
 
@@ -109,5 +109,17 @@ describe('shards as samples', () => {
     expect((await metrics.render()).body).toMatch(/^farshore_shards 4$[\s\S]*^farshore_shards_held 0$/m);
     measureShards(metrics, undefined);
     expect((await metrics.render()).body).not.toMatch(/^farshore_shards(_held)? /m);
+  });
+});
+
+describe('topics that are not as configured', () => {
+  it('have samples that stay for as long as it is so, and none before it was looked at', async () => {
+    const metrics = new Metrics({ region: undefined, runtime: false });
+    const samples = async () =>
+      (await metrics.render()).body.split('\n').filter((line) => /^farshore_topic(s_missing|_configs_refused) /.test(line));
+    measureTopics(metrics, undefined);
+    expect(await samples()).toEqual([]);
+    for (let scrape = 0; scrape < 2; scrape++) measureTopics(metrics, { missing: 1, refusedConfigs: 2 });
+    expect(await samples()).toEqual(['farshore_topics_missing 1', 'farshore_topic_configs_refused 2']);
   });
 });

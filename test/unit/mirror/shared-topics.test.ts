@@ -14,7 +14,7 @@ const signal = new AbortController().signal;
 const zero = new Map([[0, regionalOffset(0n)]]);
 
 /** A topic that is claimed and mirrored, whose regional configs only the keeper may set, and the region refuses to. */
-function world(keepsTopics: boolean) {
+function world(keepsTopics: boolean, topics: readonly string[] = ['*']) {
   const configs = new Map(mirroredConfigs(new Map(), []));
   const events: FarshoreEvent[] = [];
   const described = (topicId: string) => [{ topic, topicId, partitions: [{ partition: 0 }] }];
@@ -46,7 +46,7 @@ function world(keepsTopics: boolean) {
   } as unknown as MirrorDependencies;
   const settings = {
     ...{ primary: 'us-east', region: 'west', configExclude: [], onRecreated: 'stop', onTruncated: 'stop', minRetentionMs: () => undefined },
-    rules: () => ({ primary: 'us-east', topics: ['*'], exclude: [], prefix: '', heartbeatTopic: undefined, heartbeatsOnly: false }),
+    rules: () => ({ primary: 'us-east', topics: [...topics], exclude: [], prefix: '', heartbeatTopic: undefined, heartbeatsOnly: false }),
     share: { owns: () => !keepsTopics, keepsTopics },
   } as unknown as MirrorSettings;
   const table = new PartitionTable();
@@ -81,5 +81,24 @@ describe('a topic of a mirror that shards share', () => {
       await refresh.run(signal);
       expect(told()).toEqual(Array.from({ length: expected }, () => 'orders topic_refused'));
     }
+  });
+});
+
+describe('a topic that the configuration names and home does not have', () => {
+  it('is counted as missing from the first look on, for as long as it is not there, by the one that keeps the topics', async () => {
+    const topics = ['late', '*'];
+    const { refresh, events } = world(true, topics);
+    expect(refresh.gaps).toBeUndefined();
+    for (let look = 0; look < 3; look++) {
+      await refresh.run(signal);
+      expect(refresh.gaps?.missing).toBe(1);
+    }
+    expect(events.filter(({ type }) => type === 'topic_missing')).toHaveLength(1);
+    topics.shift();
+    await refresh.run(signal);
+    expect(refresh.gaps?.missing).toBe(0);
+    const sharing = world(false, ['late']);
+    await sharing.refresh.run(signal);
+    expect(sharing.refresh.gaps).toBeUndefined();
   });
 });

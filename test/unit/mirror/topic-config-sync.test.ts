@@ -52,6 +52,19 @@ describe('configs the region refuses', () => {
     expect(events.filter(({ type }) => type === 'topic_config_refused')).toMatchObject([{ config: 'segment.bytes', value: '77' }]);
   });
 
+  it('C14: are counted for as long as a topic goes without them, also after they were told', async () => {
+    const { sync } = region(['segment.bytes']);
+    const now = () => sync.refusedNow([route.regional]);
+    for (let n = 0; n < 2; n++) {
+      await sync.sync(route, home, forced, never);
+      expect(now()).toBe(1);
+    }
+    expect(sync.refusedNow(['another'])).toBe(0);
+    // Set by hand.
+    await sync.sync(route, home, new Map([...forced, ['segment.bytes', '77']]), never);
+    expect(now()).toBe(0);
+  });
+
   it('C14: are tried again when home changes them', async () => {
     const { sync, events } = region(['segment.bytes']);
     await sync.sync(route, home, forced, never);
