@@ -33,10 +33,11 @@ const rows: Readonly<Record<string, readonly Panel[]>> = {
     },
     {
       title: 'Lag not known',
-      about: 'Partitions whose lag is not measured.',
+      about: 'Partitions whose lag is not measured. Absent while none is mirrored: nobody measured, which is not zero.',
       unit: 'none',
       bad: 1,
-      lines: { '{{region}}': `count by (region) (farshore_lag_known{${here}} == 0) or 0 * max by (region) (farshore_leader{${here}})` },
+      // 0 only where something is measured: with farshore_leader instead, a region that measures nothing would show none unknown.
+      lines: { '{{region}}': `count by (region) (farshore_lag_known{${here}} == 0) or 0 * max by (region) (farshore_lag_known{${here}})` },
     },
     {
       title: 'Leaders',

@@ -72,6 +72,15 @@ describe('what a daemon tells once, when it starts', () => {
   });
 });
 
+describe('the board', () => {
+  it('fills nothing in with 0 by a metric that is there when nothing is measured', () => {
+    const board = JSON.parse(generatedDeployFiles().get('deploy/grafana/farshore.json')!) as unknown;
+    const filled = [...JSON.stringify(board).matchAll(/"expr":"([^"]*(?:\\.[^"]*)*) or 0 \* max by \(region\) \((\w+)/g)];
+    expect(filled.length).toBeGreaterThan(0);
+    for (const [, expr = '', by = ''] of filled) expect(expr).toContain(`${by}{`);
+  });
+});
+
 describe('files made from lists in the code', () => {
   it.each([...generatedDeployFiles()])('%s is what node scripts/generate-deploy.ts writes', (path, text) => {
     expect(readFileSync(join(repositoryRoot, path), 'utf8')).toBe(text);
