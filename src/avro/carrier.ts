@@ -3,14 +3,13 @@ import type { Clock } from '../model/clock.ts';
 import { type FarshoreError, findFarshoreError } from '../model/errors.ts';
 import type { Observe } from '../model/events.ts';
 import type { SchemaKeeper, SchemaRegistry } from './contracts.ts';
-import { keepSchema } from './keep-schema.ts';
 
 export interface CarrierOptions {
   readonly registry: SchemaRegistry;
   readonly keeper: SchemaKeeper;
   readonly observe: Observe;
   /** Told when an id stands for two texts, so that nothing is decoded with it any more. */
-  readonly refuse?: ((ref: SchemaRef, error: FarshoreError) => void) | undefined;
+  readonly refuse?: ((ref: SchemaRef) => void) | undefined;
 }
 
 /**
@@ -44,7 +43,7 @@ export class SchemaCarrier {
       } catch (error) {
         const known = findFarshoreError(error);
         if (known === undefined || !isOfOneSchema(known)) throw error;
-        if (known.code === 'schema_conflict') this.#options.refuse?.(ref, known);
+        if (known.code === 'schema_conflict') this.#options.refuse?.(ref);
         problem ??= known;
       }
     }
@@ -71,7 +70,7 @@ export class SchemaCarrier {
     const { registry, keeper, observe } = this.#options;
     const text = await registry.byRef(ref, signal);
     if (text === 'missing') return;
-    await keepSchema(keeper, registry.name, ref, text, signal);
+    await keeper.put(registry.name, ref, text, signal);
     this.#compared.add(ref);
     if (isNew) observe({ type: 'schema_fetched', result: 'found' });
   }

@@ -1,8 +1,9 @@
 /** Keeps schema texts in the regional database, by issuing registry and id (C22). */
 export interface SchemaKeeper {
+  /** Rejects with `schema_conflict` while two texts are recorded for the id: whoever needs it stops. */
   get(registry: string, ref: string, signal: AbortSignal): Promise<string | undefined>;
-  /** `conflict`: the id stands for another text already, and that one stays. */
-  put(registry: string, ref: string, schema: string, signal: AbortSignal): Promise<'kept' | 'same' | 'conflict'>;
+  /** Rejects with `schema_conflict` when the id stands for another text: that is recorded with it, until an operator settles it. */
+  put(registry: string, ref: string, schema: string, signal: AbortSignal): Promise<'kept' | 'same'>;
 }
 
 /** One GET to a registry. Rejects when nothing was answered; an answer of any status resolves. */

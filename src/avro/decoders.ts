@@ -3,7 +3,6 @@ import type { Clock } from '../model/clock.ts';
 import { FarshoreError } from '../model/errors.ts';
 import type { Observe } from '../model/events.ts';
 import type { SchemaKeeper, SchemaRegistry } from './contracts.ts';
-import { keepSchema } from './keep-schema.ts';
 import { recordDecoder } from './record-decoder.ts';
 import { schemaRefReader } from './wire.ts';
 
@@ -33,7 +32,8 @@ export class AvroDecoders implements RecordDecoders {
   readonly #ready = new Map<SchemaRef, RecordDecoder>();
   readonly #loading = new Map<SchemaRef, Loading>();
   readonly #missingUntilMs = new Map<SchemaRef, number>();
-  readonly #refused = new Map<SchemaRef, FarshoreError>();
+  /** Refused while they were loaded. */
+  readonly #outdated = new Set<SchemaRef>();
 
   constructor(options: DecodersOptions) {
     this.#options = options;
@@ -62,10 +62,10 @@ export class AvroDecoders implements RecordDecoders {
     }
   }
 
-  /** From now on nothing is decoded with this schema: its id stands for two texts (C22). */
-  readonly refuse = (ref: SchemaRef, error: FarshoreError): void => {
-    this.#refused.set(ref, error);
+  /** Drops what is decoded with this schema: its id stands for two texts (C22). The keeper has that in writing, and refuses each later load. */
+  readonly refuse = (ref: SchemaRef): void => {
     this.#ready.delete(ref);
+    if (this.#loading.has(ref)) this.#outdated.add(ref);
   };
 
   #begin(ref: SchemaRef, signal: AbortSignal): Loading {
@@ -76,11 +76,13 @@ export class AvroDecoders implements RecordDecoders {
   }
 
   async #load(ref: SchemaRef, signal: AbortSignal): Promise<RecordDecoder> {
-    const text = await this.#text(ref, signal);
+    let text: string;
+    do {
+      // The keeper may have been asked before the conflict was written: then it is asked again.
+      this.#outdated.delete(ref);
+      text = await this.#text(ref, signal);
+    } while (this.#outdated.has(ref));
     const decoder = recordDecoder(text, `schema ${ref} of ${this.#options.registry.name}`, ref);
-    // Asked last: the conflict may be found while this is under way.
-    const refused = this.#refused.get(ref);
-    if (refused !== undefined) throw refused;
     dropOldest(this.#ready, MAX_DECODERS);
     this.#ready.set(ref, decoder);
     return decoder;
@@ -106,7 +108,7 @@ export class AvroDecoders implements RecordDecoders {
     }
     this.#missingUntilMs.delete(ref);
     observe({ type: 'schema_fetched', result: 'found' });
-    await keepSchema(keeper, registry.name, ref, found, signal);
+    await keeper.put(registry.name, ref, found, signal);
     return found;
   }
 

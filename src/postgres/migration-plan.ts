@@ -58,7 +58,8 @@ export function pendingMigrations(known: readonly Migration[], applied: readonly
   return pending;
 }
 
-const literal = (text: string): string => `'${text.replaceAll("'", "''")}'`;
+/** A text inside a statement that somebody pastes or runs as a script. */
+export const literal = (text: string): string => `'${text.replaceAll("'", "''")}'`;
 
 /** Creates the schema and the list of migrations; safe to run again. */
 export const bookkeepingSql = `create schema if not exists farshore;

@@ -1,34 +1,53 @@
 import type { Statement } from '../apply/contracts.ts';
+import { FarshoreError } from '../model/errors.ts';
 import type { Database } from './database.ts';
-import { text } from './result-values.ts';
+import { literal } from './migration-plan.ts';
+import { optionalText, type TextRow, text } from './result-values.ts';
 
 /** Every Avro schema that was seen, by issuing registry and id (C22): a restart needs no registry. */
 export interface KeptSchemas {
+  /** Rejects with `schema_conflict` while two texts are recorded for the id. */
   get(registry: string, ref: string, signal: AbortSignal): Promise<string | undefined>;
-  /** `conflict`: the id stands for another text already, and that one stays. */
-  put(registry: string, ref: string, schema: string, signal: AbortSignal): Promise<'kept' | 'same' | 'conflict'>;
+  /** Rejects with `schema_conflict` when the id stands for another text: the kept one stays, and the other is recorded beside it. */
+  put(registry: string, ref: string, schema: string, signal: AbortSignal): Promise<'kept' | 'same'>;
 }
 
 const getStatement = (registry: string, ref: string): Statement => ({
-  text: 'select schema from farshore.schemas where registry = $1 and id = $2',
+  text: 'select schema, conflicts_with from farshore.schemas where registry = $1 and id = $2',
   values: [registry, ref],
 });
 
-const insertStatement = (registry: string, ref: string, schema: string): Statement => ({
-  text: 'insert into farshore.schemas (registry, id, schema) values ($1, $2, $3) on conflict (registry, id) do nothing',
+// What was found first stays: an operator decides between two texts, and a registry that gives a third is no reason to forget one.
+const putStatement = (registry: string, ref: string, schema: string): Statement => ({
+  text: `insert into farshore.schemas as kept (registry, id, schema) values ($1, $2, $3)
+on conflict (registry, id) do update set conflicts_with = excluded.schema
+ where kept.schema <> excluded.schema and kept.conflicts_with is null`,
   values: [registry, ref, schema],
 });
 
+/**
+ * The mark of a conflict is written in the transaction that finds it: kept in memory alone, a restart would decode with the kept text again, and
+ * for good while the registry is away.
+ */
 export function schemaKeeper(database: Database): KeptSchemas {
   return {
     async get(registry, ref, signal) {
       const { rows } = await database.query(getStatement(registry, ref), signal);
-      return rows[0] === undefined ? undefined : text(rows[0], 'schema');
+      return rows[0] === undefined ? undefined : keptText(rows[0], registry, ref);
     },
     async put(registry, ref, schema, signal) {
-      const [inserted, read] = await database.transaction([insertStatement(registry, ref, schema), getStatement(registry, ref)], signal);
-      if (inserted?.rowCount === 1) return 'kept';
-      return read?.rows[0]?.schema === schema ? 'same' : 'conflict';
+      const [written, read] = await database.transaction([putStatement(registry, ref, schema), getStatement(registry, ref)], signal);
+      if (read?.rows[0] !== undefined) keptText(read.rows[0], registry, ref);
+      return written?.rowCount === 1 ? 'kept' : 'same';
     },
   };
+}
+
+function keptText(row: TextRow, registry: string, ref: string): string {
+  if (optionalText(row, 'conflicts_with') === undefined) return text(row, 'schema');
+  const settled = `update farshore.schemas set conflicts_with = null where registry = ${literal(registry)} and id = ${literal(ref)};`;
+  throw new FarshoreError('schema_conflict', `Schema ${ref} of ${registry} stands for two texts: its records mean one of them`, {
+    place: `schema ${ref}`,
+    hint: `Find out which registry issued the id twice: farshore.schemas has the kept text and the other one (conflicts_with). To go on with the kept text, once the registry gives it again: ${settled} then resume the partitions.`,
+  });
 }

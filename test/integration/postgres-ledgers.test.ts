@@ -246,9 +246,26 @@ describe('kept schemas', () => {
     expect(await keeper.get('r1', '7', never)).toBeUndefined();
     expect(await keeper.put('r1', '7', '"long"', never)).toBe('kept');
     expect(await keeper.put('r1', '7', '"long"', never)).toBe('same');
-    expect(await keeper.put('r1', '7', '"int"', never)).toBe('conflict');
     expect(await keeper.put('r2', '7', '"int"', never)).toBe('kept');
     expect(await keeper.get('r1', '7', never)).toBe('"long"');
+    expect(await rejectionOf(keeper.put('r1', '7', '"int"', never))).toMatchObject({ code: 'schema_conflict' });
+    expect(await keeper.get('r2', '7', never)).toBe('"int"');
+  });
+
+  it('C22: a conflict stays with the first two texts, whatever comes after it', async () => {
+    const keeper = schemaKeeper(database);
+    await keeper.put("r'3", '7', '"long"', never);
+    for (const text of ['"int"', '"string"', '"long"'])
+      expect(await rejectionOf(keeper.put("r'3", '7', text, never))).toMatchObject({ code: 'schema_conflict', place: 'schema 7' });
+    expect(await rejectionOf(keeper.get("r'3", '7', never))).toMatchObject({
+      code: 'schema_conflict',
+      hint: expect.stringContaining("update farshore.schemas set conflicts_with = null where registry = 'r''3' and id = '7';"),
+    });
+    const kept = await database.query(
+      { text: "select schema, conflicts_with from farshore.schemas where registry = 'r''3'", values: [] },
+      never,
+    );
+    expect(kept.rows).toEqual([{ schema: '"long"', conflicts_with: '"int"' }]);
   });
 });
 

@@ -97,13 +97,16 @@ describe('decoders', () => {
     expect(registry.asked).toEqual(['7']);
   });
 
-  it('C22: are refused when one id stands for two texts', async () => {
-    const { registry, decoders } = setUp();
+  it('C22: are refused when one id stands for two texts, also after a restart without the registry', async () => {
+    const { registry, decoders, restarted } = setUp();
     registry.texts.set('7', idSchema);
     await decoders.load('7', never);
-    decoders.refuse('7', new FarshoreError('schema_conflict', 'two texts'));
+    registry.marked.add('7');
+    decoders.refuse('7');
     expect(decoders.get('7')).toBeUndefined();
     await expect(decoders.load('7', never)).rejects.toEqual(code('schema_conflict'));
+    await expect(restarted().load('7', never)).rejects.toEqual(code('schema_conflict'));
+    expect(registry.asked).toEqual(['7']);
   });
 
   it('C22: are refused when the second text is found while they are loaded', async () => {
@@ -112,10 +115,25 @@ describe('decoders', () => {
     const { wait, letGo } = held();
     registry.before = wait;
     const loading = decoders.load('7', never);
-    decoders.refuse('7', new FarshoreError('schema_conflict', 'two texts'));
+    await vi.waitUntil(() => registry.asked.length === 1);
+    // The text is kept already when the load gets to it: only the mark says what it is worth.
+    registry.put = async () => 'same';
+    registry.marked.add('7');
+    decoders.refuse('7');
     letGo();
     await expect(loading).rejects.toEqual(code('schema_conflict'));
     expect(decoders.get('7')).toBeUndefined();
+  });
+
+  it('C22: are had again once the conflict is settled, without a restart', async () => {
+    const { registry, decoders } = setUp();
+    registry.texts.set('7', idSchema);
+    await decoders.load('7', never);
+    registry.marked.add('7');
+    decoders.refuse('7');
+    await expect(decoders.load('7', never)).rejects.toEqual(code('schema_conflict'));
+    registry.marked.delete('7');
+    expect((await decoders.load('7', never)).fields).toHaveLength(1);
   });
 
   it('C22: are refused when another text was kept meanwhile', async () => {

@@ -1,5 +1,6 @@
 import type { SchemaKeeper, SchemaRegistry } from '../../../src/avro/contracts.ts';
 import type { Clock } from '../../../src/model/clock.ts';
+import { FarshoreError } from '../../../src/model/errors.ts';
 
 export const never = new AbortController().signal;
 
@@ -33,16 +34,25 @@ export class RegistryDouble implements SchemaRegistry, SchemaKeeper {
     return this.modes.get(subject);
   }
 
+  /** Ids that stand for two texts, as the keeper has them. */
+  readonly marked = new Set<string>();
+
   async get(registry: string, ref: string): Promise<string | undefined> {
+    this.#refuseMarked(ref);
     return this.kept.get(`${registry} ${ref}`);
   }
 
-  async put(registry: string, ref: string, schema: string): Promise<'kept' | 'same' | 'conflict'> {
+  async put(registry: string, ref: string, schema: string): Promise<'kept' | 'same'> {
     const key = `${registry} ${ref}`;
     const kept = this.kept.get(key);
-    if (kept !== undefined) return kept === schema ? 'same' : 'conflict';
+    if (kept !== undefined && kept !== schema) this.marked.add(ref);
+    this.#refuseMarked(ref);
     this.kept.set(key, schema);
-    return 'kept';
+    return kept === undefined ? 'kept' : 'same';
+  }
+
+  #refuseMarked(ref: string): void {
+    if (this.marked.has(ref)) throw new FarshoreError('schema_conflict', `schema ${ref} stands for two texts`);
   }
 }
 

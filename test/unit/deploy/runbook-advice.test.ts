@@ -39,7 +39,9 @@ describe('advice in the runbooks', () => {
   });
 
   it('changes no row of the outbox by hand: what is done by a command is locked and recorded', () => {
-    for (const { path, text } of pages) expect([path, /update farshore\.|delete from farshore\./.exec(text)]).toEqual([path, null]);
+    // Which of two schemas an id stands for is no command's: the statement says it, and every worker reads it at the next record.
+    for (const { path, text } of pages)
+      expect([path, /(?:update|delete from) farshore\.(?!schemas set )/.exec(text)]).toEqual([path, null]);
     expect(under(page('runbooks/cutover.md'), 'A row of the outbox')).toContain('`farshore outbox retry ID…`');
   });
 });
