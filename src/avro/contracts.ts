@@ -4,6 +4,8 @@ export interface SchemaKeeper {
   get(registry: string, ref: string, signal: AbortSignal): Promise<string | undefined>;
   /** Rejects with `schema_conflict` when the id stands for another text: that is recorded with it, until an operator settles it. */
   put(registry: string, ref: string, schema: string, signal: AbortSignal): Promise<'kept' | 'same'>;
+  /** The ids of a registry for which two texts are recorded. */
+  conflicts(registry: string, signal: AbortSignal): Promise<readonly string[]>;
 }
 
 /** One GET to a registry. Rejects when nothing was answered; an answer of any status resolves. */

@@ -43,7 +43,7 @@ export interface Replication {
   readonly stages: RegionStages;
   /** Tables that a regional topic goes into. */
   tablesOf(topic: string): readonly string[];
-  /** Carries schemas ahead of their records (C22). */
+  /** Carries schemas ahead of their records, and drops those whose ids stand for two texts (C22). */
   carrySchemas(signal: AbortSignal): Promise<void>;
 }
 
@@ -59,7 +59,7 @@ export function buildReplication(parts: ActiveParts, clusters: ActiveClusters, n
   const home = buildHome(parts, clusters, registries);
   const source = regionalSource(clusters.reader, maxDecompressedBytes, applyFetchBytes);
   const stops = stopLedger(database, { name: REGION_LEASE, epoch: parts.lease.epoch });
-  const { decoders, carrier, registry } = schemas(() => current().primary.registry, database, clock, observer.observe);
+  const { decoders, carrier, conflicts, registry } = schemas(() => current().primary.registry, database, clock, observer.observe);
   const heartbeats = buildHeartbeats(parts, clusters.primary);
   const tablesOf = (topic: string) => [...new Set(config.apply.tables.flatMap((entry) => (entry.topic === topic ? [entry.table] : [])))];
   const visitRecords = recordVisitor(maxDecompressedBytes);
@@ -87,7 +87,11 @@ export function buildReplication(parts: ActiveParts, clusters: ActiveClusters, n
     heartbeats,
     stages,
     tablesOf,
-    carrySchemas: async (signal) => await carrier?.run(config.mirror.refreshSeconds * 1_000, clock, signal),
+    async carrySchemas(signal) {
+      const everyMs = config.mirror.refreshSeconds * 1_000;
+      // A shard's worker can be the one that meets the second text, so the leader looks as well.
+      await Promise.all([carrier?.run(everyMs, clock, signal), conflicts.run(everyMs, clock, signal)]);
+    },
   };
 }
 

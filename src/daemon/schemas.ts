@@ -1,4 +1,5 @@
 import { SchemaCarrier } from '../avro/carrier.ts';
+import { ConflictWatch } from '../avro/conflict-watch.ts';
 import type { SchemaRegistry } from '../avro/contracts.ts';
 import { AvroDecoders } from '../avro/decoders.ts';
 import { directoryRegistry } from '../avro/registry-directory.ts';
@@ -55,15 +56,19 @@ const registryPassword = (config: RegistryConfig | undefined): string | undefine
 export interface Schemas {
   readonly decoders: AvroDecoders;
   readonly carrier: SchemaCarrier | undefined;
+  /** Of these decoders: it runs wherever they are used, also where the carrier does not. */
+  readonly conflicts: ConflictWatch;
   readonly registry: SchemaRegistry | undefined;
 }
 
 export function schemas(current: () => RegistryConfig | undefined, database: Database, clock: Clock, observe: Observe): Schemas {
   const registry = schemaRegistry(current, observe);
   const keeper = schemaKeeper(database);
-  const decoders = new AvroDecoders({ registry: registry ?? noRegistry, keeper, observe, clock, missingRetryMs: MISSING_RETRY_MS });
+  const from = registry ?? noRegistry;
+  const decoders = new AvroDecoders({ registry: from, keeper, observe, clock, missingRetryMs: MISSING_RETRY_MS });
   return {
     decoders,
+    conflicts: new ConflictWatch({ registry: from.name, keeper, refuse: decoders.refuse }),
     registry,
     carrier: registry === undefined ? undefined : new SchemaCarrier({ registry, keeper, observe, refuse: decoders.refuse }),
   };

@@ -2,6 +2,7 @@ import type { ApplyStage } from '../apply/apply-stage.ts';
 import type { SharedByteBudget } from '../apply/byte-budget.ts';
 import type { ReadBack } from '../apply/read-back.ts';
 import type { Slots } from '../apply/slots.ts';
+import type { ConflictWatch } from '../avro/conflict-watch.ts';
 import { recordVisitor } from '../kafka/batch/records.ts';
 import type { KafkaCluster } from '../kafka/cluster.ts';
 import { homeLog } from '../kafka/home-log.ts';
@@ -47,6 +48,7 @@ export class ShardWorker implements AsyncDisposable {
   readonly #writer: KafkaCluster;
   readonly #gate = new MirrorGate();
   readonly #readBack: ReadBack;
+  readonly #conflicts: ConflictWatch;
   readonly mirror: MirrorStage;
   readonly apply: ApplyStage;
   readonly offsets: OffsetKeeper;
@@ -81,7 +83,7 @@ export class ShardWorker implements AsyncDisposable {
       },
       { shard: lease.shard, share: { owns, keepsTopics: false }, maxCycleBytes, guarded: (log) => guardedLog(log, lease, decisions) },
     );
-    const { decoders } = schemas(() => current().primary.registry, database, clock, observe);
+    const { decoders, conflicts } = schemas(() => current().primary.registry, database, clock, observe);
     const { apply, readBack } = buildApply(
       parts,
       this.#reader,
@@ -101,6 +103,7 @@ export class ShardWorker implements AsyncDisposable {
     this.apply = apply;
     this.offsets = offsets;
     this.#readBack = readBack;
+    this.#conflicts = conflicts;
   }
 
   /** Loops that make turns, for the liveness probe: before its cluster answered first, one makes none. */
@@ -114,7 +117,8 @@ export class ShardWorker implements AsyncDisposable {
 
   /** Until `signal`, or rejects with what ended it: the lease, a fence, a wrong cluster. */
   async run(signal: AbortSignal): Promise<void> {
-    const { lease, decisions, clock } = this.#parts;
+    const { lease, decisions, clock, current } = this.#parts;
+    const refreshMs = current().mirror.refreshSeconds * 1_000;
     const unfollow = decisions.follow((mayMirror) => this.#gate.follow(mayMirror));
     const primary = Promise.withResolvers<void>();
     const regional = Promise.withResolvers<void>();
@@ -140,6 +144,7 @@ export class ShardWorker implements AsyncDisposable {
           },
           async ({ stop }) => await untilStopped(this.offsets.run(stop), stop),
           async ({ stop }) => await untilStopped(this.#readBack.run(stop), stop),
+          async ({ stop }) => await untilStopped(this.#conflicts.run(refreshMs, clock, stop), stop),
           async ({ stop }) => {
             const lost = await Promise.race([lease.lost, aborted(stop)]);
             if (lost !== undefined) throw lost;

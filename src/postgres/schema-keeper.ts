@@ -10,6 +10,8 @@ export interface KeptSchemas {
   get(registry: string, ref: string, signal: AbortSignal): Promise<string | undefined>;
   /** Rejects with `schema_conflict` when the id stands for another text: the kept one stays, and the other is recorded beside it. */
   put(registry: string, ref: string, schema: string, signal: AbortSignal): Promise<'kept' | 'same'>;
+  /** The ids of a registry for which two texts are recorded. */
+  conflicts(registry: string, signal: AbortSignal): Promise<readonly string[]>;
 }
 
 const getStatement = (registry: string, ref: string): Statement => ({
@@ -23,6 +25,11 @@ const putStatement = (registry: string, ref: string, schema: string): Statement 
 on conflict (registry, id) do update set conflicts_with = excluded.schema
  where kept.schema <> excluded.schema and kept.conflicts_with is null`,
   values: [registry, ref, schema],
+});
+
+const conflictsStatement = (registry: string): Statement => ({
+  text: 'select id from farshore.schemas where registry = $1 and conflicts_with is not null order by id',
+  values: [registry],
 });
 
 /**
@@ -39,6 +46,10 @@ export function schemaKeeper(database: Database): KeptSchemas {
       const [written, read] = await database.transaction([putStatement(registry, ref, schema), getStatement(registry, ref)], signal);
       if (read?.rows[0] !== undefined) keptText(read.rows[0], registry, ref);
       return written?.rowCount === 1 ? 'kept' : 'same';
+    },
+    async conflicts(registry, signal) {
+      const { rows } = await database.query(conflictsStatement(registry), signal);
+      return rows.map((row) => text(row, 'id'));
     },
   };
 }

@@ -261,6 +261,8 @@ describe('kept schemas', () => {
       code: 'schema_conflict',
       hint: expect.stringContaining("update farshore.schemas set conflicts_with = null where registry = 'r''3' and id = '7';"),
     });
+    expect(await keeper.conflicts("r'3", never)).toEqual(['7']);
+    expect(await keeper.conflicts('r2', never)).toEqual([]);
     const kept = await database.query(
       { text: "select schema, conflicts_with from farshore.schemas where registry = 'r''3'", values: [] },
       never,

@@ -56,6 +56,17 @@ describe('an id that stands for two texts', () => {
     await expect(started().decoders.load('7', never)).rejects.toMatchObject({ code: 'schema_conflict', place: 'schema 7' });
   });
 
+  it('C22: is dropped by every worker that had it decoded, also in another process: only the leader looks at the registry', async () => {
+    await issue(record('id'));
+    const shard = started();
+    await shard.decoders.load('7', never);
+    await conflict();
+    await registryAway();
+    await shard.conflicts.look(never);
+    expect(shard.decoders.get('7')).toBeUndefined();
+    await expect(shard.decoders.load('7', never)).rejects.toMatchObject({ code: 'schema_conflict' });
+  });
+
   it('is decoded with the kept text again once an operator ran the statement of the hint, and nothing else', async () => {
     const daemon = await conflict();
     await issue(record('id'));

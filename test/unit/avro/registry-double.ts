@@ -51,6 +51,8 @@ export class RegistryDouble implements SchemaRegistry, SchemaKeeper {
     return kept === undefined ? 'kept' : 'same';
   }
 
+  conflicts = async (): Promise<readonly string[]> => [...this.marked];
+
   #refuseMarked(ref: string): void {
     if (this.marked.has(ref)) throw new FarshoreError('schema_conflict', `schema ${ref} stands for two texts`);
   }
