@@ -1,5 +1,6 @@
 import { FarshoreError, findFarshoreError } from '../model/errors.ts';
-import type { ImportingRegistry, SubjectVersions } from './contracts.ts';
+import type { ImportingRegistry, SubjectVersion, SubjectVersions } from './contracts.ts';
+import { difference } from './same-version.ts';
 
 /**
  * What the own registry is to the subjects that travel (C22):
@@ -26,6 +27,8 @@ export class SchemaRegistrar {
   readonly #from: SubjectVersions;
   readonly #into: ImportingRegistry;
   readonly #done = new Set<string>();
+  /** Versions that both sides have with the same id and schema: a version never changes. */
+  readonly #same = new Set<string>();
   readonly #importing = new Set<string>();
 
   constructor(from: SubjectVersions, into: ImportingRegistry) {
@@ -35,18 +38,7 @@ export class SchemaRegistrar {
 
   /** Resolves once everything that the home's registry held when this was called is in the own one. */
   async carry(signal: AbortSignal): Promise<void> {
-    let problem: FarshoreError | undefined;
-    for (const { subject, version } of await this.#from.list(signal)) {
-      try {
-        await this.#copy(subject, version, new Set(), signal);
-      } catch (error) {
-        const known = findFarshoreError(error);
-        // One that cannot be had twice does not hold up the others.
-        if (known?.code !== 'schema_conflict' && known?.code !== 'schema_unusable') throw error;
-        problem ??= known;
-      }
-    }
-    if (problem !== undefined) throw problem;
+    await eachOf(await this.#from.list(signal), async ({ subject, version }) => await this.#copy(subject, version, new Set(), signal));
   }
 
   /** Makes the own registry what its role asks for, and looks at both. */
@@ -81,14 +73,41 @@ export class SchemaRegistrar {
     for (const subject of new Set(own.map((one) => one.subject))) {
       if ((await this.#into.mode(subject, signal)) === 'IMPORT') await this.#into.setMode(subject, 'READWRITE', signal);
     }
-    const key = (one: { readonly subject: string; readonly version: number }): string => `${one.subject}/${one.version}`;
-    const there = new Set((await this.#from.list(signal)).map(key));
-    return { role: 'write', carried: this.#done.size, notThere: own.map(key).filter((one) => !there.has(one)), problems: [] };
+    const there = new Set((await this.#from.list(signal)).map(keyOf));
+    await eachOf(
+      own.filter((one) => there.has(keyOf(one))),
+      async ({ subject, version }) => await this.#compare(subject, version, signal),
+    );
+    return { role: 'write', carried: this.#done.size, notThere: own.map(keyOf).filter((one) => !there.has(one)), problems: [] };
+  }
+
+  /** A version that the other side has under the same name may still be another one. */
+  async #compare(subject: string, version: number, signal: AbortSignal): Promise<void> {
+    const key = keyOf({ subject, version });
+    if (this.#same.has(key)) return;
+    const [own, theirs] = [await this.#into.read(subject, version, signal), await this.#from.read(subject, version, signal)];
+    if (own !== 'missing' && theirs !== 'missing') this.#mustAgree(own, theirs);
+  }
+
+  #mustAgree(own: SubjectVersion, theirs: SubjectVersion): void {
+    const key = keyOf(own);
+    const what = difference(own, theirs);
+    if (what === undefined) {
+      this.#same.add(key);
+      return;
+    }
+    const [here, there] = [this.#into.name, this.#from.name];
+    const differs =
+      what === 'id' ? `the id ${own.id} in ${here}, and ${theirs.id} in ${there}` : `another ${NOUNS[what]} in ${here} than in ${there}`;
+    throw new FarshoreError('schema_conflict', `${key} has ${differs}`, {
+      place: `schema ${theirs.id}`,
+      hint: 'Records that name the id mean one of the two: delete the version that is wrong for good, and it is carried.',
+    });
   }
 
   /** Depth first: a registry takes a schema only when it has all that it refers to. */
   async #copy(subject: string, version: number, above: ReadonlySet<string>, signal: AbortSignal): Promise<void> {
-    const key = `${subject}/${version}`;
+    const key = keyOf({ subject, version });
     if (this.#done.has(key)) return;
     if (above.has(key)) throw new FarshoreError('schema_unusable', `${key} refers to itself`, { place: key });
     const wanted = await this.#from.read(subject, version, signal);
@@ -99,13 +118,7 @@ export class SchemaRegistrar {
     if (found === 'missing') {
       await this.#ensureImport(subject, signal);
       await this.#into.register(wanted, signal);
-    } else if (found.id !== wanted.id) {
-      const message = `${key} has the id ${found.id} in ${this.#into.name}, and ${wanted.id} in ${this.#from.name}`;
-      throw new FarshoreError('schema_conflict', message, {
-        place: `schema ${wanted.id}`,
-        hint: 'Records that name the id mean one of the two: delete the version that is wrong for good, and it is carried.',
-      });
-    }
+    } else this.#mustAgree(found, wanted);
     this.#done.add(key);
   }
 
@@ -114,4 +127,23 @@ export class SchemaRegistrar {
     if ((await this.#into.mode(subject, signal)) !== 'IMPORT') await this.#into.setMode(subject, 'IMPORT', signal);
     this.#importing.add(subject);
   }
+}
+
+const NOUNS = { type: 'type of schema', schema: 'schema', references: 'list of references' } as const;
+
+const keyOf = ({ subject, version }: { readonly subject: string; readonly version: number }): string => `${subject}/${version}`;
+
+/** One that cannot be had twice does not hold up the others: the first such problem is thrown in the end. */
+async function eachOf<T>(all: readonly T[], work: (one: T) => Promise<void>): Promise<void> {
+  let problem: FarshoreError | undefined;
+  for (const one of all) {
+    try {
+      await work(one);
+    } catch (error) {
+      const known = findFarshoreError(error);
+      if (known?.code !== 'schema_conflict' && known?.code !== 'schema_unusable') throw error;
+      problem ??= known;
+    }
+  }
+  if (problem !== undefined) throw problem;
 }

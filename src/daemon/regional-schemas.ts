@@ -44,7 +44,15 @@ export function buildRegionalSchemas(
     measured: () => state,
     carry: (signal) => registrar.carry(signal),
     async notBack(signal) {
-      const { notThere } = await registrar.look('write', signal);
+      let notThere: RegistriesView['notThere'];
+      try {
+        ({ notThere } = await registrar.look('write', signal));
+      } catch (error) {
+        // Somebody has to decide between two schemas: the move waits for that, as it does for one that is missing.
+        const known = findFarshoreError(error);
+        if (known?.code !== 'schema_conflict') throw error;
+        return [known.message];
+      }
       if (notThere.length === 0) return [];
       const shown = `${notThere.slice(0, SHOWN).join(', ')}${notThere.length > SHOWN ? ' and more' : ''}`;
       return [`${notThere.length} schemas of the region are not in the registry of the primary (${shown}): the daemon there carries them`];

@@ -84,6 +84,38 @@ describe('the registry of a region', () => {
     await expect(registrar.look('import', never)).rejects.toMatchObject({ code: 'schema_conflict' });
   });
 
+  it('C22: one id and version with another schema is a conflict, though the ids are equal', async () => {
+    home.register('a-value', record('A', 'x'));
+    home.register('b-value', record('B'));
+    region.put('a-value', 1, { id: 1, schema: record('A', 'other') });
+    await expect(registrar.look('import', never)).rejects.toMatchObject({
+      code: 'schema_conflict',
+      place: 'schema 1',
+      message: expect.stringContaining('schema'),
+    });
+    expect(region.held).toEqual(['a-value/1 1', 'b-value/1 2']);
+  });
+
+  it('C22: a version that the other side has with another schema or id is a conflict too, once the region is home', async () => {
+    home.register('a-value', record('A', 'x'));
+    await registrar.look('import', never);
+    region.put('a-value', 2, { id: 2, schema: record('A', 'x', 'y') });
+    home.put('a-value', 2, { id: 2, schema: record('A', 'x', 'z') });
+    await expect(registrar.look('write', never)).rejects.toMatchObject({ code: 'schema_conflict', place: 'schema 2' });
+    home.put('a-value', 2, { id: 9, schema: record('A', 'x', 'y') });
+    await expect(registrar.look('write', never)).rejects.toMatchObject({ code: 'schema_conflict' });
+    home.put('a-value', 2, { id: 2, schema: record('A', 'x', 'y') });
+    expect((await registrar.look('write', never)).notThere).toEqual([]);
+    // The modes follow the home all the same: a conflict of one schema must not keep others from being registered.
+    expect(region.mode('a-value')).toBe('READWRITE');
+  });
+
+  it('takes a schema for the same when its registry writes it in another way', async () => {
+    home.register('a-value', { type: 'record', name: 'com.x.A', fields: [{ name: 'f', type: { type: 'string' } }] });
+    region.put('a-value', 1, { id: 1, schema: { name: 'A', namespace: 'com.x', fields: [{ type: 'string', name: 'f' }], type: 'record' } });
+    expect((await registrar.look('import', never)).carried).toBe(1);
+  });
+
   it('C22: tells that the region would give ids that the primary has given', async () => {
     home.register('a-value', record('A'));
     home.register('b-value', record('B'));

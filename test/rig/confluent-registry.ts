@@ -58,6 +58,15 @@ export class ConfluentRegistry implements AsyncDisposable {
     return this.#register(subject, { schema: text, references }).id;
   }
 
+  /** As a version came to be there by another hand, whatever a client may do. */
+  put(subject: string, version: number, held: { id: number; schema: object | string; references?: Version['references'] }): void {
+    const { id, schema, references = [] } = held;
+    const text = typeof schema === 'string' ? schema : JSON.stringify(schema);
+    const versions = this.#subjects.get(subject) ?? new Map<number, Version>();
+    versions.set(version, { id, schema: text, schemaType: 'AVRO', references, isDeleted: false });
+    this.#subjects.set(subject, versions);
+  }
+
   /** Softly, as a DELETE without `permanent` does. */
   delete(subject: string, version: number): void {
     const versions = this.#subjects.get(subject)!;
