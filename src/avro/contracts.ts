@@ -17,7 +17,7 @@ export type HttpGet = (
 /** One exchange that changes a registry; otherwise as `HttpGet`. */
 export type HttpSend = (
   url: string,
-  request: Parameters<HttpGet>[1] & { readonly method: 'POST' | 'PUT'; readonly body: string },
+  request: Parameters<HttpGet>[1] & { readonly method: 'POST' | 'PUT' | 'DELETE'; readonly body?: string },
 ) => ReturnType<HttpGet>;
 
 /** A version of a subject, as its registry holds it. */
@@ -29,11 +29,14 @@ export interface SubjectVersion {
   /** AVRO, JSON or PROTOBUF. */
   readonly type: string;
   readonly references: readonly { readonly name: string; readonly subject: string; readonly version: number }[];
+  /** Softly: its id stays given, and records that name it are still read. */
+  readonly deleted: boolean;
 }
 
 /** The subjects of a registry, whoever issued their ids. */
 export interface SubjectVersions {
   readonly name: string;
+  /** Softly deleted ones too. */
   list(signal: AbortSignal): Promise<readonly { readonly subject: string; readonly version: number }[]>;
   read(subject: string, version: number, signal: AbortSignal): Promise<SubjectVersion | 'missing'>;
   /** The highest id it has given, deleted versions among them where it tells of those; 0: none. */
@@ -47,6 +50,8 @@ export interface ImportingRegistry extends SubjectVersions {
   setMode(subject: string, mode: 'IMPORT' | 'READWRITE', signal: AbortSignal): Promise<void>;
   /** With its id and version; the subject is in IMPORT mode. Rejects with `schema_conflict` when either stands for something else there. */
   register(version: SubjectVersion, signal: AbortSignal): Promise<void>;
+  /** Deletes a version softly, unless the registry does not let it go. */
+  remove(subject: string, version: number, signal: AbortSignal): Promise<void>;
 }
 
 /** Where schemas come from. Texts are self-contained: references are resolved into them (see schema-text.ts). */
@@ -55,7 +60,7 @@ export interface SchemaRegistry {
   readonly name: string;
   /** `missing` is an answer; rejects with `registry_unreachable` when there was none. */
   byRef(ref: string, signal: AbortSignal): Promise<string | 'missing'>;
-  /** Every id it has now, for carrying schemas ahead of their records. */
+  /** Every id it has now, of softly deleted versions too, for carrying schemas ahead of their records. */
   refs(signal: AbortSignal): Promise<readonly string[]>;
   /** The newest schema of a subject. */
   newest(subject: string, signal: AbortSignal): Promise<string | 'missing'>;

@@ -115,11 +115,27 @@ export class SchemaRegistrar {
     if (wanted === 'missing') return;
     for (const reference of wanted.references) await this.#copy(reference.subject, reference.version, new Set([...above, key]), signal);
     const found = await this.#into.read(subject, version, signal);
-    if (found === 'missing') {
+    if (found !== 'missing') this.#mustAgree(found, wanted);
+    await this.#bring(wanted, found === 'missing' ? 'absent' : found.deleted ? 'deleted' : 'live', signal);
+    this.#done.add(key);
+  }
+
+  /**
+   * A version that is softly deleted at home is carried as well: its id is given, and records name it. It is deleted here too, so that a region
+   * that becomes home checks new schemas against those that count at home. One that is deleted only after it was carried stays live until a
+   * daemon starts anew: no id and no record depends on it.
+   */
+  async #bring(wanted: SubjectVersion, state: 'absent' | 'deleted' | 'live', signal: AbortSignal): Promise<void> {
+    const { subject, version, deleted } = wanted;
+    if (state === 'absent' || (state === 'deleted' && !deleted)) {
       await this.#ensureImport(subject, signal);
       await this.#into.register(wanted, signal);
-    } else this.#mustAgree(found, wanted);
-    this.#done.add(key);
+    }
+    if (!deleted || state === 'deleted') return;
+    await this.#into.remove(subject, version, signal);
+    // A subject without a live version loses its mode.
+    this.#importing.delete(subject);
+    await this.#ensureImport(subject, signal);
   }
 
   async #ensureImport(subject: string, signal: AbortSignal): Promise<void> {

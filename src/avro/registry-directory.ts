@@ -58,7 +58,7 @@ export function directorySubjects(folder: string): SubjectVersions {
       if (id === undefined) return 'missing';
       const file = join(folder, subject, `${version}.avsc`);
       const schema = await readable(file, () => readFile(file, { encoding: 'utf8', signal }), signal);
-      return { subject, version, id, schema, type: 'AVRO', references: [] };
+      return { subject, version, id, schema, type: 'AVRO', references: [], deleted: false };
     },
     async highestId() {
       return Math.max(0, ...[...(await schemaFiles(folder)).keys()].map(Number));

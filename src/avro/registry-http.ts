@@ -12,6 +12,8 @@ import { type HttpRegistryOptions, RegistryRequests, unreachable } from './regis
 import { schemaText } from './schema-text.ts';
 
 const MAX_REFERENCES = 100;
+/** Softly deleted ones too: records that name them are still in the logs, and a region needs them once this registry is gone. */
+const DELETED = '?deleted=true';
 
 /** Confluent's registry API, which Apicurio and Karapace speak too. */
 export function httpRegistry(options: HttpRegistryOptions): SchemaRegistry {
@@ -40,11 +42,11 @@ class HttpRegistry implements SchemaRegistry {
   }
 
   async refs(signal: AbortSignal): Promise<readonly string[]> {
-    const subjects = await this.#requests.ask('/subjects', subjectsAnswer, signal);
+    const subjects = await this.#requests.ask(`/subjects${DELETED}`, subjectsAnswer, signal);
     if (subjects === 'missing') throw unreachable(`registry ${this.name}/subjects`, 'it answered 404', 'Check the url of the registry.');
     const ids = new Set<string>();
     for (const subject of subjects) {
-      const versions = await this.#requests.ask(`/subjects/${encodeURIComponent(subject)}/versions`, versionsAnswer, signal);
+      const versions = await this.#requests.ask(`/subjects/${encodeURIComponent(subject)}/versions${DELETED}`, versionsAnswer, signal);
       // A subject can go between the two questions.
       for (const version of versions === 'missing' ? [] : versions) {
         const id = await this.#idOf(subject, version, signal);
@@ -98,6 +100,6 @@ class HttpRegistry implements SchemaRegistry {
   }
 
   #version({ subject, version }: Reference, signal: AbortSignal): Promise<SchemaAnswer | 'missing'> {
-    return this.#requests.ask(`/subjects/${encodeURIComponent(subject)}/versions/${version}`, schemaAnswer, signal);
+    return this.#requests.ask(`/subjects/${encodeURIComponent(subject)}/versions/${version}${DELETED}`, schemaAnswer, signal);
   }
 }

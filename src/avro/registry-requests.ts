@@ -43,7 +43,7 @@ export class RegistryRequests {
 
   /** Sends a change. What the registry refuses for its content is answered, with its status; rejects with `registry_unreachable` for all else. */
   async send(
-    method: 'POST' | 'PUT',
+    method: 'POST' | 'PUT' | 'DELETE',
     path: string,
     value: unknown,
     signal: AbortSignal,
@@ -52,8 +52,10 @@ export class RegistryRequests {
     const place = `registry ${this.name}${path}`;
     if (send === undefined) throw new FarshoreError('internal', `${place} is only read`);
     const headers = { ...this.#headers(), 'content-type': 'application/vnd.schemaregistry.v1+json' };
-    const request = { method, headers, body: JSON.stringify(value), timeoutMs, signal };
+    const body = value === undefined ? {} : { body: JSON.stringify(value) };
+    const request = { method, headers, ...body, timeoutMs, signal };
     const { status, json } = await this.#exchange(place, () => send(`${this.name}${path}`, request), signal);
+    if (method === 'DELETE' && KEEPS.has(status)) return { status, json };
     if (status === 401 || status === 403)
       throw unreachable(place, `it answered ${status}`, 'Check username, password and rights of the registry.');
     if (status === 200 || status === 409 || status === 422) return { status, json };
@@ -82,6 +84,8 @@ export class RegistryRequests {
   }
 }
 
+/** To a DELETE: not by this user, nothing there, not at all. */
+const KEEPS: ReadonlySet<number> = new Set([403, 404, 405]);
 const WAITING = 'Schemas seen before are kept in the regional database; new ones wait until it answers.';
 
 export const unreachable = (place: string, why: string, hint: string, cause?: unknown): FarshoreError =>

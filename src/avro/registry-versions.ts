@@ -24,16 +24,26 @@ class HttpSubjects implements ImportingRegistry {
   }
 
   async list(signal: AbortSignal): Promise<readonly { readonly subject: string; readonly version: number }[]> {
-    return await this.#list('', signal);
+    const subjects = await this.#requests.ask(`/subjects${DELETED}`, subjectsAnswer, signal);
+    if (subjects === 'missing') throw unreachable(`registry ${this.name}/subjects`, 'it answered 404', 'Check the url of the registry.');
+    const all: { readonly subject: string; readonly version: number }[] = [];
+    for (const subject of subjects) {
+      const versions = await this.#requests.ask(`/subjects/${encodeURIComponent(subject)}/versions${DELETED}`, versionsAnswer, signal);
+      // A subject can go between the two questions.
+      for (const version of versions === 'missing' ? [] : versions) all.push({ subject, version });
+    }
+    return all;
   }
 
+  /** Asked twice for a deleted one: an answer does not say of itself whether its version is deleted. */
   async read(subject: string, version: number, signal: AbortSignal): Promise<SubjectVersion | 'missing'> {
-    return await this.#read(subject, version, '', signal);
+    const live = await this.#read(subject, version, '', signal);
+    return live === 'missing' ? await this.#read(subject, version, DELETED, signal) : live;
   }
 
   async highestId(signal: AbortSignal): Promise<number> {
     let highest = 0;
-    for (const { subject, version } of await this.#list(DELETED, signal)) {
+    for (const { subject, version } of await this.list(signal)) {
       const key = `${subject}/${version}`;
       let id = this.#ids.get(key);
       if (id === undefined) {
@@ -77,16 +87,9 @@ class HttpSubjects implements ImportingRegistry {
     });
   }
 
-  async #list(deleted: '' | typeof DELETED, signal: AbortSignal) {
-    const subjects = await this.#requests.ask(`/subjects${deleted}`, subjectsAnswer, signal);
-    if (subjects === 'missing') throw unreachable(`registry ${this.name}/subjects`, 'it answered 404', 'Check the url of the registry.');
-    const all: { readonly subject: string; readonly version: number }[] = [];
-    for (const subject of subjects) {
-      const versions = await this.#requests.ask(`/subjects/${encodeURIComponent(subject)}/versions${deleted}`, versionsAnswer, signal);
-      // A subject can go between the two questions.
-      for (const version of versions === 'missing' ? [] : versions) all.push({ subject, version });
-    }
-    return all;
+  async remove(subject: string, version: number, signal: AbortSignal): Promise<void> {
+    // Refused while a live version refers to it, or to this user: then it stays live, which no record minds.
+    await this.#requests.send('DELETE', `/subjects/${encodeURIComponent(subject)}/versions/${version}`, undefined, signal);
   }
 
   async #read(subject: string, version: number, deleted: '' | typeof DELETED, signal: AbortSignal): Promise<SubjectVersion | 'missing'> {
@@ -95,6 +98,7 @@ class HttpSubjects implements ImportingRegistry {
     if (answer === 'missing') return 'missing';
     if (answer.id === undefined)
       throw unreachable(`registry ${this.name}${path}`, 'its answer has no id', 'Check the url of the registry.');
-    return { subject, version, id: answer.id, schema: answer.schema, type: answer.type, references: answer.references };
+    const { id, schema, type, references } = answer;
+    return { subject, version, id, schema, type, references, deleted: deleted === DELETED };
   }
 }

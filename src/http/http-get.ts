@@ -6,7 +6,7 @@ import { type HttpAnswer, sendRequest } from './request.ts';
 
 export interface HttpGetRequest {
   /** Default GET. */
-  readonly method?: 'GET' | 'POST' | 'PUT';
+  readonly method?: 'GET' | 'POST' | 'PUT' | 'DELETE';
   readonly body?: string;
   readonly headers: Readonly<Record<string, string>>;
   readonly timeoutMs: number;

@@ -48,7 +48,8 @@ const answerAsRegistry = (request: IncomingMessage, response: ServerResponse): v
     response.writeHead(status, { 'content-type': 'application/vnd.schemaregistry.v1+json' }).end(JSON.stringify(value));
   };
   const authorized = request.headers.authorization === `Basic ${Buffer.from('farshore:sécret:word').toString('base64')}`;
-  const value = schemas[request.url ?? ''];
+  // Nothing here is deleted, so `deleted=true` changes nothing.
+  const value = schemas[request.url?.split('?')[0] ?? ''];
   if (!authorized) send(401, { error_code: 401, message: 'Unauthorized' });
   else if (value === undefined) send(404, { error_code: 40403, message: 'Schema not found' });
   else send(200, value);

@@ -25,6 +25,15 @@ const client = (registry: ConfluentRegistry) => {
   return subjectVersions({ url: registry.url, timeoutMs: 2_000, get: http.get, send: http.get });
 };
 
+async function subjectsFolder(): Promise<string> {
+  const folder = await mkdtemp(join(tmpdir(), 'farshore-subjects-'));
+  onTestFinished(async () => await rm(folder, { recursive: true }));
+  await mkdir(join(folder, 'a-value'));
+  await writeFile(join(folder, 'a-value', '1.avsc'), JSON.stringify(record('A')));
+  await writeFile(join(folder, 'ids.json'), '{"a-value/1": 41}');
+  return folder;
+}
+
 beforeEach(async () => {
   [home, region] = [await ConfluentRegistry.start(), await ConfluentRegistry.start()];
   onTestFinished(async () => {
@@ -36,14 +45,11 @@ beforeEach(async () => {
 
 describe('the registry of a region', () => {
   it('C22: gets every subject, version and id of the home’s, and nobody else writes there', async () => {
-    // What is gone at home leaves holes that a registry of its own would fill.
-    home.register('gone', record('Gone'));
-    home.delete('gone', 1);
     home.register('a-value', record('A', 'x'));
     home.register('b-value', record('B', 'x'));
     home.register('a-value', record('A', 'x', 'y'));
     const view = await registrar.look('import', never);
-    expect(region.held).toEqual(['a-value/1 2', 'a-value/2 4', 'b-value/1 3']);
+    expect(region.held).toEqual(['a-value/1 1', 'a-value/2 3', 'b-value/1 2']);
     expect(view).toEqual({ role: 'import', carried: 3, notThere: [], problems: [] });
     expect(() => region.register('a-value', record('A'))).toThrow('not in read-write mode');
   });
@@ -116,12 +122,50 @@ describe('the registry of a region', () => {
     expect((await registrar.look('import', never)).carried).toBe(1);
   });
 
-  it('C22: tells that the region would give ids that the primary has given', async () => {
+  it('C22: carries versions that are softly deleted at home, so that the region never gives their ids', async () => {
     home.register('a-value', record('A'));
     home.register('b-value', record('B'));
-    home.delete('b-value', 1);
-    const { problems } = await registrar.look('import', never);
-    expect(problems).toEqual([`ids that ${region.url} would give begin at 2, and ${home.url} has given them up to 2`]);
+    home.register('b-value', record('B', 'x'));
+    home.delete('b-value', 2);
+    home.register('gone', record('Gone'));
+    home.delete('gone', 1);
+    expect(await registrar.look('import', never)).toMatchObject({ carried: 4, problems: [] });
+    expect(region.held).toEqual(['a-value/1 1', 'b-value/1 2', 'b-value/2 3 deleted', 'gone/1 4 deleted']);
+    // A subject without a live version loses its mode; nobody here may draw an id in it all the same.
+    expect(region.mode('gone')).toBe('IMPORT');
+    // A daemon that starts anew finds them there.
+    region.changes.length = 0;
+    await new SchemaRegistrar(client(home), client(region)).look('import', never);
+    expect(region.changes).toEqual([]);
+    await registrar.look('write', never);
+    expect(region.register('c-value', record('C'))).toBe(5);
+  });
+
+  it('carries a deleted version also where it may not delete it', async () => {
+    region.keeping = true;
+    home.register('a-value', record('A'));
+    home.delete('a-value', 1);
+    expect(await registrar.look('import', never)).toMatchObject({ carried: 1, problems: [] });
+    expect(region.held).toEqual(['a-value/1 1']);
+  });
+
+  it('gives back what lives at home and was deleted here, and leaves what cannot be deleted', async () => {
+    home.register('z-types', record('Z'));
+    home.register('a-value', record('A'), [{ name: 'Z', subject: 'z-types', version: 1 }]);
+    home.register('b-value', record('B'));
+    await registrar.look('import', never);
+    region.delete('b-value', 1);
+    home.delete('z-types', 1);
+    await new SchemaRegistrar(client(home), client(region)).look('import', never);
+    expect(region.held).toEqual(['a-value/1 2', 'b-value/1 3', 'z-types/1 1']);
+  });
+
+  it('C22: tells that the region would give ids that the primary has given', async () => {
+    const folder = await subjectsFolder();
+    // It belongs to no subject, so it cannot be carried.
+    await writeFile(join(folder, '99.avsc'), JSON.stringify(record('Other')));
+    const { problems } = await new SchemaRegistrar(directorySubjects(folder), client(region)).look('import', never);
+    expect(problems).toEqual([`ids that ${region.url} would give begin at 42, and directory ${folder} has given them up to 99`]);
   });
 
   it('takes new schemas once the region is home, with ids above all that came, and imports again after a revert', async () => {
@@ -159,11 +203,7 @@ describe('the registry of a region', () => {
   });
 
   it('is filled from a directory too, where that is the primary’s registry', async () => {
-    const folder = await mkdtemp(join(tmpdir(), 'farshore-subjects-'));
-    onTestFinished(async () => await rm(folder, { recursive: true }));
-    await mkdir(join(folder, 'a-value'));
-    await writeFile(join(folder, 'a-value', '1.avsc'), JSON.stringify(record('A')));
-    await writeFile(join(folder, 'ids.json'), '{"a-value/1": 41}');
+    const folder = await subjectsFolder();
     const { problems } = await new SchemaRegistrar(directorySubjects(folder), client(region)).look('import', never);
     expect([region.held, problems]).toEqual([['a-value/1 41'], []]);
   });

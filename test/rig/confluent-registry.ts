@@ -33,6 +33,8 @@ export class ConfluentRegistry implements AsyncDisposable {
   readonly changes: string[] = [];
   /** While true every change is answered with 500. */
   failing = false;
+  /** While true nobody may delete a version. */
+  keeping = false;
 
   private constructor(server: Server, port: number) {
     this.#server = server;
@@ -77,10 +79,12 @@ export class ConfluentRegistry implements AsyncDisposable {
     return this.#modes.get(subject) ?? 'READWRITE';
   }
 
-  /** `subject/version` and id. */
+  /** `subject/version` and id, and whether it is softly deleted. */
   get held(): readonly string[] {
     return [...this.#subjects]
-      .flatMap(([subject, versions]) => [...versions].map(([version, { id }]) => `${subject}/${version} ${id}`))
+      .flatMap(([subject, versions]) =>
+        [...versions].map(([version, { id, isDeleted }]) => `${subject}/${version} ${id}${isDeleted ? ' deleted' : ''}`),
+      )
       .toSorted();
   }
 
@@ -107,6 +111,18 @@ export class ConfluentRegistry implements AsyncDisposable {
     versions.set(version, { id: given, schema, schemaType, references, isDeleted: false });
     this.#subjects.set(subject, versions);
     return { id: given };
+  }
+
+  #softDelete(subject: string, version: number): void {
+    const versions = this.#subjects.get(subject);
+    if (versions?.get(version)?.isDeleted !== false) throw new Refusal(404, 40402, `Version ${version} not found.`);
+    const isReferred = [...this.#subjects.values()]
+      .flatMap((of) => [...of.values()])
+      .some(({ references, isDeleted }) => !isDeleted && references.some((one) => one.subject === subject && one.version === version));
+    if (isReferred) throw new Refusal(422, 42206, `One or more references exist to the schema`);
+    this.delete(subject, version);
+    // With its last live version a subject loses its mode.
+    if ([...versions.values()].every(({ isDeleted }) => isDeleted)) this.#modes.delete(subject);
   }
 
   async #serve(request: IncomingMessage, response: ServerResponse): Promise<void> {
@@ -139,6 +155,11 @@ export class ConfluentRegistry implements AsyncDisposable {
     }
     if (method === 'POST' && room === 'subjects' && name !== undefined && what === 'versions') {
       return this.#register(name, body as { schema: string });
+    }
+    if (method === 'DELETE' && room === 'subjects' && name !== undefined && what === 'versions') {
+      if (this.keeping) throw new Refusal(403, 40301, 'User is denied operation Delete');
+      this.#softDelete(name, Number(number));
+      return Number(number);
     }
     if (method !== 'GET') throw new Refusal(405, 405, 'HTTP 405 Method Not Allowed');
     if (room === 'mode') {

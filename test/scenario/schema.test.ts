@@ -18,7 +18,7 @@ const documented = {
 function registryServer(loose: string, without: string): Server {
   return createServer((request, response) => {
     const schema = JSON.stringify(documented);
-    const path = decodeURIComponent(request.url ?? '');
+    const path = decodeURIComponent(request.url?.split('?')[0] ?? '');
     const latest = /^\/subjects\/(.+)\/versions\/latest$/.exec(path)?.[1];
     const answers: Readonly<Record<string, unknown>> = {
       '/subjects': [],

@@ -27,30 +27,35 @@ describe('a registry over HTTP', () => {
     expect(setUp({}).registry.name).toBe('http://registry:8081/base');
   });
 
-  it('C22: lists ids, and asks for a version it knows only once', async () => {
+  it('C22: lists ids, those of softly deleted versions too, and asks for a version it knows only once', async () => {
     const answers: Record<string, Answer> = {
-      '/subjects': ok(['a/b', 'proto']),
-      '/subjects/a%2Fb/versions': ok([1, 2]),
-      '/subjects/a%2Fb/versions/1': ok({ id: 11, schema: '"int"' }),
-      '/subjects/a%2Fb/versions/2': ok({ id: 12, schema: '"long"', schemaType: 'AVRO' }),
-      '/subjects/proto/versions': ok([1]),
-      '/subjects/proto/versions/1': ok({ id: 13, schema: 'message X {}', schemaType: 'PROTOBUF' }),
+      '/subjects?deleted=true': ok(['a/b', 'proto']),
+      '/subjects/a%2Fb/versions?deleted=true': ok([1, 2]),
+      '/subjects/a%2Fb/versions/1?deleted=true': ok({ id: 11, schema: '"int"' }),
+      '/subjects/a%2Fb/versions/2?deleted=true': ok({ id: 12, schema: '"long"', schemaType: 'AVRO' }),
+      '/subjects/proto/versions?deleted=true': ok([1]),
+      '/subjects/proto/versions/1?deleted=true': ok({ id: 13, schema: 'message X {}', schemaType: 'PROTOBUF' }),
     };
     const { registry, asked } = setUp(answers);
     expect(await registry.refs(never)).toEqual(['11', '12']);
     asked.length = 0;
-    answers['/subjects/a%2Fb/versions'] = ok([2, 3]);
-    answers['/subjects/a%2Fb/versions/3'] = ok({ id: 14, schema: '"string"' });
+    answers['/subjects/a%2Fb/versions?deleted=true'] = ok([2, 3]);
+    answers['/subjects/a%2Fb/versions/3?deleted=true'] = ok({ id: 14, schema: '"string"' });
     expect(await registry.refs(never)).toEqual(['12', '14']);
-    expect(asked).toEqual(['/subjects', '/subjects/a%2Fb/versions', '/subjects/a%2Fb/versions/3', '/subjects/proto/versions']);
+    expect(asked).toEqual([
+      '/subjects?deleted=true',
+      '/subjects/a%2Fb/versions?deleted=true',
+      '/subjects/a%2Fb/versions/3?deleted=true',
+      '/subjects/proto/versions?deleted=true',
+    ]);
   });
 
   it('ends at schemas that refer to each other', async () => {
     const refers = (subject: string, schema: string) => ok({ schema, references: [{ name: subject, subject, version: 1 }] });
     const { registry } = setUp({
       '/schemas/ids/1': refers('a', '"root"'),
-      '/subjects/a/versions/1': refers('b', '"a"'),
-      '/subjects/b/versions/1': refers('a', '"b"'),
+      '/subjects/a/versions/1?deleted=true': refers('b', '"a"'),
+      '/subjects/b/versions/1?deleted=true': refers('a', '"b"'),
     });
     expect(JSON.parse(await registry.byRef('1', never))).toEqual({ references: ['"b"', '"a"'], schema: '"root"' });
   });

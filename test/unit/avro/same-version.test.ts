@@ -3,7 +3,7 @@ import type { SubjectVersion } from '../../../src/avro/contracts.ts';
 import { difference } from '../../../src/avro/same-version.ts';
 
 const version = (schema: unknown, changes: Partial<SubjectVersion> = {}): SubjectVersion => ({
-  ...{ subject: 'a-value', version: 1, id: 7, type: 'AVRO', references: [] },
+  ...{ subject: 'a-value', version: 1, id: 7, type: 'AVRO', references: [], deleted: false },
   schema: typeof schema === 'string' ? schema : JSON.stringify(schema),
   ...changes,
 });
