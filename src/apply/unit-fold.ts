@@ -154,7 +154,8 @@ export class UnitFold implements RowFold {
     // One above it stays, and what is written before the delete has one place.
     const before = standing !== undefined && this.#outlasts(standing) ? standing : undefined;
     if (standing !== undefined && standing.version >= version) return this.#giveUp(text);
-    if (before !== undefined && earlier !== undefined) return this.#giveUp(text);
+    // A soft delete below a row that stands resets its lower parts, which one above the row leaves as they were: neither stands for both.
+    if ((before !== undefined || this.mapping.softDelete !== undefined) && earlier !== undefined) return this.#giveUp(text);
     this.#records++;
     this.#rows.delete(text);
     const away = standing !== undefined && before === undefined;

@@ -13,10 +13,15 @@ const fields = [
   field('at', 'long'),
   field('changed', 'array', { nullable: true }),
 ];
-const description = tableDescription('public.things', { id: 'bigint', a: 'text', at: 'bigint', farshore_units: 'jsonb' }, ['id']);
+const description = tableDescription(
+  'public.things',
+  { id: 'bigint', a: 'text', at: 'bigint', deleted: 'boolean', farshore_units: 'jsonb' },
+  ['id'],
+);
 
-function foldOf(): UnitFold {
-  const mapped = mapTable({ topic: 'things', version: ['at'], ignore: ['changed'], partial: { mask: 'changed' } }, { fields }, description);
+function foldOf(more: { readonly softDelete?: string } = {}): UnitFold {
+  const entry = { topic: 'things', version: ['at'], ignore: ['changed'], partial: { mask: 'changed' }, ...more };
+  const mapped = mapTable(entry, { fields }, description);
   if (mapped.kind === 'problems') throw mapped.problems[0]!;
   return new UnitFold(mapped.mapping, mapped.mapping.units!, { homeEpoch: 1, generation: 1 }, writers);
 }
@@ -43,5 +48,14 @@ describe('what a fold of partial records counts', () => {
     play(fold);
     const folded = fold.finish();
     expect([folded.records, folded.folded, rowsOf(folded)]).toEqual([2, 1, 1]);
+  });
+});
+
+describe('two deletes of a row in a table of soft deletes', () => {
+  it('are not one: the lower resets parts of a row above it, which the higher leaves as they were', () => {
+    const fold = foldOf({ softDelete: 'deleted' });
+    expect([fold.deleteAt(record(3n), record(3n), 1n, 0), fold.deleteAt(record(9n), record(9n), 2n, 0)]).toEqual([true, false]);
+    expect(fold.finish().records).toBe(1);
+    expect(foldOf().deleteAt(record(3n), record(3n), 1n, 0)).toBe(true);
   });
 });
