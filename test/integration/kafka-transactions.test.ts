@@ -208,8 +208,54 @@ describe.each([2, 0])('the regional log where transaction.version is %i', (trans
     await expect(zombie.commit(cycle(topic, 5, 9), signal)).rejects.toMatchObject({ code: 'fenced' });
     await expect(zombie.open(signal)).rejects.toMatchObject({ code: 'fenced' });
     await log.commit(cycle(topic, 5, 7), signal);
-    expect(await committedKeys(topic, log)).toEqual(keys(0, 7));
     expect((await log.positions([topic], signal)).get(topic)?.map((p) => p.next)).toEqual([7n]);
+    expect(await committedKeys(topic, log)).toEqual(keys(0, 7));
+  });
+
+  it('C9: an old position that the coordinator answers is not gone on from: what was mirrored behind it lies in the region', async () => {
+    const topic = await newTopic();
+    const { log, primary } = await newLog();
+    await log.open(signal);
+    await log.commit(cycle(topic, 0, 3), signal);
+    const [first] = (await log.positions([topic], signal)).get(topic)!;
+    await log.commit(cycle(topic, 3, 5), signal);
+    await log.commit(cycle(topic, 5, 9), signal);
+    // As a coordinator that lost them answers: the first cycle's position, with the end of its own records.
+    await log.commit({ writes: [], positions: [first!] }, signal);
+    const asked = log.positions([topic], signal);
+    await expect(asked).rejects.toMatchObject({ code: 'broker_request_failed', action: 'retry', place: `${topic}:0` });
+    await expect(asked).rejects.toThrow(
+      /answers an old position of billing\.t\d+:0: 3, and the region holds what was mirrored behind it from 4 on/,
+    );
+    // Another daemon, or the same after a restart, sees it too; looking leaves no offset behind.
+    const { log: next } = await newLog({ primary });
+    await next.open(signal);
+    await expect(next.positions([topic], signal)).rejects.toThrow(/an old position/);
+    // An operator who goes back on purpose leaves no end to compare.
+    await next.open(signal);
+    await next.commit({ writes: [], positions: [{ ...first!, regionalEnd: undefined }] }, signal);
+    expect((await next.positions([topic], signal)).get(topic)).toMatchObject([{ next: 3n, regionalEnd: undefined }]);
+  });
+
+  it('a position behind which lie aborted batches, or those of others, is the newest', async () => {
+    const topic = await newTopic();
+    let breaks = false;
+    const { log } = await newLog({
+      onStep: (step) => {
+        if (breaks && step === 'positions_committed') throw new Error('broken off');
+      },
+    });
+    await log.open(signal);
+    await log.commit(cycle(topic, 0, 3), signal);
+    breaks = true;
+    await expect(log.commit(cycle(topic, 3, 5), signal)).rejects.toThrow();
+    breaks = false;
+    await log.open(signal);
+    const producer = kafka.producer({ idempotent: true });
+    await producer.connect();
+    await producer.send({ topic, messages: [{ key: 'k', value: 'of an application' }] });
+    await producer.disconnect();
+    expect((await log.positions([topic], signal)).get(topic)).toMatchObject([{ next: 3n, regionalEnd: 3n }]);
   });
 
   it('C10: a transaction the coordinator ended by itself is fenced too, and an owner who asks again gets on', async () => {

@@ -185,7 +185,7 @@ describe('least rights', () => {
 
   it.each([
     ['the topic at home, to read', () => primary, 'primary', 'Read', /The primary refuses to let Farshore read billing\.rights/],
-    ['the topic at home, to describe', () => primary, 'primary', 'Describe', /billing\.rights is no longer among the topics to mirror/],
+    ['the topic at home, to describe', () => primary, 'primary', 'Describe', /billing\.rights is not listed at home any more/],
     [
       'the topic in the region, to read',
       () => regional,
