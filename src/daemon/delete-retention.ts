@@ -1,6 +1,6 @@
 import type { DeleteRetention } from '../lag/lost-deletes-loop.ts';
 import { isCompacted } from '../mirror/topic-configs.ts';
-import { findFarshoreError } from '../model/errors.ts';
+import { askByTopic } from '../model/by-topic.ts';
 
 type ConfigsByTopic = ReadonlyMap<string, ReadonlyMap<string, string>>;
 export type ReadConfigs = (topics: readonly string[], signal: AbortSignal) => Promise<ConfigsByTopic>;
@@ -24,25 +24,8 @@ export async function deleteRetention(
 
 /** One topic that may not be described, or has no name the region takes, is stopped by mirror; it must not hide the others. */
 export async function readable(read: ReadConfigs, topics: readonly string[], signal: AbortSignal): Promise<ConfigsByTopic> {
-  try {
-    return await read(topics, signal);
-  } catch (error) {
-    if (!concernsOneTopic(error)) throw error;
-  }
-  const found = new Map<string, ReadonlyMap<string, string>>();
-  for (const topic of topics) {
-    try {
-      for (const [name, configs] of await read([topic], signal)) found.set(name, configs);
-    } catch (error) {
-      if (!concernsOneTopic(error)) throw error;
-    }
-  }
-  return found;
-}
-
-function concernsOneTopic(error: unknown): boolean {
-  const action = findFarshoreError(error)?.action;
-  return action === 'stop' || action === 'reject';
+  const { answers } = await askByTopic((some) => read(some, signal), topics);
+  return new Map(answers.flatMap((configs) => [...configs]));
 }
 
 function keptMs(configs: ReadonlyMap<string, string> | undefined): number | undefined {

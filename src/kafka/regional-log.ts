@@ -107,7 +107,7 @@ const oldPosition = (cluster: string, group: string, { position, at }: StalePosi
     `${cluster}: group ${group} answers an old position of ${place}: ${offsetValue(position.next)}, and the region holds what was mirrored behind it from ${at} on`,
     {
       place,
-      hint: 'Nothing is mirrored twice meanwhile; it is asked again. Where it stays so, restart the broker that coordinates the group: its log holds the newer one.',
+      hint: 'Nothing is mirrored meanwhile, and it is asked again. Where it stays so, have the coordinator of the group read its log again: restart that broker, or move its partition of __consumer_offsets to another leader.',
     },
   );
 };

@@ -80,7 +80,7 @@ export class TransactionalWriter {
 
   /**
    * Writes offsets of the group and takes them back: nothing of it is ever committed. A coordinator that answers from before its own log's end
-   * takes notice of that end with the next record.
+   * may take notice of that end with the next record; whether it does was not seen, and nothing rests on it.
    */
   async touchGroup(offsets: readonly CommittedOffset[], signal: AbortSignal): Promise<void> {
     if (this.#state !== 'open') throw new FarshoreError('internal', 'The group was touched by a producer that is not open');

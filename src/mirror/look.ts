@@ -1,4 +1,5 @@
-import { type FarshoreError, findFarshoreError } from '../model/errors.ts';
+import { askByTopic } from '../model/by-topic.ts';
+import type { FarshoreError } from '../model/errors.ts';
 import type { PublishedHome, TopicDescription, TopicRecord } from './contracts.ts';
 import type { MirrorDependencies } from './dependencies.ts';
 import { type RouteRules, selectRoutes } from './routes.ts';
@@ -56,28 +57,13 @@ export async function lookAround(
   };
 }
 
-/** All at once; where a right is missing for one of them one by one, so that it stops that topic and no other. */
+/** Where a right is missing for one of them, that topic is stopped for it, and no other. */
 async function readConfigs(
   home: Pick<MirrorDependencies['home'], 'topicConfigs'>,
   topics: readonly string[],
   signal: AbortSignal,
 ): Promise<Pick<Look, 'homeConfigs' | 'unreadable'>> {
-  const unreadable = new Map<string, FarshoreError>();
-  if (topics.length === 0) return { homeConfigs: new Map(), unreadable };
-  try {
-    return { homeConfigs: await home.topicConfigs(topics, signal), unreadable };
-  } catch (error) {
-    if (findFarshoreError(error)?.action !== 'stop') throw error;
-  }
-  const homeConfigs = new Map<string, ReadonlyMap<string, string>>();
-  for (const topic of topics) {
-    try {
-      for (const [name, configs] of await home.topicConfigs([topic], signal)) homeConfigs.set(name, configs);
-    } catch (error) {
-      const known = findFarshoreError(error);
-      if (known?.action !== 'stop') throw error;
-      unreadable.set(topic, known);
-    }
-  }
-  return { homeConfigs, unreadable };
+  if (topics.length === 0) return { homeConfigs: new Map(), unreadable: new Map() };
+  const { answers, refused } = await askByTopic((some) => home.topicConfigs(some, signal), topics);
+  return { homeConfigs: new Map(answers.flatMap((configs) => [...configs])), unreadable: refused };
 }
