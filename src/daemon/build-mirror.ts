@@ -9,6 +9,7 @@ import type { HomeLog, RegionalLog, StopLedger } from '../mirror/contracts.ts';
 import type { MirrorDependencies, MirrorSettings, MirrorShare } from '../mirror/dependencies.ts';
 import { MirrorStage } from '../mirror/mirror-stage.ts';
 import { OffsetKeeper } from '../mirror/offset-keeper.ts';
+import type { KeptEnds } from '../mirror/old-position.ts';
 import { TopicKeeper } from '../mirror/topic-keeper.ts';
 import type { VisitRecords } from '../model/batch.ts';
 import { offsetStore } from '../postgres/offset-store.ts';
@@ -63,7 +64,7 @@ export function buildMirror(
   );
   const settings = mirrorSettings(stage, parts);
   const mirror = new MirrorStage(
-    dependencies(stage, clusters, parts, offsets.watch(part?.guarded(log) ?? log), part?.shard ?? 0),
+    dependencies(stage, clusters, parts, { regional: offsets.watch(part?.guarded(log) ?? log), kept: offsets }, part?.shard ?? 0),
     part === undefined ? settings : { ...settings, share: part.share, maxCycleBytes: part.maxCycleBytes },
   );
   return { offsets, mirror };
@@ -81,19 +82,26 @@ export function buildTopicKeeper(stage: StageParts, clusters: MirrorClusters, pa
   );
   // Somebody is always in the middle of a transaction: what is committed is all that it needs to know.
   const positions: RegionalLog['positions'] = (topics, signal) => readPositions(clusters.writer, group, topics, signal, { stable: false });
-  return new TopicKeeper(dependencies(stage, clusters, parts, { ...log, positions }, 0), mirrorSettings(stage, parts));
+  return new TopicKeeper(
+    dependencies(stage, clusters, parts, { regional: { ...log, positions }, kept: nothingKept }, 0),
+    mirrorSettings(stage, parts),
+  );
 }
+
+/** The keeper of topics starts no partition. */
+const nothingKept: KeptEnds = { last: () => undefined, found: () => undefined };
 
 function dependencies(
   { current, database, observer, clock, cycleSizes }: StageParts,
   clusters: MirrorClusters,
   { home, stops, visitRecords }: MirrorParts,
-  regional: RegionalLog,
+  { regional, kept }: Pick<MirrorDependencies, 'regional' | 'kept'>,
   shard: number,
 ): MirrorDependencies {
   return {
     home,
     regional,
+    kept,
     ledger: topicLedger(database),
     publishedAtHome: publishedHomes(clusters.primary),
     publishedInRegion: publishedHomes(clusters.writer),

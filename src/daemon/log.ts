@@ -64,6 +64,7 @@ export function levelOf(event: FarshoreEvent): Level {
     case 'rejected_publish_failed':
     case 'job_failed':
     case 'mirror_rebuilt':
+    case 'position_old':
     case 'apply_retried':
     case 'heartbeat_failed':
     case 'topic_missing':
@@ -189,6 +190,8 @@ export function messageOf(event: FarshoreEvent): string {
       return `${event.job.replaceAll('_', ' ')} failed, and is tried again at its next time: ${event.message}${event.hint === undefined ? '' : ` · ${event.hint}`}`;
     case 'mirror_rebuilt':
       return `mirror starts over from its committed positions: ${event.reason}`;
+    case 'position_old':
+      return `the region's group answers an old position of ${event.topic}:${event.partition}: ${event.reason}`;
     case 'generation_raised':
       return `${event.topic} is in generation ${event.generation}: ${event.reason}`;
     case 'component':

@@ -1,13 +1,13 @@
 import type { RegionalLog } from '../mirror/contracts.ts';
 import { FarshoreError } from '../model/errors.ts';
-import { offsetValue, regionalOffset } from '../model/offsets.ts';
+import { regionalOffset } from '../model/offsets.ts';
 import { alterTopicConfigs, configsInForce, createTopic, growTopic, listTopics, topicConfigs } from './admin.ts';
 import type { KafkaCluster } from './cluster.ts';
+import { mirroredBehind } from './mirrored-behind.ts';
 import { writtenEnds } from './offsets.ts';
 import type { WrittenRange } from './produce.ts';
 import { committedOffset } from './regional-log-metadata.ts';
 import { type ReadPositionsOptions, readPositions } from './regional-log-positions.ts';
-import { type StalePosition, stalePosition } from './stale-positions.ts';
 import { TransactionalWriter, type TransactionStep } from './transactions.ts';
 
 export interface RegionalLogOptions {
@@ -72,19 +72,8 @@ export function regionalLog(
     alterTopicConfigs: (topic, set, remove, signal) => admin.alterTopicConfigs(topic, set, remove, signal),
     ends: (partitions, signal) => admin.ends(partitions, signal),
     open: (signal) => writer.open(signal),
-    positions: async (topics, signal) => {
-      const read = () => readPositions(cluster, group, topics, signal, { owns: options.owns });
-      const check = async (positions: Awaited<ReturnType<typeof read>>) =>
-        await stalePosition(cluster, [...positions.values()].flat(), writer.producerId, signal);
-      const positions = await read();
-      const stale = await check(positions);
-      if (stale === undefined) return positions;
-      await writer.touchGroup([committedOffset(stale.position, undefined)], signal);
-      const again = await read();
-      const still = await check(again);
-      if (still === undefined) return again;
-      throw oldPosition(cluster.name, group, still);
-    },
+    positions: (topics, signal) => readPositions(cluster, group, topics, signal, { owns: options.owns }),
+    mirroredBehind: (ends, signal) => mirroredBehind(cluster, ends, writer.producerId, signal),
     async commit({ writes, positions }, signal) {
       refuseTwice(writes);
       const ranges = await writer.commit(
@@ -99,18 +88,6 @@ export function regionalLog(
     },
   };
 }
-
-const oldPosition = (cluster: string, group: string, { position, at }: StalePosition): FarshoreError => {
-  const place = `${position.topic}:${position.partition}`;
-  return new FarshoreError(
-    'broker_request_failed',
-    `${cluster}: group ${group} answers an old position of ${place}: ${offsetValue(position.next)}, and the region holds what was mirrored behind it from ${at} on`,
-    {
-      place,
-      hint: 'Nothing is mirrored meanwhile, and it is asked again. Where it stays so, have the coordinator of the group read its log again: restart that broker, or move its partition of __consumer_offsets to another leader.',
-    },
-  );
-};
 
 const placeOf = ({ topic, partition }: { readonly topic: string; readonly partition: number }): string => `${topic}:${partition}`;
 

@@ -79,27 +79,6 @@ export class TransactionalWriter {
   }
 
   /**
-   * Writes offsets of the group and takes them back: nothing of it is ever committed. A coordinator that answers from before its own log's end
-   * may take notice of that end with the next record; whether it does was not seen, and nothing rests on it.
-   */
-  async touchGroup(offsets: readonly CommittedOffset[], signal: AbortSignal): Promise<void> {
-    if (this.#state !== 'open') throw new FarshoreError('internal', 'The group was touched by a producer that is not open');
-    this.#state = 'busy';
-    try {
-      if (!this.#requests.isVersion2) await this.#requests.addGroup(this.#identity, signal);
-      await this.#requests.commitOffsets(this.#identity, offsets, signal);
-      await this.#end(false, signal);
-      this.#endedMs = this.#options.cluster.clock.monotonicMs();
-      this.#state = 'open';
-    } catch (error) {
-      // What it left open is aborted by the `open` that must follow.
-      this.#options.cluster.dropConnections('produce');
-      this.#state = 'closed';
-      throw signal.aborted ? signal.reason : transactionFailure(error, this.#options.transactionalId);
-    }
-  }
-
-  /**
    * One transaction: all batches, and the offsets that `offsetsAfter` makes of where they came to lie.
    * Stamps the batches in place. With nothing to write nothing is sent. Rejections are those of
    * `RegionalLog.commit`, or the signal's reason: then the outcome is not known either.

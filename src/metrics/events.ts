@@ -12,6 +12,9 @@ export function measureEvent(metrics: Metrics, event: FarshoreEvent, clock: Pick
     case 'mirror_rebuilt':
       metrics.increase('farshore_mirror_rebuilds_total', { code: event.code });
       break;
+    case 'position_old':
+      metrics.increase('farshore_mirror_old_positions_total', {});
+      break;
     case 'batch_reencoded':
       metrics.increase('farshore_mirror_reencoded_batches_total', { reason: event.reason });
       break;

@@ -34,6 +34,11 @@ export const mirrorInstruments = {
     help: 'Times the leader began to fail at reading where the shards of its region stand. Until it can again, no partition is shown as running.',
     labels: { code: codes },
   },
+  farshore_mirror_old_positions_total: {
+    type: 'counter',
+    help: 'Times a partition waited because the group of the region answered an older position than was committed, or none.',
+    labels: {},
+  },
   farshore_mirror_rebuilds_total: {
     type: 'counter',
     help: 'Times the mirror fenced itself and started over from its committed positions.',

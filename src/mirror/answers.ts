@@ -84,7 +84,7 @@ export class Answers {
     const due: MirrorPosition[] = [];
     for (const p of this.#table.all()) {
       const key = `${p.route.regional}:${p.partition}`;
-      if (p.committed !== undefined && p.committedAtMs <= dueMs && !moving.has(key)) due.push(p.committed);
+      if (p.committed !== undefined && p.inDoubt === undefined && p.committedAtMs <= dueMs && !moving.has(key)) due.push(p.committed);
     }
     return due;
   }

@@ -62,6 +62,13 @@ function refuseNewGeneration({ route, partition, committed }: MirrorPartition, r
   });
 }
 
+/** Whether an offset lies before or behind the position is not known while an old one is answered. */
+const notKnownNow = ({ route, partition, mode }: MirrorPartition): FarshoreError =>
+  new FarshoreError('request_invalid', `Where the mirror stands is not known now${mode.mode === 'held' ? `: ${mode.reason}` : ''}`, {
+    place: `${route.regional}:${partition}`,
+    hint: "Run the command again in a minute. Where it stays so, restart the broker that coordinates the mirror's group first.",
+  });
+
 async function resume(partition: MirrorPartition, request: ResumeRequest, context: CommandContext, signal: AbortSignal): Promise<void> {
   const { deps } = context;
   if (context.shared) refuseNewGeneration(partition, request);
@@ -69,6 +76,8 @@ async function resume(partition: MirrorPartition, request: ResumeRequest, contex
   const at = { stage: 'mirror', topic: route.regional, partition: partition.partition } as const;
   // Being tried again is no running: the command decides instead.
   if (partition.retrying !== undefined) partition.setMode(partition.retrying);
+  const isAskedFor = partition.mode.mode === 'held' && partition.oldSinceMs !== undefined;
+  if (request.from !== undefined && (isAskedFor || partition.inDoubt !== undefined)) throw notKnownNow(partition);
   const code = partition.mode.mode === 'stopped' ? partition.mode.error.code : undefined;
   if (request.acceptRecreated) {
     context.refresh.acceptRecreated(route.regional);
@@ -89,7 +98,10 @@ async function resume(partition: MirrorPartition, request: ResumeRequest, contex
       },
     );
   }
-  const next = partition.committed === undefined ? undefined : offsetValue(partition.committed.next);
+  // Where the group's answer was not taken, what is kept beside it tells how much is lost.
+  const kept = deps.kept.last(route.regional, partition.partition);
+  const known = partition.committed?.next ?? (kept?.homeTopicId === partition.homeTopicId ? kept.next : undefined);
+  const next = known === undefined ? undefined : offsetValue(known);
   const published = request.from === undefined ? undefined : (await deps.publishedAtHome.read(signal)).get(route.home);
   // Of a home elsewhere the offsets are those of its log, which is not mirrored here.
   const epochStart = published?.home === context.primary ? published.fromOffsets?.get(partition.partition) : undefined;
@@ -118,6 +130,8 @@ async function resume(partition: MirrorPartition, request: ResumeRequest, contex
         // Who goes on past what home lost was not asked about the region: its end is still compared.
         regionalEnd: decision.rewind || code === 'region_truncated' ? undefined : base.regionalEnd,
       };
+      // While the outcome is not known, neither is known to be the last.
+      partition.committed = undefined;
       await deps.regional.commit({ writes: [], positions: [position] }, signal);
       partition.committed = position;
       break;

@@ -3,6 +3,7 @@ import type { ReencodeReason } from '../model/events.ts';
 import type { FetchedPartition, FetchTarget } from '../model/fetch.ts';
 import type { Generation } from '../model/generation.ts';
 import type { HomeOffset, RegionalOffset } from '../model/offsets.ts';
+import type { TopicPartition, TopicPartitionKey } from '../model/partition.ts';
 import type { MirrorPosition } from '../model/position.ts';
 
 /** A topic as one cluster describes it. */
@@ -62,6 +63,12 @@ export interface RegionalLog {
   /** Positions as the regional cluster holds them, by OffsetFetch with require_stable (C9). */
   positions(topics: readonly string[], signal: AbortSignal): Promise<ReadonlyMap<string, readonly MirrorPosition[]>>;
   /**
+   * What lies behind each of these regional offsets, by `topic:partition`: the first committed batch where this writer wrote it, or nothing up to
+   * the log's end. Left out where another's comes first, or the log cannot be asked. A transaction that wrote a batch moved the position too, so
+   * one that counts no further was read from before it.
+   */
+  mirroredBehind(ends: readonly MirroredTo[], signal: AbortSignal): Promise<ReadonlyMap<TopicPartitionKey, MirroredBehind>>;
+  /**
    * One transaction: every batch and every position, or nothing. Resolved means durable. Rejected with
    * `transaction_unknown` (or `fenced`) means unknown: call `open`, then `positions`, and start over
    * from what they say. `batch_refused` names the partition whose batch the broker will not take; the
@@ -69,6 +76,12 @@ export interface RegionalLog {
    */
   commit(cycle: MirrorTransaction, signal: AbortSignal): Promise<CommittedCycle>;
 }
+
+export interface MirroredTo extends TopicPartition {
+  readonly regionalEnd: RegionalOffset;
+}
+
+export type MirroredBehind = { readonly kind: 'nothing' } | { readonly kind: 'batch'; readonly offset: bigint };
 
 export interface MirrorTransaction {
   readonly writes: readonly { readonly topic: string; readonly partition: number; readonly batches: readonly RawBatch[] }[];

@@ -3,12 +3,15 @@ import type { Clock } from '../model/clock.ts';
 import type { Observe } from '../model/events.ts';
 import type { HomeLog, HomePublisher, PublishedHomes, Reencode, RegionalLog, StopLedger, TopicLedger } from './contracts.ts';
 import type { CycleSize } from './cycle-bytes.ts';
+import type { KeptEnds } from './old-position.ts';
 import type { RouteRules } from './routes.ts';
 
 /** All that mirror needs from outside, wired in one place. */
 export interface MirrorDependencies {
   readonly home: HomeLog;
   readonly regional: RegionalLog;
+  /** What the answers of the region's group are compared with. */
+  readonly kept: KeptEnds;
   readonly ledger: TopicLedger;
   /** `__farshore.topics` of the primary: the loop guard. */
   readonly publishedAtHome: PublishedHomes;

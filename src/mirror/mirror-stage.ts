@@ -2,9 +2,10 @@ import { type ErrorCode, FarshoreError, findFarshoreError, isTriedAgain } from '
 import type { FetchedPartition, FetchTarget } from '../model/fetch.ts';
 import type { HomeOffset } from '../model/offsets.ts';
 import type { StageStatus } from '../model/status.ts';
+import { inDoubt } from './answered-positions.ts';
 import { Answers } from './answers.ts';
 import { type CommandContext, type PartitionCommand, runCommand } from './commands.ts';
-import type { RegionalLog } from './contracts.ts';
+import type { MirrorTransaction, RegionalLog } from './contracts.ts';
 import { bytesOf, type CyclePlan } from './cycle.ts';
 import type { MirrorDependencies, MirrorSettings } from './dependencies.ts';
 import { verifyPartitions } from './partition-start.ts';
@@ -60,11 +61,25 @@ export class MirrorStage {
       },
       commit: async (transaction, signal) => {
         this.#inDoubt = true;
-        const committed = await regional.commit(transaction, signal);
-        this.#inDoubt = false;
-        return committed;
+        try {
+          const committed = await regional.commit(transaction, signal);
+          this.#inDoubt = false;
+          return committed;
+        } catch (error) {
+          this.#doubt(transaction);
+          throw error;
+        }
       },
     };
+  }
+
+  /** What became of it is known by where the regional log ends. */
+  #doubt({ writes, positions }: MirrorTransaction): void {
+    for (const { topic, partition, batches } of writes) {
+      const position = positions.find((one) => one.topic === topic && one.partition === partition);
+      const known = this.#table.get(topic, partition);
+      if (position !== undefined && known !== undefined) known.inDoubt = inDoubt(position, batches);
+    }
   }
 
   /** Monotonic milliseconds of the loop's last turn, for the liveness probe; one that is made to rest misses none. */

@@ -1,10 +1,12 @@
 import type { Clock } from '../model/clock.ts';
 import { FarshoreError, findFarshoreError } from '../model/errors.ts';
+import { regionalOffset } from '../model/offsets.ts';
 import { type TopicPartition, type TopicPartitionKey, topicPartitionKey } from '../model/partition.ts';
 import type { MirrorPosition } from '../model/position.ts';
 import type { CommittedCycle, MirrorTransaction, RegionalLog } from './contracts.ts';
 import { OffsetList } from './offset-list.ts';
 import type { OffsetPoint } from './offset-points.ts';
+import type { KeptEnd, KeptEnds } from './old-position.ts';
 
 /** The points of one partition as they are kept in the regional database. */
 export interface KeptOffsets extends TopicPartition {
@@ -26,7 +28,7 @@ const PUBLISH_MS = 5_000;
  * log commits and nothing earlier, and writes it to the database on a timer of its own. A crash loses the
  * newest points, which makes answers less sharp and never wrong.
  */
-export class OffsetKeeper {
+export class OffsetKeeper implements KeptEnds {
   readonly #store: OffsetStore;
   readonly #clock: Clock;
   readonly #lists = new Map<TopicPartitionKey, OffsetList>();
@@ -61,16 +63,31 @@ export class OffsetKeeper {
       },
       positions: async (topics, signal) => {
         const positions = await regional.positions(topics, signal);
-        await this.#found(positions, signal);
+        await this.#load(positions.keys(), signal);
         return positions;
       },
       commit: async (transaction, signal) => {
         await this.#beforeCommit(transaction, signal);
+        const begins = transaction.writes.length > 0 ? [] : transaction.positions.filter(({ regionalEnd }) => regionalEnd === undefined);
+        const ends = begins.length === 0 ? [] : await regional.ends(begins, signal);
         const committed = await regional.commit(transaction, signal);
-        this.#committed(transaction, committed);
+        this.#committed(transaction, committed, new Map(ends.map((one) => [topicPartitionKey(one.topic, one.partition), one.end])));
+        // Until it is kept, a position from before it would pass for the newest.
+        if (begins.length > 0) await this.publish(signal);
         return committed;
       },
     };
+  }
+
+  /** A position that lies behind it is an old one: it is taken back before one is moved back, and only what was committed is kept. */
+  last(topic: string, partition: number): KeptEnd | undefined {
+    const list = this.#lists.get(topicPartitionKey(topic, partition));
+    if (list?.last === undefined || list.next === undefined) return undefined;
+    return { homeTopicId: list.homeTopicId, point: list.last, next: list.next };
+  }
+
+  found(position: MirrorPosition): void {
+    this.#list(position).found(position);
   }
 
   /** Publishes what changed, every few seconds, until `signal`. */
@@ -117,17 +134,15 @@ export class OffsetKeeper {
     }
   }
 
-  async #found(positions: ReadonlyMap<string, readonly MirrorPosition[]>, signal: AbortSignal): Promise<void> {
-    const fresh = [...positions.keys()].filter((topic) => !this.#loaded.has(topic) && this.#regionalTopicIds.has(topic));
-    if (fresh.length > 0) {
-      for (const kept of await this.#store.load(fresh, signal)) {
-        if (kept.regionalTopicId !== this.#regionalTopicIds.get(kept.topic)) continue;
-        const { topic, partition, homeTopicId, points } = kept;
-        this.#lists.set(topicPartitionKey(topic, partition), new OffsetList(topic, partition, homeTopicId, points));
-      }
-      for (const topic of fresh) this.#loaded.set(topic, this.#regionalTopicIds.get(topic) ?? '');
+  async #load(topics: Iterable<string>, signal: AbortSignal): Promise<void> {
+    const fresh = [...topics].filter((topic) => !this.#loaded.has(topic) && this.#regionalTopicIds.has(topic));
+    if (fresh.length === 0) return;
+    for (const kept of await this.#store.load(fresh, signal)) {
+      if (kept.regionalTopicId !== this.#regionalTopicIds.get(kept.topic)) continue;
+      const { topic, partition, homeTopicId, points } = kept;
+      this.#lists.set(topicPartitionKey(topic, partition), new OffsetList(topic, partition, homeTopicId, points));
     }
-    for (const ofTopic of positions.values()) for (const position of ofTopic) this.#list(position).found(position);
+    for (const topic of fresh) this.#loaded.set(topic, this.#regionalTopicIds.get(topic) ?? '');
   }
 
   #list({ topic, partition, topicId }: MirrorPosition): OffsetList {
@@ -161,9 +176,14 @@ export class OffsetKeeper {
     );
   }
 
-  #committed({ writes, positions }: MirrorTransaction, { ends }: CommittedCycle): void {
+  /** `begun` holds the log ends of the partitions that begin. */
+  #committed({ writes, positions }: MirrorTransaction, { ends }: CommittedCycle, begun: ReadonlyMap<TopicPartitionKey, bigint>): void {
     if (writes.length === 0) {
-      for (const position of positions) this.#list(position).moved(position);
+      for (const position of positions) {
+        const end = begun.get(topicPartitionKey(position.topic, position.partition));
+        if (end === undefined) this.#list(position).moved(position);
+        else this.#list(position).begins(position, regionalOffset(end));
+      }
       return;
     }
     const written = new Map(writes.map(({ topic, partition, batches }) => [topicPartitionKey(topic, partition), batches]));

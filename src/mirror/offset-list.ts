@@ -31,6 +31,11 @@ export class OffsetList {
     return this.#points;
   }
 
+  /** The committed position, as far as it is known. */
+  get next(): HomeOffset | undefined {
+    return this.#next ?? this.last?.home;
+  }
+
   get last(): OffsetPoint | undefined {
     return this.#fresh.at(-1) ?? this.#points.at(-1);
   }
@@ -45,8 +50,7 @@ export class OffsetList {
 
   /** Whether the points would be of another log, or of a pass that is given up, once this position is committed. */
   contradicts({ topicId, next }: MirrorPosition): boolean {
-    const known = this.#next ?? this.last?.home;
-    return topicId !== this.homeTopicId || (known !== undefined && next < known);
+    return topicId !== this.homeTopicId || (this.next !== undefined && next < this.next);
   }
 
   /** A position as the region holds it: it says where its last transaction ended. */
@@ -60,6 +64,14 @@ export class OffsetList {
 
   moved({ next }: Pick<MirrorPosition, 'next'>): void {
     this.#next = next;
+  }
+
+  /** Mirroring begins at a position, for the first time or anew; what it writes comes to lie behind the log's `end`. */
+  begins({ next }: Pick<MirrorPosition, 'next'>, end: RegionalOffset): void {
+    // Of a log that was cut nothing kept is true.
+    if (this.last !== undefined && end < this.last.regional) this.forget(this.homeTopicId);
+    this.#next = next;
+    this.#add(next, end);
   }
 
   /** Batches that are durable at `first` to `end`, with the home offset mirrored up to. */

@@ -3,6 +3,7 @@ import { findFarshoreError } from '../model/errors.ts';
 import { homeOffset, offsetValue } from '../model/offsets.ts';
 import { topicPartitionKey } from '../model/partition.ts';
 import type { MirrorPosition } from '../model/position.ts';
+import { isTrusted, readAnswered } from './answered-positions.ts';
 import type { MirrorDependencies, MirrorSettings } from './dependencies.ts';
 import type { MirrorPartition } from './partition.ts';
 import { decideStart, diverged, proofFailure, type StartDecision } from './start-check.ts';
@@ -22,6 +23,22 @@ export async function readEnds(
   if (partitions.length === 0) return new Map();
   const answers = await log.ends(partitions, signal);
   return new Map(answers.map((a) => [topicPartitionKey(a.topic, a.partition), { start: a.start, end: a.end }]));
+}
+
+/** Where partitions stand that are paused or stopped: it is shown, and committed again so that it does not expire. Answers whether to ask again. */
+export async function readResting(
+  resting: readonly MirrorPartition[],
+  positions: ReadonlyMap<string, readonly MirrorPosition[]>,
+  deps: Pick<MirrorDependencies, 'regional' | 'kept'>,
+  signal: AbortSignal,
+): Promise<boolean> {
+  if (resting.length === 0) return false;
+  const at = (p: MirrorPartition) => ({ topic: p.route.regional, partition: p.partition });
+  const ends = await readEnds(deps.regional, resting.map(at), signal);
+  const endOf = (p: MirrorPartition) => ends.get(topicPartitionKey(p.route.regional, p.partition))?.end;
+  for (const [p, answered] of await readAnswered(resting, positions, endOf, deps, signal))
+    if (isTrusted(answered)) [p.committed, p.inDoubt] = [answered.position, undefined];
+  return resting.some(({ mode, committed, inDoubt }) => mode.mode === 'paused' && (committed === undefined || inDoubt !== undefined));
 }
 
 /**
@@ -55,29 +72,29 @@ export async function startPartitions(
     held.map((p) => ({ topic: p.route.regional, partition: p.partition })),
     signal,
   );
-  const positionOf = (p: MirrorPartition): MirrorPosition | undefined =>
-    positions.get(p.route.regional)?.find(({ partition }) => partition === p.partition);
   const endsOf = (p: MirrorPartition) => {
     const home = homeEnds.get(topicPartitionKey(p.route.home, p.partition));
     const regional = regionalEnds.get(topicPartitionKey(p.route.regional, p.partition));
     return home === undefined || regional === undefined ? undefined : { home, regional };
   };
+  const answered = await readAnswered(held, positions, (p) => endsOf(p)?.regional.end, deps, signal);
   const proofs = await concurrently(held, PROOFS_AT_ONCE, async (p) => {
-    const position = positionOf(p);
+    const position = answered.get(p)?.position;
     if (endsOf(p) === undefined) return undefined;
     return position === undefined ? { batch: undefined } : await proofOf(p, position, deps, signal);
   });
+  const nowMs = deps.clock.monotonicMs();
   const begin: { partition: MirrorPartition; position: MirrorPosition }[] = [];
   let unproved = false;
   for (const [index, partition] of held.entries()) {
     const ends = endsOf(partition);
     const proof = proofs[index];
-    if (ends === undefined || proof === undefined) {
+    const answer = answered.get(partition);
+    if (ends === undefined || proof === undefined || answer === undefined) {
       unproved ||= partition.mode.mode === 'held';
       continue;
     }
-    const { home, regional } = ends;
-    const position = positionOf(partition);
+    const { position, kept } = answer;
     const decision = decideStart({
       topic: partition.route.regional,
       partition: partition.partition,
@@ -85,24 +102,47 @@ export async function startPartitions(
       position,
       mirroredFrom: starts.mirroredFrom(partition),
       epochStart: starts.epoch(partition),
-      home,
-      regional,
+      home: ends.home,
+      regional: ends.regional,
       settled: starts.settled,
       batchBefore: proof.batch,
       compacted: partition.compacted,
+      kept,
+      old: answer.isOwn ? undefined : answer.old,
+      oldForMs: nowMs - (partition.oldSinceMs ?? nowMs),
     });
+    if (answer.old !== undefined) tellOld(partition, answer.old, answer.isOwn, deps);
+    if (decision.kind === 'wait') {
+      partition.wait(decision.reason);
+      unproved = true;
+      continue;
+    }
     await act(partition, decision, position, begin, deps, settings, signal);
   }
   if (begin.length === 0) return unproved;
   // A position always exists before the first record does, so that a missing one can only be a lost one.
+  for (const { partition } of begin) partition.committed = undefined;
   await deps.regional.commit({ writes: [], positions: begin.map((b) => b.position) }, signal);
   for (const { partition, position } of begin) run(partition, position, deps);
   return unproved;
 }
 
+/** Told once: while it reads its log, a coordinator answers something else each time. */
+function tellOld(
+  partition: MirrorPartition,
+  old: string,
+  isKnown: boolean,
+  { observe, clock }: Pick<MirrorDependencies, 'observe' | 'clock'>,
+) {
+  if (partition.oldSinceMs !== undefined) return;
+  partition.oldSinceMs = clock.monotonicMs();
+  const then = isKnown ? 'the mirror goes on from what it knows, which the regional log confirms' : 'it is asked again';
+  observe({ type: 'position_old', topic: partition.route.regional, partition: partition.partition, reason: `${old}; ${then}` });
+}
+
 async function act(
   partition: MirrorPartition,
-  decision: StartDecision,
+  decision: Exclude<StartDecision, { kind: 'wait' }>,
   position: MirrorPosition | undefined,
   begin: { partition: MirrorPartition; position: MirrorPosition }[],
   deps: MirrorDependencies,
@@ -111,13 +151,15 @@ async function act(
 ): Promise<void> {
   switch (decision.kind) {
     case 'continue':
+      deps.kept.found(decision.position);
       run(partition, decision.position, deps);
       return;
     case 'begin':
       begin.push({ partition, position: decision.position });
       return;
     case 'stop':
-      partition.committed = position;
+      // An old one would be committed again with what is known of all partitions, and be the newest from then on.
+      if (decision.isOld !== true) partition.committed = position;
       if (decision.error.code === 'source_truncated' && settings.onTruncated === 'earliest' && position !== undefined && decision.lost) {
         // The operator chose in advance to go on; what is lost is still said, counted and recorded.
         const { from, to } = decision.lost;
@@ -139,6 +181,8 @@ async function act(
 }
 
 function run(partition: MirrorPartition, position: MirrorPosition, { clock }: Pick<MirrorDependencies, 'clock'>): void {
+  partition.oldSinceMs = undefined;
+  partition.inDoubt = undefined;
   partition.committed = position;
   partition.read = position;
   partition.committedAtMs = clock.monotonicMs();

@@ -3,6 +3,7 @@ import type { FetchTarget } from '../model/fetch.ts';
 import { type HomeOffset, offsetValue } from '../model/offsets.ts';
 import type { LogProof, MirrorPosition } from '../model/position.ts';
 import type { StageStatus } from '../model/status.ts';
+import type { InDoubt } from './answered-positions.ts';
 import type { Route } from './routes.ts';
 
 /**
@@ -47,6 +48,10 @@ export class MirrorPartition {
   unproven = false;
   /** Its last answer was out of range, although the log held the offset. */
   wasOutOfRange = false;
+  /** The transaction it is not known of whether it was committed. */
+  inDoubt: InDoubt | undefined;
+  /** Monotonic milliseconds since when the region's group answers an older position than was committed. */
+  oldSinceMs: number | undefined;
   /** The batch at this offset was refused in its own form. */
   refusedAt: bigint | undefined;
   /** The stop that is being tried again. It is still shown and recorded: what came of the trial is known when data has come. */
@@ -75,6 +80,11 @@ export class MirrorPartition {
     this.#mode = mode;
     if (mode.mode !== 'running' && mode.mode !== 'verify') [this.unproven, this.wasOutOfRange] = [false, false];
     if (mode.mode === 'stopped' || mode.mode === 'paused') this.#retrying = undefined;
+  }
+
+  /** Goes on being held, for another reason; a stop that is tried again stays one. */
+  wait(reason: string): void {
+    this.#mode = { mode: 'held', reason };
   }
 
   /** From a stop whose cause may be mended by now to `held`, as if it had just been found. */

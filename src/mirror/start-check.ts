@@ -1,6 +1,7 @@
 import { FarshoreError } from '../model/errors.ts';
 import { homeOffset, offsetValue } from '../model/offsets.ts';
 import type { LogProof, MirrorPosition } from '../model/position.ts';
+import { isBehind, type KeptEnd } from './old-position.ts';
 
 /** Everything known about one partition when mirror is about to read it. */
 export interface StartView {
@@ -26,6 +27,11 @@ export interface StartView {
     | undefined;
   /** Compaction may rewrite or remove the batch before the position. */
   readonly compacted: boolean;
+  readonly kept: KeptEnd | undefined;
+  /** Why the position is not the one that was committed last. */
+  readonly old: string | undefined;
+  /** How long such have been answered. */
+  readonly oldForMs: number;
 }
 
 export type StartDecision =
@@ -33,7 +39,18 @@ export type StartDecision =
   | { readonly kind: 'continue'; readonly position: MirrorPosition }
   /** Nothing was mirrored yet: commit this position before the first record, so that a missing one always means a lost one. */
   | { readonly kind: 'begin'; readonly position: MirrorPosition }
-  | { readonly kind: 'stop'; readonly error: FarshoreError; readonly lost: { readonly from: bigint; readonly to: bigint } | undefined };
+  /** The answer is older than what was committed: it may be a coordinator that is still reading its log. To be asked again. */
+  | { readonly kind: 'wait'; readonly reason: string }
+  | {
+      readonly kind: 'stop';
+      readonly error: FarshoreError;
+      readonly lost: { readonly from: bigint; readonly to: bigint } | undefined;
+      /** The position is not the one that was committed last. */
+      readonly isOld?: true;
+    };
+
+/** A coordinator reads its log at some tens of megabytes a second, and a segment has a hundred. */
+export const OLD_ANSWERS_WITHIN_MS = 60_000;
 
 const resumeCommand = (topic: string, partition: number, flags: string): string =>
   `farshore partition resume ${topic}:${partition} --stage mirror ${flags}`;
@@ -41,6 +58,15 @@ const resumeCommand = (topic: string, partition: number, flags: string): string 
 /** Decides whether the logs on both sides are those the position was taken in (C6), and where to go on. */
 export function decideStart(view: StartView): StartDecision {
   const { topic, partition, position } = view;
+  if (view.old !== undefined) {
+    if (view.oldForMs < OLD_ANSWERS_WITHIN_MS) return { kind: 'wait', reason: `the region's group answers ${view.old}: asked again` };
+    return oldPosition(view, view.old);
+  }
+  const kept = view.kept?.homeTopicId === view.homeTopicId ? view.kept : undefined;
+  if (kept !== undefined && view.regional.end < offsetValue(kept.point.regional)) {
+    const stop = regionTruncated(view, offsetValue(kept.point.regional));
+    return position === undefined || isBehind(position, kept) ? { ...stop, isOld: true } : stop;
+  }
   if (position === undefined || position.topicId !== view.homeTopicId) {
     // A position of another topic id is left from before an accepted re-creation: the ledger's id is the accepted one.
     if (position === undefined && view.regional.end > view.mirroredFrom) return missing(view);
@@ -132,6 +158,19 @@ function missing(view: StartView): StartDecision {
   };
 }
 
+function oldPosition({ topic, partition, regional }: StartView, old: string): StartDecision {
+  return {
+    kind: 'stop',
+    isOld: true,
+    lost: undefined,
+    error: new FarshoreError('position_missing', `The region's group goes on answering ${old}`, {
+      place: `${topic}:${partition}`,
+      hint: `Restart the broker that coordinates the group, so that it reads its log again; this partition then goes on by itself. Where the group's log lost its commits, mirror it again from the start, as a new generation: ${resumeCommand(topic, partition, '--from earliest --accept-rewind')}`,
+      facts: { regionalEnd: String(regional.end) },
+    }),
+  };
+}
+
 export function diverged(
   view: Pick<StartView, 'topic' | 'partition'>,
   why: string,
@@ -149,7 +188,7 @@ export function diverged(
   };
 }
 
-function regionTruncated(view: StartView, recordedEnd: bigint): StartDecision {
+function regionTruncated(view: StartView, recordedEnd: bigint): Extract<StartDecision, { kind: 'stop' }> {
   const { topic, partition, regional } = view;
   return {
     kind: 'stop',

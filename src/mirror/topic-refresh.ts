@@ -4,7 +4,7 @@ import type { TopicDescription, TopicRecord } from './contracts.ts';
 import type { MirrorDependencies, MirrorSettings } from './dependencies.ts';
 import { type Look, lookAround } from './look.ts';
 import { MirrorPartition } from './partition.ts';
-import { startPartitions } from './partition-start.ts';
+import { readResting, startPartitions } from './partition-start.ts';
 import { holdPartitions } from './recreated.ts';
 import { isWanted, missingTopics, type Route, type RouteRules, selectRoutes, vanishedRoutes } from './routes.ts';
 import { stopPartition } from './stopping.ts';
@@ -165,18 +165,19 @@ export class TopicRefresh {
     const known = [...this.#table.all()].filter((p) => !this.#generations.isHeldByGrowth(p) && !this.#isAwaited(p));
     const held = known.filter((p) => p.mode.mode === 'held');
     // Not started, but where it stands is told.
-    const paused = known.filter((p) => p.mode.mode === 'paused' && p.committed === undefined);
+    const isResting = ({ mode }: MirrorPartition) => mode.mode === 'paused' || mode.mode === 'stopped';
+    const resting = known.filter((p) => isResting(p) && (p.committed === undefined || p.inDoubt !== undefined));
     this.#unproved = false;
-    if (held.length + paused.length === 0) return;
-    const topics = [...new Set([...held, ...paused].map((p) => p.route.regional))];
+    if (held.length + resting.length === 0) return;
+    const topics = [...new Set([...held, ...resting].map((p) => p.route.regional))];
     const positions = await this.#deps.regional.positions(topics, signal);
-    for (const p of paused) p.committed = positions.get(p.route.regional)?.find(({ partition }) => partition === p.partition);
+    const unread = await readResting(resting, positions, this.#deps, signal);
     const starts = {
       mirroredFrom: (p: MirrorPartition) => this.#mirroredFrom(p),
       epoch: (p: MirrorPartition) => this.#epochStart(p),
       settled,
     };
-    this.#unproved = await startPartitions(held, positions, starts, this.#deps, this.#settings, signal);
+    this.#unproved = (await startPartitions(held, positions, starts, this.#deps, this.#settings, signal)) || unread;
   }
 
   get #keepsTopics(): boolean {

@@ -47,7 +47,11 @@ export const errorCodes = {
   region_recreated: { action: 'stop', summary: 'The regional topic was deleted and created again.' },
   region_truncated: { action: 'stop', summary: 'The regional log ends before, or starts after, a recorded position.' },
   region_diverged: { action: 'stop', summary: 'The regional log is not the one the position was taken in.' },
-  position_missing: { action: 'stop', summary: 'The regional topic already holds mirrored records but the position is gone.' },
+  position_missing: {
+    action: 'stop',
+    triedAgain: true,
+    summary: 'The regional topic already holds mirrored records but the position is gone, or an old one is answered.',
+  },
   partitions_shrunk: { action: 'stop', summary: 'The topic at home has fewer partitions than its mirror.' },
   home_elsewhere: { action: 'stop', summary: 'The topic has its home in another cluster; mirroring it would make a loop.' },
   home_unknown: { action: 'stop', summary: 'The regional topic holds records and nothing says where its home is.' },

@@ -17,7 +17,8 @@ import { addPartitionsApi, endTxnApi, initProducerIdApi } from '../../src/kafka/
 import type { MirrorTransaction, RegionalLog } from '../../src/mirror/contracts.ts';
 import type { RawBatch } from '../../src/model/batch.ts';
 import { systemClock } from '../../src/model/clock.ts';
-import { homeOffset, offsetValue } from '../../src/model/offsets.ts';
+import { homeOffset, offsetValue, regionalOffset } from '../../src/model/offsets.ts';
+import { topicPartitionKey } from '../../src/model/partition.ts';
 import { type KafkaServer, startKafka } from '../rig/kafka.ts';
 
 const signal = new AbortController().signal;
@@ -212,32 +213,26 @@ describe.each([2, 0])('the regional log where transaction.version is %i', (trans
     expect(await committedKeys(topic, log)).toEqual(keys(0, 7));
   });
 
-  it('C9: an old position that the coordinator answers is not gone on from: what was mirrored behind it lies in the region', async () => {
+  it('C9: what was mirrored behind a regional end is found, by this daemon and the next one', async () => {
     const topic = await newTopic();
     const { log, primary } = await newLog();
     await log.open(signal);
     await log.commit(cycle(topic, 0, 3), signal);
-    const [first] = (await log.positions([topic], signal)).get(topic)!;
     await log.commit(cycle(topic, 3, 5), signal);
     await log.commit(cycle(topic, 5, 9), signal);
-    // As a coordinator that lost them answers: the first cycle's position, with the end of its own records.
-    await log.commit({ writes: [], positions: [first!] }, signal);
-    const asked = log.positions([topic], signal);
-    await expect(asked).rejects.toMatchObject({ code: 'broker_request_failed', action: 'retry', place: `${topic}:0` });
-    await expect(asked).rejects.toThrow(
-      /answers an old position of billing\.t\d+:0: 3, and the region holds what was mirrored behind it from 4 on/,
-    );
-    // Another daemon, or the same after a restart, sees it too; looking leaves no offset behind.
+    const behind = async (from: RegionalLog, end: bigint) =>
+      (await from.mirroredBehind([{ topic, partition: 0, regionalEnd: regionalOffset(end) }], signal)).get(topicPartitionKey(topic, 0));
+    // Three records and their marker.
+    expect(await behind(log, 3n)).toEqual({ kind: 'batch', offset: 4n });
+    expect(await behind(log, 11n)).toEqual({ kind: 'nothing' });
     const { log: next } = await newLog({ primary });
     await next.open(signal);
-    await expect(next.positions([topic], signal)).rejects.toThrow(/an old position/);
-    // An operator who goes back on purpose leaves no end to compare.
-    await next.open(signal);
-    await next.commit({ writes: [], positions: [{ ...first!, regionalEnd: undefined }] }, signal);
-    expect((await next.positions([topic], signal)).get(topic)).toMatchObject([{ next: 3n, regionalEnd: undefined }]);
+    expect(await behind(next, 0n)).toEqual({ kind: 'batch', offset: 0n });
+    expect(await behind(next, 6n)).toEqual({ kind: 'batch', offset: 7n });
+    expect(await behind(next, 11n)).toEqual({ kind: 'nothing' });
   });
 
-  it('a position behind which lie aborted batches, or those of others, is the newest', async () => {
+  it('aborted batches are nothing that was mirrored, and behind those of others nothing is known', async () => {
     const topic = await newTopic();
     let breaks = false;
     const { log } = await newLog({
@@ -251,11 +246,14 @@ describe.each([2, 0])('the regional log where transaction.version is %i', (trans
     await expect(log.commit(cycle(topic, 3, 5), signal)).rejects.toThrow();
     breaks = false;
     await log.open(signal);
+    const behind = async () =>
+      (await log.mirroredBehind([{ topic, partition: 0, regionalEnd: regionalOffset(3n) }], signal)).get(topicPartitionKey(topic, 0));
+    expect(await behind()).toEqual({ kind: 'nothing' });
     const producer = kafka.producer({ idempotent: true });
     await producer.connect();
     await producer.send({ topic, messages: [{ key: 'k', value: 'of an application' }] });
     await producer.disconnect();
-    expect((await log.positions([topic], signal)).get(topic)).toMatchObject([{ next: 3n, regionalEnd: 3n }]);
+    expect(await behind()).toBeUndefined();
   });
 
   it('C10: a transaction the coordinator ended by itself is fenced too, and an owner who asks again gets on', async () => {

@@ -112,7 +112,9 @@ export class PartitionJudge {
     const accepted = [...this.#raised].some((reason) => reason === 'rewind_accepted' || reason === 'home_recreated');
     if (!accepted && before !== undefined) fail('another log under its name, which nobody accepted');
     // A region that lost records and then the position too begins anew: what comes twice is passed over by its version.
-    if (!accepted && this.#pass.size > 0 && !this.#regionWasCut) fail('began anew beside what it had mirrored');
+    // Or an operator gave up, by name, what lies before the place to go on from.
+    const isGivenUp = this.#lost.some((range) => range.to === to);
+    if (!accepted && this.#pass.size > 0 && !this.#regionWasCut && !isGivenUp) fail('began anew beside what it had mirrored');
     this.#newPass(home.version);
     // Where the position is gone, who accepts a rewind says where it was.
     if (!accepted) this.#nothingLeftOut(home, [], { version: home.version, from: 0n, to, orExpired: true }, fail);

@@ -19,6 +19,7 @@ const changes: fc.Arbitrary<Change> = fc.oneof(
   change(1, fc.record({ op: op('lose_position'), partition })),
   change(1, fc.record({ op: op('cut_region'), partition, by: fc.integer({ min: 1, max: 6 }) })),
   change(2, fc.record({ op: op('crash') })),
+  change(2, fc.record({ op: op('old_answers'), read: fc.nat({ max: 12 }), step: fc.nat({ max: 6 }), crashes: fc.boolean() })),
   change(1, fc.record({ op: op('zombie') })),
   change(2, fc.record({ op: op('pause'), partition })),
   change(
@@ -49,6 +50,7 @@ const history: fc.Arbitrary<History> = fc.record({
   compacted: fc.boolean(),
   onTruncated: fc.constantFrom('stop', 'stop', 'earliest'),
   onRecreated: fc.constantFrom('stop', 'stop', 'restart'),
+  shownBy: fc.constantFrom('both' as const, 'log' as const),
   steps: fc.array(step, { minLength: 3, maxLength: 24 }),
   fates: fc.array(fc.oneof({ weight: 3, arbitrary: fc.constant('done' as const) }, fc.constantFrom(...commitFates)), { maxLength: 20 }),
 });
@@ -66,6 +68,7 @@ const places = [
     'resumed',
     'paused',
     'given_up',
+    'position_old',
   ],
   ...['source_truncated', 'source_diverged', 'source_recreated', 'position_missing', 'region_truncated'],
 ];

@@ -1,4 +1,4 @@
-import type { CommittedCycle, MirrorTransaction } from '../../../src/mirror/contracts.ts';
+import type { CommittedCycle, MirroredTo, MirrorTransaction } from '../../../src/mirror/contracts.ts';
 import { FarshoreError } from '../../../src/model/errors.ts';
 import { offsetValue, regionalOffset } from '../../../src/model/offsets.ts';
 import type { MirrorPosition } from '../../../src/model/position.ts';
@@ -22,12 +22,23 @@ interface Stored {
   readonly records: { readonly offset: bigint; readonly record: SimRecord }[];
 }
 
-type OnDurable = (position: MirrorPosition, records: readonly SimRecord[]) => void;
+/** How far the coordinator has read, and how much further with each answer, in commits; with a step of 0 it stays there. */
+export interface OldAnswers {
+  readonly read: number;
+  readonly step: number;
+}
+
+type OnDurable = (position: MirrorPosition, records: readonly SimRecord[], before: MirrorPosition | undefined) => void;
 
 /** The regional cluster: partitions, the group's positions, and one transactional id. */
 export class RegionLog {
   readonly partitions: Stored[];
   readonly #positions = new Map<number, MirrorPosition>();
+  /** Every one that was committed, oldest first. */
+  readonly #committed: MirrorPosition[] = [];
+  #oldAnswers: (OldAnswers & { readonly upTo: number }) | undefined;
+  /** How many were committed when a partition lost records. */
+  readonly #cutAt = new Map<number, number>();
   readonly #onDurable: OnDurable;
   #producerEpoch = 0;
   /** Its batches are in the logs, without a marker. */
@@ -39,17 +50,54 @@ export class RegionLog {
     this.#onDurable = onDurable;
   }
 
-  positions(): readonly MirrorPosition[] {
-    return [...this.#positions.values()];
+  /** As OffsetFetch answers: while the group's coordinator reads its log, what it has read so far; never more than can be shown to be old. */
+  positions(isKept: (newest: MirrorPosition) => boolean): readonly MirrorPosition[] {
+    if (this.#oldAnswers === undefined) return [...this.#positions.values()];
+    const { read, step, upTo } = this.#oldAnswers;
+    this.#oldAnswers = step > 0 && read >= upTo ? undefined : { read: Math.min(read + step, upTo), step, upTo };
+    const kept = new Set([...this.#positions.values()].filter(isKept).map(({ partition }) => partition));
+    const answered = new Map<number, MirrorPosition>();
+    // What is committed meanwhile it knows at once.
+    for (const [index, position] of this.#committed.entries()) {
+      if (index >= read && index < upTo) continue;
+      if (kept.has(position.partition) || index >= this.#shownFrom(position.partition)) answered.set(position.partition, position);
+    }
+    // One that was lost is in no part of the log.
+    for (const partition of answered.keys()) if (!this.#positions.has(partition)) answered.delete(partition);
+    for (const [partition, position] of this.#positions) {
+      const one = answered.get(partition);
+      // What moved without a record may be read again by a daemon that starts: nothing comes twice of it.
+      if (one === undefined ? !kept.has(partition) : one.regionalEnd === position.regionalEnd) answered.set(partition, position);
+    }
+    return [...answered.values()];
   }
 
-  losePosition(partition: number): boolean {
-    return this.#positions.delete(partition);
+  /** By the log alone, neither none is shown to be old, nor one from before mirroring began anew or the log was cut. */
+  #shownFrom(partition: number): number {
+    const begun = this.#committed.findLastIndex((position) => position.partition === partition && position.regionalEnd === undefined);
+    return Math.max(begun + 1, this.#cutAt.get(partition) ?? 0);
+  }
+
+  /** The group's coordinator reads its log anew, and answers meanwhile. */
+  answerOld({ read, step }: OldAnswers): void {
+    this.#oldAnswers = { read, step, upTo: this.#committed.length };
+  }
+
+  /** A record of this mirror behind what an answered position counts. */
+  mirroredBehind({ partition, regionalEnd }: MirroredTo): bigint | undefined {
+    return this.partitions[partition]!.records.find(({ offset }) => offset >= offsetValue(regionalEnd))?.offset;
+  }
+
+  losePosition(partition: number): MirrorPosition | undefined {
+    const lost = this.#positions.get(partition);
+    this.#positions.delete(partition);
+    return lost;
   }
 
   /** Cuts the log; answers what it held above. */
   cut(partition: number, to: bigint): ReadonlySet<SimRecord> {
     const stored = this.partitions[partition]!;
+    this.#cutAt.set(partition, this.#committed.length);
     const gone = stored.records.filter(({ offset }) => offset >= to);
     stored.records.length -= gone.length;
     if (to < stored.end) stored.end = to;
@@ -111,8 +159,10 @@ export class RegionLog {
     for (const position of positions) {
       const written = ends.find(({ partition }) => partition === position.partition);
       const regionalEnd = written === undefined ? position.regionalEnd : regionalOffset(written.end);
+      const before = this.#positions.get(position.partition);
       this.#positions.set(position.partition, { ...position, regionalEnd });
-      this.#onDurable({ ...position, regionalEnd }, byPartition.get(position.partition) ?? []);
+      this.#committed.push({ ...position, regionalEnd });
+      this.#onDurable({ ...position, regionalEnd }, byPartition.get(position.partition) ?? [], before);
     }
     return { ends: ends.map((one) => ({ ...one, firstOffset: regionalOffset(one.firstOffset), end: regionalOffset(one.end) })) };
   }

@@ -1,6 +1,7 @@
 import type { PartitionCommand } from '../../../src/mirror/commands.ts';
 import type {
   HomeLog as HomeContract,
+  MirroredBehind,
   PartitionStop,
   RegionalLog,
   StopLedger,
@@ -10,10 +11,13 @@ import type {
 import { CycleSize } from '../../../src/mirror/cycle-bytes.ts';
 import type { MirrorDependencies, MirrorSettings } from '../../../src/mirror/dependencies.ts';
 import { MirrorStage } from '../../../src/mirror/mirror-stage.ts';
+import { type KeptOffsets, OffsetKeeper, type OffsetStore } from '../../../src/mirror/offset-keeper.ts';
 import type { Clock } from '../../../src/model/clock.ts';
 import { FarshoreError } from '../../../src/model/errors.ts';
 import type { FetchedPartition } from '../../../src/model/fetch.ts';
 import { offsetValue, type RegionalOffset } from '../../../src/model/offsets.ts';
+import { type TopicPartitionKey, topicPartitionKey } from '../../../src/model/partition.ts';
+import type { MirrorPosition } from '../../../src/model/position.ts';
 import { rewritten } from './batches.ts';
 import { HomeLog } from './home-log.ts';
 import { PartitionJudge } from './judge.ts';
@@ -32,6 +36,8 @@ export type Change =
   | { readonly op: 'lose_position'; readonly partition: number }
   | { readonly op: 'cut_region'; readonly partition: number; readonly by: number }
   | { readonly op: 'crash' }
+  /** The region's broker starts again: its coordinator answers positions while it still reads its log. */
+  | { readonly op: 'old_answers'; readonly read: number; readonly step: number; readonly crashes: boolean }
   /** Another daemon takes over while this one still believes. */
   | { readonly op: 'zombie' }
   | { readonly op: 'pause'; readonly partition: number }
@@ -54,6 +60,8 @@ export interface History {
   readonly compacted: boolean;
   readonly onTruncated: 'stop' | 'earliest';
   readonly onRecreated: 'stop' | 'restart';
+  /** What shows that an answered position is old: the database with the regional log, or that alone. */
+  readonly shownBy: 'both' | 'log';
   readonly steps: readonly Step[];
   readonly fates: readonly CommitFate[];
 }
@@ -61,6 +69,8 @@ export interface History {
 export const PARTITIONS = 2;
 /** Fetches and rests without trouble after the last step: enough for each way round to end. */
 const QUIET_TURNS = 60;
+/** A position that is answered no more is waited for a minute before it counts as lost. */
+const MOST_QUIET_MS = 200_000;
 
 /** One daemon after another mirrors a topic between two clusters that do to it what the history says. */
 export class World {
@@ -76,10 +86,16 @@ export class World {
   #turn = 0;
   #fate = 0;
   #nowMs = 0;
+  #quietMs: number | undefined;
+  /** The region's broker was away: the next transaction ends with an outcome that is not known. */
+  #isAway = false;
+  /** Turn since when nothing is waited for. */
+  #quietFrom = 0;
   #running:
     | { readonly stage: MirrorStage; readonly stop: AbortController; readonly hard: AbortController; readonly done: Promise<void> }
     | undefined;
   readonly #stopped = new Map<number, PartitionStop>();
+  readonly #kept = new Map<number, KeptOffsets>();
   readonly #resuming = new Set<number>();
   /** Which life commits now, counted from one. */
   #commits = 0;
@@ -94,10 +110,13 @@ export class World {
 
   constructor(history: History) {
     this.#history = history;
+    this.#quietFrom = history.steps.length;
     this.homes.set('A', this.#newLogs('A'));
-    this.region = new RegionLog(PARTITIONS, (position, records) => {
+    this.region = new RegionLog(PARTITIONS, (position, records, before) => {
+      const isWhereItWas = before?.next === position.next && before.topicId === position.topicId;
       // An operator's resume moves the position first, and a daemon that does not know yet that it lost its lease knows of no pause.
-      const isMoving = records.length === 0 && this.#resuming.has(position.partition);
+      // What is known of all is committed again now and then, as it is.
+      const isMoving = records.length === 0 && (this.#resuming.has(position.partition) || isWhereItWas);
       if (this.#stopped.get(position.partition)?.state === 'paused' && !isMoving && this.#commits === this.#lives.length)
         throw new Error(`${TOPIC}:${position.partition} went on to ${position.next} while it was paused`);
       const home = this.homes.get(position.topicId)![position.partition]!;
@@ -159,7 +178,10 @@ export class World {
   #tick(): Step['answer'] {
     const step = this.#history.steps[this.#turn++];
     if (step === undefined) {
-      if (this.#turn > this.#history.steps.length + QUIET_TURNS) {
+      this.#quietMs ??= this.#nowMs;
+      const waits = [...this.#running!.stage.status()].some(({ status }) => status.state === 'waiting');
+      if (waits && this.#nowMs < this.#quietMs + MOST_QUIET_MS) this.#quietFrom = this.#turn;
+      if (this.#turn > this.#quietFrom + QUIET_TURNS) {
         this.#over = true;
         for (const life of this.#controllers) life.abort(new Error('over'));
       }
@@ -202,11 +224,14 @@ export class World {
         for (let partition = 0; partition < PARTITIONS; partition++) this.damaged.add(partition);
         this.happened.add('recreated');
         return;
-      case 'lose_position':
-        if (this.region.losePosition(change.partition)) this.judges[change.partition]!.positionLost();
+      case 'lose_position': {
+        // What the database keeps still says how far it had come.
+        const lost = this.region.losePosition(change.partition);
+        if (lost !== undefined && !this.#isKept(lost)) this.judges[change.partition]!.positionLost();
         this.damaged.add(change.partition);
         this.#crashAll();
         return;
+      }
       case 'cut_region': {
         const end = this.region.ends(change.partition).end;
         const gone = this.region.cut(change.partition, end > BigInt(change.by) ? end - BigInt(change.by) : 0n);
@@ -216,6 +241,13 @@ export class World {
         this.#crashAll();
         return;
       }
+      case 'old_answers':
+        this.region.answerOld(change);
+        // A daemon that starts anew knows no more than the database and the log; for ever is a cause to stop.
+        if (change.crashes) this.#crash();
+        else this.#isAway = true;
+        if (change.step === 0) for (let partition = 0; partition < PARTITIONS; partition++) this.damaged.add(partition);
+        return;
       case 'crash':
         this.happened.add('crashed');
         this.#crash();
@@ -286,9 +318,20 @@ export class World {
       },
     };
     const published = { read: async () => new Map() };
+    const keeper = new OffsetKeeper(this.#offsetStore(), clock);
+    const watched = keeper.watch(this.#regional(hard));
+    const publishes = this.#history.shownBy === 'both';
     return {
       home: this.#home(hard),
-      regional: this.#regional(hard),
+      regional: {
+        ...watched,
+        commit: async (transaction, signal) => {
+          const committed = await watched.commit(transaction, signal);
+          if (publishes) await keeper.publish(signal);
+          return committed;
+        },
+      },
+      kept: keeper,
       ledger: this.#ledger(),
       publishedAtHome: published,
       publishedInRegion: published,
@@ -296,7 +339,9 @@ export class World {
       stops: this.#stopLedger(),
       reencode: (batch, _reason, _most, from) => rewritten(batch, from),
       visitRecords: () => undefined,
-      observe: () => undefined,
+      observe: ({ type }) => {
+        if (type === 'position_old') this.happened.add(type);
+      },
       clock,
       cycleSize: new CycleSize(),
     };
@@ -375,18 +420,29 @@ export class World {
       },
       positions: async () => {
         if (doubt) throw new Error('positions were read before what was left open was ended (C9)');
-        return new Map([[TOPIC, this.region.positions()]]);
+        return new Map([[TOPIC, this.region.positions((newest) => this.#isKept(newest))]]);
+      },
+      mirroredBehind: async (ends) => {
+        const behind = new Map<TopicPartitionKey, MirroredBehind>();
+        for (const end of ends) {
+          const offset = this.region.mirroredBehind(end);
+          behind.set(topicPartitionKey(TOPIC, end.partition), offset === undefined ? { kind: 'nothing' } : { kind: 'batch', offset });
+        }
+        return behind;
       },
       commit: async (transaction) => {
         hard.throwIfAborted();
         if (doubt) throw new Error('a transaction was begun before an unknown outcome was cleared (C9)');
-        const fate = this.#history.fates[this.#fate++] ?? 'done';
         // Beyond the history everything goes well.
+        const isOver = this.#turn > this.#history.steps.length;
+        const given = isOver ? 'done' : (this.#history.fates[this.#fate++] ?? 'done');
+        const fate = this.#isAway && given === 'done' ? 'lost_done' : given;
+        this.#isAway = false;
         doubt = true;
         if (fate.startsWith('crash')) this.#crash();
         this.#commits = life;
         try {
-          const committed = this.region.commit(epoch, transaction, this.#turn > this.#history.steps.length ? 'done' : fate);
+          const committed = this.region.commit(epoch, transaction, fate);
           doubt = false;
           return committed;
         } catch (error) {
@@ -456,6 +512,23 @@ export class World {
         if (lostFrom === undefined || lostTo === undefined) return;
         this.judges[partition]!.gaveUp({ from: offsetValue(lostFrom), to: offsetValue(lostTo) });
         this.happened.add('given_up');
+      },
+    };
+  }
+
+  #isKept({ partition, next, regionalEnd }: MirrorPosition): boolean {
+    const last = this.#history.shownBy === 'both' ? this.#kept.get(partition)?.points.at(-1) : undefined;
+    return last !== undefined && (regionalEnd === undefined ? last.home === next : last.regional >= regionalEnd);
+  }
+
+  /** Of the daemon that started last, as the lease has it. Where the log shows it, a daemon that starts knows nothing. */
+  #offsetStore(): OffsetStore {
+    const life = this.#lives.length;
+    return {
+      load: async () => (this.#history.shownBy === 'both' ? [...this.#kept.values()] : []),
+      save: async (offsets) => {
+        if (this.#lives.length > life + 1) return;
+        for (const one of offsets) this.#kept.set(one.partition, one);
       },
     };
   }

@@ -20,6 +20,8 @@ async function resumed(
   request: ResumeRequest = pastLost,
   published: ReadonlyMap<string, PublishedHome> = new Map(),
   next = 5n,
+  change: (partition: MirrorPartition) => void = () => undefined,
+  keptNext?: bigint,
 ): Promise<readonly MirrorPosition[]> {
   const partition = new MirrorPartition({ home: 'orders', regional: 'orders' }, 0, {
     homeTopicId: 'A',
@@ -28,6 +30,7 @@ async function resumed(
   });
   partition.committed = { ...at, topicId: 'A', next: homeOffset(next), leaderEpoch: 1, crc: 7, regionalEnd: regionalOffset(9n) };
   partition.setMode({ mode: 'stopped', error: new FarshoreError(code, 'it stopped'), since: '' });
+  change(partition);
   const table = new PartitionTable();
   table.add(partition);
   const positions: MirrorPosition[] = [];
@@ -35,6 +38,7 @@ async function resumed(
   const deps = {
     home: { ends: async () => [{ ...at, start: 8n, end: 20n }] },
     regional: { commit: async (transaction: { positions: readonly MirrorPosition[] }) => positions.push(...transaction.positions) },
+    kept: { last: () => (keptNext === undefined ? undefined : { homeTopicId: 'A', next: homeOffset(keptNext) }) },
     stops: { record: nothing, clear: nothing },
     publishedAtHome: { read: async () => published },
     observe: () => undefined,
@@ -53,6 +57,35 @@ describe('an operator’s resume past lost records', () => {
 
   it('drops it where the partition stopped for just that', async () => {
     expect(await resumed('region_truncated')).toMatchObject([{ next: 8n, regionalEnd: undefined }]);
+  });
+});
+
+describe('an operator’s resume while it is not known where the mirror stands', () => {
+  const from9: ResumeRequest = { ...pastLost, from: 9n };
+
+  it('C9: is refused while the group answers an old position, or a transaction’s outcome is not known', async () => {
+    const isAskedAgain = (partition: MirrorPartition): void => {
+      partition.setMode({ mode: 'held', reason: 'an old position: asked again' });
+      partition.oldSinceMs = 0;
+    };
+    await expect(resumed('source_truncated', from9, new Map(), 5n, isAskedAgain)).rejects.toMatchObject({
+      code: 'request_invalid',
+      message: 'Where the mirror stands is not known now: an old position: asked again',
+    });
+    const inDoubt = (partition: MirrorPartition): void => {
+      partition.inDoubt = { position: partition.committed!, offsets: 3n };
+    };
+    await expect(resumed('source_truncated', from9, new Map(), 5n, inDoubt)).rejects.toMatchObject({ code: 'request_invalid' });
+  });
+
+  it('C9: takes what is kept beside the group for where it stood, so that what is given up is named', async () => {
+    const unknown = (partition: MirrorPartition): void => {
+      partition.committed = undefined;
+    };
+    const back = { ...from9, acceptLoss: false, acceptRewind: true };
+    // Kept at 12: going on from 9 is a rewind, which nobody accepted.
+    await expect(resumed('position_missing', from9, new Map(), 5n, unknown, 12n)).rejects.toMatchObject({ code: 'request_invalid' });
+    expect(await resumed('position_missing', back, new Map(), 5n, unknown, 12n)).toMatchObject([{ next: 9n, regionalEnd: undefined }]);
   });
 });
 

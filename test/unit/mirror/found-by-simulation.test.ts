@@ -9,7 +9,7 @@ const rewind = (partition: number): Change => ({
 });
 const step = (answer: Step['answer'], ...changes: readonly Change[]): Step => ({ changes, answer });
 const history = (steps: readonly Step[], more: Partial<History> = {}): History => ({
-  ...{ compacted: false, onTruncated: 'stop', onRecreated: 'stop', steps, fates: [] },
+  ...{ compacted: false, onTruncated: 'stop', onRecreated: 'stop', shownBy: 'both', steps, fates: [] },
   ...more,
 });
 
@@ -84,18 +84,54 @@ describe('the mirror in histories that were faults once', () => {
 
   it('C11: a position that is gone stops its partition, also when nothing came since the generation rose', async () => {
     const happened = await played(
-      history([
-        step('starved', append(0, 0)),
-        step('starved', append(1, 0)),
-        step('whole', rewind(0)),
-        step('starved', { op: 'cut_region', partition: 1, by: 2 }),
-        step('whole', { op: 'lose_position', partition: 1 }),
-        step('starved'),
-        step('whole'),
-        step('starved', { op: 'lose_position', partition: 1 }),
-      ]),
+      history(
+        [
+          step('starved', append(0, 0)),
+          step('starved', append(1, 0)),
+          step('whole', rewind(0)),
+          step('starved', { op: 'cut_region', partition: 1, by: 2 }),
+          step('whole', { op: 'lose_position', partition: 1 }),
+          step('starved'),
+          step('whole'),
+          step('starved', { op: 'lose_position', partition: 1 }),
+        ],
+        { shownBy: 'log' },
+      ),
     );
     expect(happened).toContain('position_missing');
+  });
+
+  it('C9: a rewind whose answer was lost is not undone by committing again what was known before it', async () => {
+    const happened = await played(
+      history(
+        [
+          step('starved', append(0, 0)),
+          step('epochs_forgotten'),
+          step('starved', { op: 'pause', partition: 0 }),
+          step('whole', { op: 'lose_position', partition: 1 }),
+          step('starved', rewind(0)),
+          step('starved'),
+        ],
+        { fates: ['lost_pending', 'done', 'done', 'lost_done'] },
+      ),
+    );
+    expect(happened).toContain('paused');
+  });
+
+  it.each([true, false])('C9: old positions that a group answers for good are not gone on from (daemon killed: %s)', async (crashes) => {
+    const happened = await played(
+      history([
+        step('whole', append(0, 0)),
+        step('whole', append(0, 0), append(1, 0)),
+        step('whole'),
+        step('whole', { op: 'old_answers', read: 2, step: 0, crashes }),
+        step('whole', append(0, 0)),
+        step('whole'),
+      ]),
+    );
+    expect(happened).toContain('position_old');
+    // Who was killed knows no more, and stops after a minute; who lived goes on by what it knows and the log confirms.
+    expect(happened.has('position_missing')).toBe(crashes);
   });
 
   it('C6: a log that was cut below the position, and began to be refilled by an open transaction, is another one, also where the broker lost its epochs', async () => {

@@ -44,6 +44,7 @@ function world() {
   const log = {
     listTopics: async () => [{ topic, topicId: state.regionalTopicId, partitions: [] }],
     positions: async () => new Map([[topic, [state.committed]]]),
+    ends: async () => [{ topic, partition: 0, start: 0n, end: state.end }],
     commit: async ({ writes, positions }: MirrorTransaction) => {
       if (state.commitFails !== undefined) throw state.commitFails;
       steps.push('committed');
@@ -72,6 +73,7 @@ function world() {
     const watched = keeper.watch(log);
     await watched.listTopics(never);
     await watched.positions([topic], never);
+    keeper.found(state.committed);
     return { keeper, watched, mirror: (from: bigint, count: number) => mirror(watched, from, count) };
   };
   const mirror = (watched: RegionalLog, from: bigint, count: number) =>
@@ -113,9 +115,9 @@ describe('the keeper of offsets', () => {
     await keeper.publish(never);
     state.steps.splice(0);
     await watched.commit({ writes: [], positions: [position(2n)] }, never);
-    expect(state.steps).toEqual(['saved 0', 'committed']);
+    expect(state.steps).toEqual(['saved 0', 'committed', 'saved 1']);
     await mirror(2n, 3);
-    expect(keeper.of(topic, 0)?.points).toEqual(points([2n, 7n], [5n, 10n]));
+    expect(keeper.of(topic, 0)?.points).toEqual(points([2n, 6n], [5n, 10n]));
   });
 
   it('C5: a rewind does not happen while they cannot be taken back', async () => {
@@ -131,8 +133,9 @@ describe('the keeper of offsets', () => {
   it('C5: positions that stand or go forward take nothing back', async () => {
     const { keeper, watched, mirror } = await start();
     await mirror(0n, 5);
-    await watched.commit({ writes: [], positions: [position(5n)] }, never);
-    await watched.commit({ writes: [], positions: [position(9n)] }, never);
+    const regionalEnd = regionalOffset(5n);
+    await watched.commit({ writes: [], positions: [position(5n, { regionalEnd })] }, never);
+    await watched.commit({ writes: [], positions: [position(9n, { regionalEnd })] }, never);
     expect(keeper.of(topic, 0)?.points).toEqual(points([0n, 0n], [5n, 5n]));
     expect(state.steps).not.toContain('saved 0');
   });
@@ -147,6 +150,32 @@ describe('the keeper of offsets', () => {
     state.committed = position(0n);
     const { keeper: restarted } = await start();
     expect(restarted.of(topic, 0)?.points).toEqual([]);
+  });
+
+  it('C9: tells how far a partition came: from its begin on, after a restart too, and anew after a rewind', async () => {
+    const first = await start();
+    expect(first.keeper.last(topic, 0)).toBeUndefined();
+    await first.watched.commit({ writes: [], positions: [position(0n)] }, never);
+    const begun = { homeTopicId: HOME_ID, point: points([0n, 0n])[0], next: homeOffset(0n) };
+    expect((await start()).keeper.last(topic, 0)).toEqual(begun);
+    await first.mirror(0n, 5);
+    await first.keeper.publish(never);
+    const { keeper, watched } = await start();
+    expect(keeper.last(topic, 0)).toEqual({ ...begun, point: points([5n, 6n])[0], next: homeOffset(5n) });
+    // Moved on without a record: what was written last stays the proof.
+    await watched.commit({ writes: [], positions: [position(7n, { regionalEnd: regionalOffset(6n) })] }, never);
+    expect(keeper.last(topic, 0)).toEqual({ ...begun, point: points([5n, 6n])[0], next: homeOffset(7n) });
+    await watched.commit({ writes: [], positions: [position(2n)] }, never);
+    expect((await start()).keeper.last(topic, 0)).toEqual({ ...begun, point: points([2n, 8n])[0], next: homeOffset(2n) });
+  });
+
+  it('C9: reading positions changes nothing that is kept: they may be old', async () => {
+    const { keeper, mirror, watched } = await start();
+    await mirror(0n, 5);
+    const known = keeper.last(topic, 0);
+    state.committed = position(0n);
+    await watched.positions([topic], never);
+    expect(keeper.last(topic, 0)).toEqual(known);
   });
 
   it('publishes what changed, and again what could not be saved', async () => {

@@ -35,7 +35,8 @@ function world() {
         return { baseOffset: 0n, lastOffset: 4n, leaderEpoch: 1, crc: 7 };
       },
     },
-    regional: { ends },
+    regional: { ends, mirroredBehind: async () => new Map() },
+    kept: { last: () => undefined, found: () => undefined },
     stops: { put: async ({ partition, code }: { partition: number; code: string }) => put.push(`${partition} ${code}`) },
     observe: () => undefined,
     clock: new TestClock(),

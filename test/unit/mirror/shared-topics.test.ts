@@ -34,9 +34,11 @@ function world(keepsTopics: boolean, topics: readonly string[] = ['*']) {
         throw new FarshoreError('request_invalid', 'not here');
       },
       positions: async () => new Map(),
+      mirroredBehind: async () => new Map(),
       ends,
       commit: async () => ({ ends: [] }),
     },
+    kept: { last: () => undefined, found: () => undefined },
     ledger: { load: async () => [record] },
     publishedAtHome: published,
     publishedInRegion: published,

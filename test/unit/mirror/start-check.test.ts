@@ -24,6 +24,9 @@ const view = (changes: Partial<StartView> = {}): StartView => ({
   settled: true,
   batchBefore: { baseOffset: 95n, lastOffset: 99n, leaderEpoch: 4, crc: 0xabc },
   compacted: false,
+  kept: undefined,
+  old: undefined,
+  oldForMs: 0,
   ...changes,
 });
 
@@ -125,5 +128,29 @@ describe('where mirror starts in a partition', () => {
     const longer = { baseOffset: 95n, lastOffset: 104n, leaderEpoch: 5, crc: 0xdef };
     expect(stopCode({ position: unknown, batchBefore: longer })).toBe('source_diverged');
     expect(stopCode({ position: unknown, batchBefore: longer, compacted: true })).toBe('continue');
+  });
+
+  it('C9: waits a minute for a group that answers an old position, then stops and says what to do; it never goes on from it', () => {
+    const old = 'the position 100, although 400 was committed and the regional log had 420';
+    expect(decideStart(view({ old }))).toEqual({ kind: 'wait', reason: `the region's group answers ${old}: asked again` });
+    expect(stopCode({ old, oldForMs: 59_999 })).toBe('wait');
+    const stop = decideStart(view({ old, oldForMs: 60_000 }));
+    expect(stop).toMatchObject({ kind: 'stop', isOld: true, error: { code: 'position_missing' } });
+    expect(stop.kind === 'stop' && stop.error.hint).toContain('Restart the broker that coordinates the group');
+    // None is waited for in the same way: mirroring it from the start again is what an operator decides.
+    expect(stopCode({ old, position: undefined })).toBe('wait');
+  });
+
+  it('C6: a region that ends before what was kept of it lost records, whatever the group answers', () => {
+    const kept = { homeTopicId: 'home-id', next: homeOffset(100n), point: { home: homeOffset(100n), regional: regionalOffset(120n) } };
+    const cut = { kept, regional: { start: 0n, end: 60n } };
+    expect(stopCode({ ...cut, position: undefined })).toBe('region_truncated');
+    const older = { ...position, next: homeOffset(40n), regionalEnd: regionalOffset(50n) };
+    expect(decideStart(view({ ...cut, position: older }))).toMatchObject({
+      kind: 'stop',
+      isOld: true,
+      error: { code: 'region_truncated' },
+    });
+    expect(stopCode({ ...cut, kept: { ...kept, homeTopicId: 'before' }, position: older })).toBe('continue');
   });
 });

@@ -38,9 +38,11 @@ function started(share?: MirrorSettings['share']) {
       listTopics: async () => [{ topic, topicId: 'R', partitions }],
       topicConfigs: async () => new Map([[topic, mirroredConfigs(new Map(), [])]]),
       positions: async () => new Map(),
+      mirroredBehind: async () => new Map(),
       ends,
       commit: async () => ({ ends: [] }),
     },
+    kept: { last: () => undefined, found: () => undefined },
     ledger: { load: async () => [record] },
     stops: {
       put: async (stop: PartitionStop) => void stops.set(stop.partition, stop),
