@@ -1,13 +1,19 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import pg from 'pg';
+import { positionGroup } from '../../src/kafka/regional-log.ts';
 import { eventually } from '../rig/context.ts';
+import { GROUP_PARTITIONS } from '../rig/kafka-config.ts';
 import { smallCycles } from './breaking-points.ts';
+import { fillGroupLog } from './long-group-log.ts';
 import { TrialRegion } from './region.ts';
 import { seeded, type Trial } from './trial.ts';
 
 const WITHIN_MS = 30_000;
 const DEADLINE_MS = 120_000;
 const MAX_CONNECTIONS = 40;
+/** Offsets that a coordinator of 2 cores reads for seconds. */
+const LONG_GROUP_LOG = 300_000;
+const LONG_GROUP_LOG_KILLS = 4;
 
 interface Fault {
   readonly name: string;
@@ -83,6 +89,19 @@ export const f4: Trial = async ({ seed, full, say }) => {
         cases++;
       }
     }
+    if (full) {
+      await fillGroupLog(regional.bootstrap, positionGroup('trial', 'us-east'), GROUP_PARTITIONS, LONG_GROUP_LOG);
+      for (let kill = 0; kill < LONG_GROUP_LOG_KILLS; kill++) {
+        await delay(random() * 2_000);
+        await regional.kill('SIGKILL');
+        await regional.restart();
+        const tookMs = await region.caughtUp(DEADLINE_MS);
+        inTime &&= tookMs < WITHIN_MS;
+        say(`regional broker killed, its group's log long: caught up ${(tookMs / 1000).toFixed(1)} s after it was over`);
+        cases++;
+      }
+      say(`old positions were answered ${await oldAnswers(region)} times`);
+    }
   } finally {
     over.abort();
     await feeding;
@@ -92,6 +111,11 @@ export const f4: Trial = async ({ seed, full, say }) => {
   if (different > 0) say(`${different} partitions differ from home`);
   return { ...(await region.judge()), cases, holds: { inTime, settled, mirroredAlike: different === 0 } };
 };
+
+async function oldAnswers(region: TrialRegion): Promise<string> {
+  const metrics = await (await fetch(`${region.daemon.url}/metrics`)).text();
+  return /^farshore_mirror_old_positions_total.* (\d+)$/m.exec(metrics)?.[1] ?? '0';
+}
 
 const endBackends = async (client: pg.Pool): Promise<void> => {
   await client.query('select pg_terminate_backend(pid) from pg_stat_activity where pid <> pg_backend_pid() and backend_type = $1', [

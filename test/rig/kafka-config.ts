@@ -1,3 +1,6 @@
+/** Of `__consumer_offsets`. */
+export const GROUP_PARTITIONS = 4;
+
 /** What a rig's broker needs to know of its surroundings. */
 export interface BrokerPlace {
   readonly port: number;
@@ -34,7 +37,7 @@ export function brokerProperties(place: BrokerPlace, overrides: Readonly<Record<
     'num.partitions': '1',
     'default.replication.factor': '1',
     'offsets.topic.replication.factor': '1',
-    'offsets.topic.num.partitions': '4',
+    'offsets.topic.num.partitions': String(GROUP_PARTITIONS),
     'transaction.state.log.replication.factor': '1',
     'transaction.state.log.min.isr': '1',
     'transaction.state.log.num.partitions': '4',
