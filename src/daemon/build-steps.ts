@@ -11,6 +11,8 @@ import type { LagSources } from '../lag/contracts.ts';
 import { EndsPassed } from '../lag/ends-passed.ts';
 import type { LagLoop } from '../lag/lag-loop.ts';
 import type { MirrorStage } from '../mirror/mirror-stage.ts';
+import { keptEnd } from '../mirror/offset-keeper.ts';
+import { carriedTo } from '../mirror/old-position.ts';
 import type { LossBound } from '../model/cutover.ts';
 import { FarshoreError } from '../model/errors.ts';
 import { homeOffset, offsetValue } from '../model/offsets.ts';
@@ -21,6 +23,7 @@ import { matchesTopics } from '../model/topic-patterns.ts';
 import type { OutboxStore } from '../outbox/contracts.ts';
 import { appliedBack } from '../postgres/applied-back.ts';
 import type { Database } from '../postgres/database.ts';
+import { offsetStore } from '../postgres/offset-store.ts';
 import { applyPositions } from '../postgres/positions.ts';
 import { primaryWriters } from '../postgres/primary-writers.ts';
 import { regionWriters } from '../postgres/region-writers.ts';
@@ -284,10 +287,10 @@ function copies(
       );
       await log.open(signal);
       const moving = await topics(signal);
-      const before = await log.positions(
-        moving.map(({ regional }) => regional),
-        signal,
-      );
+      const names = moving.map(({ regional }) => regional);
+      const before = await log.positions(names, signal);
+      const lists = await offsetStore(database, lease.epoch).load(names, signal);
+      const keptOf = (topic: string, partition: number) => keptEnd(lists.find((one) => one.topic === topic && one.partition === partition));
       const positions = moving.flatMap(({ regional, record }) =>
         Object.entries(wanted[regional] ?? {}).map(([partition, end]) => ({
           topic: regional,
@@ -297,7 +300,11 @@ function copies(
           leaderEpoch: -1,
           crc: undefined,
           next: homeOffset(BigInt(end)),
-          regionalEnd: before.get(regional)?.find((one) => one.partition === Number(partition))?.regionalEnd,
+          regionalEnd: carriedTo(
+            before.get(regional)?.find((one) => one.partition === Number(partition)),
+            keptOf(regional, Number(partition)),
+            record.homeTopicId,
+          ),
         })),
       );
       await log.commit({ writes: [], positions }, signal);

@@ -191,7 +191,7 @@ export function messageOf(event: FarshoreEvent): string {
     case 'mirror_rebuilt':
       return `mirror starts over from its committed positions: ${event.reason}`;
     case 'position_old':
-      return `the region's group answers an old position of ${event.topic}:${event.partition}: ${event.reason}`;
+      return `the region's group answers old positions of ${event.partitions} partitions, of ${event.topic}:${event.partition} ${event.reason}`;
     case 'generation_raised':
       return `${event.topic} is in generation ${event.generation}: ${event.reason}`;
     case 'component':

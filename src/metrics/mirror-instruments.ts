@@ -36,7 +36,7 @@ export const mirrorInstruments = {
   },
   farshore_mirror_old_positions_total: {
     type: 'counter',
-    help: 'Times a partition waited because the group of the region answered an older position than was committed, or none.',
+    help: 'Times the group of the region answered older positions than were committed, or none, when the mirror read them.',
     labels: {},
   },
   farshore_mirror_rebuilds_total: {

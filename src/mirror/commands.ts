@@ -62,6 +62,8 @@ function refuseNewGeneration({ route, partition, committed }: MirrorPartition, r
   });
 }
 
+const later = (one: bigint | undefined, other: bigint): bigint => (one === undefined || other > one ? other : one);
+
 /** Whether an offset lies before or behind the position is not known while an old one is answered. */
 const notKnownNow = ({ route, partition, mode }: MirrorPartition): FarshoreError =>
   new FarshoreError('request_invalid', `Where the mirror stands is not known now${mode.mode === 'held' ? `: ${mode.reason}` : ''}`, {
@@ -76,8 +78,8 @@ async function resume(partition: MirrorPartition, request: ResumeRequest, contex
   const at = { stage: 'mirror', topic: route.regional, partition: partition.partition } as const;
   // Being tried again is no running: the command decides instead.
   if (partition.retrying !== undefined) partition.setMode(partition.retrying);
-  const isAskedFor = partition.mode.mode === 'held' && partition.oldSinceMs !== undefined;
-  if (request.from !== undefined && (isAskedFor || partition.inDoubt !== undefined)) throw notKnownNow(partition);
+  const isOpen = partition.oldSinceMs !== undefined || partition.inDoubt !== undefined;
+  if (request.from !== undefined && isOpen && partition.mode.mode !== 'stopped') throw notKnownNow(partition);
   const code = partition.mode.mode === 'stopped' ? partition.mode.error.code : undefined;
   if (request.acceptRecreated) {
     context.refresh.acceptRecreated(route.regional);
@@ -100,12 +102,13 @@ async function resume(partition: MirrorPartition, request: ResumeRequest, contex
   }
   // Where the group's answer was not taken, what is kept beside it tells how much is lost.
   const kept = deps.kept.last(route.regional, partition.partition);
-  const known = partition.committed?.next ?? (kept?.homeTopicId === partition.homeTopicId ? kept.next : undefined);
-  const next = known === undefined ? undefined : offsetValue(known);
+  const known = [partition.committed?.next, kept?.homeTopicId === partition.homeTopicId ? kept.next : undefined];
+  const next = known.flatMap((one) => (one === undefined ? [] : [offsetValue(one)])).reduce(later, undefined);
+  const isConfirmed = partition.committed !== undefined && !isOpen;
   const published = request.from === undefined ? undefined : (await deps.publishedAtHome.read(signal)).get(route.home);
   // Of a home elsewhere the offsets are those of its log, which is not mirrored here.
   const epochStart = published?.home === context.primary ? published.fromOffsets?.get(partition.partition) : undefined;
-  const decision = decideResume(`${route.regional}:${partition.partition}`, request, { next, home, epochStart });
+  const decision = decideResume(`${route.regional}:${partition.partition}`, request, { next, isConfirmed, home, epochStart });
   switch (decision.kind) {
     case 'refuse':
       throw decision.error;

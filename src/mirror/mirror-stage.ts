@@ -303,9 +303,13 @@ export class MirrorStage {
       partition.committed = { ...position, regionalEnd };
       partition.committedAtMs = nowMs;
       partition.refusedAt = undefined;
-      if (partition.mode.mode === 'running') await noteWentOn(partition, this.#deps, signal);
       // What is read ahead was planned from the position before the answer told the regional end.
       if (partition.read !== undefined) partition.read = { ...partition.read, regionalEnd };
+    }
+    // When all of them are known to be committed: where it fails, the outcome is not in doubt.
+    for (const { topic, partition } of transaction.positions) {
+      const moved = this.#table.get(topic, partition);
+      if (moved?.mode.mode === 'running') await noteWentOn(moved, this.#deps, signal);
     }
     for (const { topic, partition, reason } of plan.reencoded) this.#deps.observe({ type: 'batch_reencoded', topic, partition, reason });
     if (plan.mirrored.length > 0) this.#deps.observe({ type: 'mirror_cycle', topics: plan.mirrored, seconds: (nowMs - startedMs) / 1000 });

@@ -23,6 +23,12 @@ export interface OffsetStore {
 
 const PUBLISH_MS = 5_000;
 
+/** How far a partition came, by what is kept of it. */
+export function keptEnd(kept: Pick<KeptOffsets, 'homeTopicId' | 'points'> | undefined): KeptEnd | undefined {
+  const point = kept?.points.at(-1);
+  return kept === undefined || point === undefined ? undefined : { homeTopicId: kept.homeTopicId, point, next: point.home };
+}
+
 /**
  * Keeps the mapping of source positions and regional offsets beside the mirror: it sees what the regional
  * log commits and nothing earlier, and writes it to the database on a timer of its own. A crash loses the
@@ -68,9 +74,10 @@ export class OffsetKeeper implements KeptEnds {
       },
       commit: async (transaction, signal) => {
         await this.#beforeCommit(transaction, signal);
-        const begins = transaction.writes.length > 0 ? [] : transaction.positions.filter(({ regionalEnd }) => regionalEnd === undefined);
-        const ends = begins.length === 0 ? [] : await regional.ends(begins, signal);
         const committed = await regional.commit(transaction, signal);
+        const begins = transaction.writes.length > 0 ? [] : transaction.positions.filter(({ regionalEnd }) => regionalEnd === undefined);
+        // After it: the marker of the transaction before may not have been in the log yet.
+        const ends = begins.length === 0 ? [] : await regional.ends(begins, signal);
         this.#committed(transaction, committed, new Map(ends.map((one) => [topicPartitionKey(one.topic, one.partition), one.end])));
         // Until it is kept, a position from before it would pass for the newest.
         if (begins.length > 0) await this.publish(signal);
@@ -106,7 +113,8 @@ export class OffsetKeeper implements KeptEnds {
   async publish(signal: AbortSignal): Promise<void> {
     await this.#saving.catch(() => undefined);
     const due = [...this.#lists.values()].filter((list) => list.changed && this.#regionalTopicIds.has(list.topic));
-    if (due.length === 0) return;
+    // What was due is being saved by the other caller.
+    if (due.length === 0) return await this.#saving;
     for (const list of due) list.changed = false;
     this.#saving = this.#store.save(
       due.map((list) => this.#kept(list)),

@@ -68,8 +68,7 @@ export class OffsetList {
 
   /** Mirroring begins at a position, for the first time or anew; what it writes comes to lie behind the log's `end`. */
   begins({ next }: Pick<MirrorPosition, 'next'>, end: RegionalOffset): void {
-    // Of a log that was cut nothing kept is true.
-    if (this.last !== undefined && end < this.last.regional) this.forget(this.homeTopicId);
+    this.forget(this.homeTopicId);
     this.#next = next;
     this.#add(next, end);
   }

@@ -1,4 +1,4 @@
-import { type HomeOffset, offsetValue } from '../model/offsets.ts';
+import { type HomeOffset, offsetValue, type RegionalOffset } from '../model/offsets.ts';
 import type { MirrorPosition } from '../model/position.ts';
 import type { OffsetPoint } from './offset-points.ts';
 
@@ -29,9 +29,24 @@ export interface PositionEvidence {
   readonly regionalEnd: bigint;
 }
 
-/** Counts less than was committed of the same log; or more, of a pass before mirroring began anew. */
-export const isBehind = ({ next, regionalEnd }: MirrorPosition, kept: KeptEnd): boolean =>
-  next < kept.next || (regionalEnd !== undefined && regionalEnd < kept.point.regional);
+/** Counts less than was committed of the same log; or more, of a pass before mirroring began anew. The regional log never goes back: it decides. */
+export function isBehind({ next, regionalEnd }: MirrorPosition, { point, next: known }: KeptEnd): boolean {
+  if (regionalEnd === undefined || regionalEnd === point.regional) return next < known;
+  return regionalEnd < point.regional;
+}
+
+/** Up to where the regional log holds what was carried into it, as far as is known: a position may be old, or not be answered. */
+export function carriedTo(
+  position: MirrorPosition | undefined,
+  kept: KeptEnd | undefined,
+  homeTopicId: string,
+): RegionalOffset | undefined {
+  const regional = kept?.homeTopicId === homeTopicId ? kept.point.regional : undefined;
+  const answered = position?.regionalEnd;
+  if (regional === undefined || answered === undefined) return answered ?? regional;
+  if (answered < regional) return regional;
+  return answered;
+}
 
 /**
  * Why a position, or that there is none, is an older answer than the last commit; undefined for one that may be the last. A group's coordinator

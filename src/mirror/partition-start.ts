@@ -36,9 +36,12 @@ export async function readResting(
   const at = (p: MirrorPartition) => ({ topic: p.route.regional, partition: p.partition });
   const ends = await readEnds(deps.regional, resting.map(at), signal);
   const endOf = (p: MirrorPartition) => ends.get(topicPartitionKey(p.route.regional, p.partition))?.end;
-  for (const [p, answered] of await readAnswered(resting, positions, endOf, deps, signal))
-    if (isTrusted(answered)) [p.committed, p.inDoubt] = [answered.position, undefined];
-  return resting.some(({ mode, committed, inDoubt }) => mode.mode === 'paused' && (committed === undefined || inDoubt !== undefined));
+  let isOpen = false;
+  for (const [p, answered] of await readAnswered(resting, positions, endOf, deps, signal)) {
+    if (isTrusted(answered)) [p.committed, p.inDoubt, p.oldSinceMs] = [answered.position, undefined, undefined];
+    else isOpen ||= p.mode.mode === 'paused';
+  }
+  return isOpen;
 }
 
 /**
@@ -85,6 +88,7 @@ export async function startPartitions(
   });
   const nowMs = deps.clock.monotonicMs();
   const begin: { partition: MirrorPartition; position: MirrorPosition }[] = [];
+  const old: { readonly partition: MirrorPartition; readonly why: string; readonly isOwn: boolean }[] = [];
   let unproved = false;
   for (const [index, partition] of held.entries()) {
     const ends = endsOf(partition);
@@ -111,7 +115,10 @@ export async function startPartitions(
       old: answer.isOwn ? undefined : answer.old,
       oldForMs: nowMs - (partition.oldSinceMs ?? nowMs),
     });
-    if (answer.old !== undefined) tellOld(partition, answer.old, answer.isOwn, deps);
+    if (answer.old !== undefined && partition.oldSinceMs === undefined) {
+      partition.oldSinceMs = nowMs;
+      old.push({ partition, why: answer.old, isOwn: answer.isOwn });
+    }
     if (decision.kind === 'wait') {
       partition.wait(decision.reason);
       unproved = true;
@@ -119,6 +126,7 @@ export async function startPartitions(
     }
     await act(partition, decision, position, begin, deps, settings, signal);
   }
+  tellOld(old, deps);
   if (begin.length === 0) return unproved;
   // A position always exists before the first record does, so that a missing one can only be a lost one.
   for (const { partition } of begin) partition.committed = undefined;
@@ -127,17 +135,17 @@ export async function startPartitions(
   return unproved;
 }
 
-/** Told once: while it reads its log, a coordinator answers something else each time. */
+/** Told once, with the first of them: while it reads its log, a coordinator answers something else each time, and so of all partitions. */
 function tellOld(
-  partition: MirrorPartition,
-  old: string,
-  isKnown: boolean,
-  { observe, clock }: Pick<MirrorDependencies, 'observe' | 'clock'>,
-) {
-  if (partition.oldSinceMs !== undefined) return;
-  partition.oldSinceMs = clock.monotonicMs();
-  const then = isKnown ? 'the mirror goes on from what it knows, which the regional log confirms' : 'it is asked again';
-  observe({ type: 'position_old', topic: partition.route.regional, partition: partition.partition, reason: `${old}; ${then}` });
+  old: readonly { readonly partition: MirrorPartition; readonly why: string; readonly isOwn: boolean }[],
+  { observe }: Pick<MirrorDependencies, 'observe'>,
+): void {
+  const [first] = old;
+  if (first === undefined) return;
+  const { partition, why, isOwn } = first;
+  const then = isOwn ? 'the mirror goes on from what it committed last, which the regional log confirms' : 'it is asked again';
+  const at = { topic: partition.route.regional, partition: partition.partition };
+  observe({ type: 'position_old', ...at, partitions: old.length, reason: `${why}; ${then}` });
 }
 
 async function act(
@@ -159,7 +167,7 @@ async function act(
       return;
     case 'stop':
       // An old one would be committed again with what is known of all partitions, and be the newest from then on.
-      if (decision.isOld !== true) partition.committed = position;
+      if (decision.isOld !== true) [partition.committed, partition.inDoubt] = [position, undefined];
       if (decision.error.code === 'source_truncated' && settings.onTruncated === 'earliest' && position !== undefined && decision.lost) {
         // The operator chose in advance to go on; what is lost is still said, counted and recorded.
         const { from, to } = decision.lost;

@@ -24,6 +24,8 @@ export type ResumeDecision =
 export interface ResumeView {
   /** The committed position at home, undefined when there is none. */
   readonly next: bigint | undefined;
+  /** The region's group answers it; else it is what is known beside the group, and only committing it again makes it so. */
+  readonly isConfirmed: boolean;
   readonly home: { readonly start: bigint; readonly end: bigint };
   /** Where the topic's present home epoch begins in the log at home, as it was published; undefined for the first. */
   readonly epochStart: bigint | undefined;
@@ -55,8 +57,8 @@ export function decideResume(place: string, request: ResumeRequest, view: Resume
       `Give --from an offset in that range, or --from earliest.`,
     );
   }
-  if (next !== undefined && target === next) return { kind: 'recheck' };
-  if (next === undefined || target < next) {
+  if (view.isConfirmed && target === next) return { kind: 'recheck' };
+  if (next === undefined || target < next || (target === next && !view.isConfirmed)) {
     if (target < epochStart) {
       return refuse(
         `Records before ${epochStart} are of older homes of the topic: mirrored again they would count as of this one`,

@@ -60,7 +60,7 @@ export function decideStart(view: StartView): StartDecision {
   const { topic, partition, position } = view;
   if (view.old !== undefined) {
     if (view.oldForMs < OLD_ANSWERS_WITHIN_MS) return { kind: 'wait', reason: `the region's group answers ${view.old}: asked again` };
-    return oldPosition(view, view.old);
+    return beginsUnwritten(view) ?? oldPosition(view, view.old);
   }
   const kept = view.kept?.homeTopicId === view.homeTopicId ? view.kept : undefined;
   if (kept !== undefined && view.regional.end < offsetValue(kept.point.regional)) {
@@ -158,6 +158,15 @@ function missing(view: StartView): StartDecision {
   };
 }
 
+/** Nothing of this copy is in the region, and its position expired: it begins where it was, or where home lost what lay there. */
+function beginsUnwritten(view: StartView): StartDecision | undefined {
+  const { topic, partition, position, kept, home } = view;
+  if (position !== undefined || kept === undefined || view.regional.end > view.mirroredFrom) return undefined;
+  return (
+    checkTruncated(topic, partition, offsetValue(kept.next), home) ?? { kind: 'begin', position: { ...beginning(view), next: kept.next } }
+  );
+}
+
 function oldPosition({ topic, partition, regional }: StartView, old: string): StartDecision {
   return {
     kind: 'stop',
@@ -165,7 +174,7 @@ function oldPosition({ topic, partition, regional }: StartView, old: string): St
     lost: undefined,
     error: new FarshoreError('position_missing', `The region's group goes on answering ${old}`, {
       place: `${topic}:${partition}`,
-      hint: `Restart the broker that coordinates the group, so that it reads its log again; this partition then goes on by itself. Where the group's log lost its commits, mirror it again from the start, as a new generation: ${resumeCommand(topic, partition, '--from earliest --accept-rewind')}`,
+      hint: `Restart the broker that coordinates the group, so that it reads its log again; this partition then goes on by itself. Where the group's log lost its commits, or the database does not know of a rewind since it was restored: ${resumeCommand(topic, partition, '--from OFFSET --accept-rewind')}, from the offset that is right, or from earliest, as a new generation`,
       facts: { regionalEnd: String(regional.end) },
     }),
   };

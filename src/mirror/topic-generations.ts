@@ -4,6 +4,7 @@ import { topicPartitionKey } from '../model/partition.ts';
 import type { TopicDescription, TopicRecord } from './contracts.ts';
 import type { MirrorDependencies, MirrorSettings } from './dependencies.ts';
 import type { Look } from './look.ts';
+import { carriedTo } from './old-position.ts';
 import { MirrorPartition } from './partition.ts';
 import { readEnds } from './partition-start.ts';
 import { holdPartitions, recordRestart } from './recreated.ts';
@@ -92,9 +93,11 @@ export class TopicGenerations {
     const { primary, region } = this.#settings;
     const ends = await this.#regionalEnds(route.regional, record.partitions, signal);
     const positions = (await this.#deps.regional.positions([route.regional], signal)).get(route.regional) ?? [];
-    const carried = positions.flatMap(({ partition, regionalEnd }) =>
-      regionalEnd === undefined ? [] : [[partition, regionalEnd] as const],
-    );
+    const carried = [...ends.keys()].flatMap((partition) => {
+      const position = positions.find((one) => one.partition === partition);
+      const end = carriedTo(position, this.#deps.kept.last(route.regional, partition), record.homeTopicId);
+      return end === undefined ? [] : [[partition, end] as const];
+    });
     const between = record.home === primary ? [{ epoch: published.epoch - 1, home: region, starts: new Map(carried) }] : [];
     const starts = new Map([...ends].map(([partition, { end }]) => [partition, regionalOffset(end)]));
     const adopted = await this.#deps.ledger.adopt(route.regional, [...between, { epoch: published.epoch, home: primary, starts }], signal);

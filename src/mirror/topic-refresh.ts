@@ -1,3 +1,4 @@
+import { askByTopic } from '../model/by-topic.ts';
 import { type ErrorCode, FarshoreError, findFarshoreError } from '../model/errors.ts';
 import { offsetValue } from '../model/offsets.ts';
 import type { TopicDescription, TopicRecord } from './contracts.ts';
@@ -169,9 +170,12 @@ export class TopicRefresh {
     const resting = known.filter((p) => isResting(p) && (p.committed === undefined || p.inDoubt !== undefined));
     this.#unproved = false;
     if (held.length + resting.length === 0) return;
-    const topics = [...new Set([...held, ...resting].map((p) => p.route.regional))];
-    const positions = await this.#deps.regional.positions(topics, signal);
-    const unread = await readResting(resting, positions, this.#deps, signal);
+    const topicsOf = (some: readonly MirrorPartition[]) => [...new Set(some.map((p) => p.route.regional))];
+    const read = async (topics: readonly string[]) => await this.#deps.regional.positions(topics, signal);
+    const positions = held.length === 0 ? new Map() : await read(topicsOf(held));
+    // What stops one may keep its position from being read too, and that of no other.
+    const { answers } = resting.length === 0 ? { answers: [] } : await askByTopic(read, topicsOf(resting));
+    const unread = await readResting(resting, new Map(answers.flatMap((one) => [...one])), this.#deps, signal);
     const starts = {
       mirroredFrom: (p: MirrorPartition) => this.#mirroredFrom(p),
       epoch: (p: MirrorPartition) => this.#epochStart(p),

@@ -14,8 +14,14 @@ export type ReencodeReason = 'offset_gap' | 'log_append_time' | 'delete_horizon'
 export type FarshoreEvent =
   | { readonly type: 'mirror_cycle'; readonly topics: readonly MirroredTopic[]; readonly seconds: number }
   | { readonly type: 'mirror_rebuilt'; readonly code: ErrorCode; readonly reason: string }
-  /** The region's group answers an older position than was committed, or none; the partition waits. */
-  | { readonly type: 'position_old'; readonly topic: string; readonly partition: number; readonly reason: string }
+  /** The region's group answers older positions than were committed, or none; the first of them. */
+  | {
+      readonly type: 'position_old';
+      readonly topic: string;
+      readonly partition: number;
+      readonly partitions: number;
+      readonly reason: string;
+    }
   | { readonly type: 'batch_reencoded'; readonly topic: string; readonly partition: number; readonly reason: ReencodeReason }
   | { readonly type: 'topic_found' | 'topic_created' | 'topic_grown'; readonly topic: string; readonly partitions: number }
   | { readonly type: 'topic_missing'; readonly topic: string; readonly hint: string }

@@ -50,7 +50,13 @@ const mutations: readonly Mutation[] = [
   { by: 'positions', file: 'mirror/old-position.ts', from: 'if (position === undefined) return', to: 'if (false) return' },
   { by: 'positions', file: 'mirror/old-position.ts', from: 'position !== undefined && mirroredBehind !== undefined', to: 'false' },
   { by: 'positions', file: 'mirror/answered-positions.ts', from: "if (after?.kind === 'nothing') own", to: 'if (after !== undefined) own' },
-  { by: 'positions', file: 'mirror/partition-start.ts', from: 'if (decision.isOld !== true) partition', to: 'partition', histories: 20_000 },
+  {
+    by: 'positions',
+    file: 'mirror/partition-start.ts',
+    from: 'if (decision.isOld !== true) partition',
+    to: 'partition',
+    histories: 20_000,
+  },
   {
     by: 'positions',
     file: 'mirror/mirror-stage.ts',

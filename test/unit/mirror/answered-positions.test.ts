@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { type Answered, inDoubt, isTrusted, readAnswered } from '../../../src/mirror/answered-positions.ts';
 import type { MirroredBehind, MirroredTo } from '../../../src/mirror/contracts.ts';
-import type { KeptEnd } from '../../../src/mirror/old-position.ts';
+import { carriedTo, type KeptEnd } from '../../../src/mirror/old-position.ts';
 import { MirrorPartition } from '../../../src/mirror/partition.ts';
 import { homeOffset, regionalOffset } from '../../../src/model/offsets.ts';
 import { type TopicPartitionKey, topicPartitionKey } from '../../../src/model/partition.ts';
@@ -79,6 +79,12 @@ describe('what the group of the region answers', () => {
     expect(old).toContain('the position 50, although 0 was committed');
   });
 
+  it('is newer than a database that does not know of a rewind: the regional log never goes back', async () => {
+    expect(await answered({ answers: position(50n, 300n), kept: kept(100n, 120n), end: 301n })).toMatchObject({ old: undefined });
+    // Moved on without a record, which this process knows.
+    expect((await answered({ answers: position(9n, 12n), kept: kept(9n, 12n, 11n), end: 13n })).old).toContain('although 11 was');
+  });
+
   it('is not called old in a log that lost what was kept, nor by what is kept of another topic', async () => {
     expect(await answered({ answers: position(5n, 6n), kept: kept(9n, 12n), end: 7n })).toMatchObject({ old: undefined });
     const other = { ...kept(9n, 12n), homeTopicId: 'before' };
@@ -89,6 +95,16 @@ describe('what the group of the region answers', () => {
     expect(isTrusted(await answered({ answers: position(5n, 6n), kept: kept(9n, 12n), end: 7n }))).toBe(false);
     expect(isTrusted(await answered({ answers: position(9n, 12n), kept: kept(9n, 12n), end: 13n }))).toBe(true);
     expect(isTrusted(await answered({ answers: position(3n, 4n), batches: { 4: 5n }, end: 20n }))).toBe(false);
+  });
+});
+
+describe('up to where the region holds what was carried into it', () => {
+  it('is told by the further of position and database, so that a home’s epoch does not begin inside of the one before', () => {
+    expect(carriedTo(position(9n, 12n), kept(5n, 6n), 'A')).toBe(12n);
+    expect(carriedTo(position(5n, 6n), kept(9n, 12n), 'A')).toBe(12n);
+    expect(carriedTo(undefined, kept(9n, 12n), 'A')).toBe(12n);
+    expect(carriedTo(position(5n, 6n), { ...kept(9n, 12n), homeTopicId: 'before' }, 'A')).toBe(6n);
+    expect(carriedTo(undefined, undefined, 'A')).toBeUndefined();
   });
 });
 

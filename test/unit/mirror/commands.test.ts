@@ -63,6 +63,14 @@ describe('an operator’s resume past lost records', () => {
 describe('an operator’s resume while it is not known where the mirror stands', () => {
   const from9: ResumeRequest = { ...pastLost, from: 9n };
 
+  const inDoubt = (partition: MirrorPartition): void => {
+    partition.inDoubt = { position: partition.committed!, offsets: 3n };
+  };
+  const paused = (partition: MirrorPartition): void => {
+    inDoubt(partition);
+    partition.setMode({ mode: 'paused', by: 'ada', since: '' });
+  };
+
   it('C9: is refused while the group answers an old position, or a transaction’s outcome is not known', async () => {
     const isAskedAgain = (partition: MirrorPartition): void => {
       partition.setMode({ mode: 'held', reason: 'an old position: asked again' });
@@ -72,10 +80,12 @@ describe('an operator’s resume while it is not known where the mirror stands',
       code: 'request_invalid',
       message: 'Where the mirror stands is not known now: an old position: asked again',
     });
-    const inDoubt = (partition: MirrorPartition): void => {
-      partition.inDoubt = { position: partition.committed!, offsets: 3n };
-    };
-    await expect(resumed('source_truncated', from9, new Map(), 5n, inDoubt)).rejects.toMatchObject({ code: 'request_invalid' });
+    await expect(resumed('source_truncated', from9, new Map(), 5n, paused)).rejects.toMatchObject({ code: 'request_invalid' });
+  });
+
+  it('is not refused once the partition stopped for that: a region that lost its last records could not be mirrored again', async () => {
+    const earliest = { ...pastLost, from: 'earliest', acceptLoss: false, acceptRewind: true } as const;
+    expect(await resumed('region_truncated', earliest, new Map(), 15n, inDoubt)).toMatchObject([{ next: 8n, regionalEnd: undefined }]);
   });
 
   it('C9: takes what is kept beside the group for where it stood, so that what is given up is named', async () => {

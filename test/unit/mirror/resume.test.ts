@@ -10,8 +10,8 @@ const request = (changes: Partial<ResumeRequest> = {}): ResumeRequest => ({
   ...changes,
 });
 
-const view = { next: 100n, home: { start: 50n, end: 200n }, epochStart: undefined };
-const truncated = { next: 100n, home: { start: 150n, end: 200n }, epochStart: undefined };
+const view = { next: 100n, isConfirmed: true, home: { start: 50n, end: 200n }, epochStart: undefined };
+const truncated = { next: 100n, isConfirmed: true, home: { start: 150n, end: 200n }, epochStart: undefined };
 
 const accepted = request({ acceptRewind: true });
 
@@ -81,6 +81,19 @@ describe('what an operator may do with a mirror partition', () => {
     expect(decideResume('t:0', request({ from: 'earliest', acceptRewind: true }), { ...view, next: undefined })).toMatchObject({
       kind: 'move',
       rewind: true,
+    });
+  });
+
+  it('commits the known position again where the group lost it: only checked again, the partition would stop for good', () => {
+    const lost = { ...view, isConfirmed: false };
+    const there = request({ from: 100n });
+    expect(decideResume('t:0', there, view)).toEqual({ kind: 'recheck' });
+    expect(decideResume('t:0', there, lost)).toMatchObject({ kind: 'refuse' });
+    expect(decideResume('t:0', { ...there, acceptRewind: true }, lost)).toEqual({
+      kind: 'move',
+      next: 100n,
+      rewind: true,
+      lost: undefined,
     });
   });
 });

@@ -153,4 +153,13 @@ describe('where mirror starts in a partition', () => {
     });
     expect(stopCode({ ...cut, kept: { ...kept, homeTopicId: 'before' }, position: older })).toBe('continue');
   });
+
+  it('C11: begins where it was when nothing of it is in the region and its position expired, and tells what home lost meanwhile', () => {
+    const kept = { homeTopicId: 'home-id', next: homeOffset(40n), point: { home: homeOffset(40n), regional: regionalOffset(0n) } };
+    const empty = { position: undefined, kept, old: 'no position', regional: { start: 0n, end: 0n } };
+    expect(stopCode(empty)).toBe('wait');
+    expect(decideStart(view({ ...empty, oldForMs: 60_000 }))).toMatchObject({ kind: 'begin', position: { next: 40n, topicId: 'home-id' } });
+    expect(stopCode({ ...empty, oldForMs: 60_000, home: { start: 50n, end: 90n } })).toBe('source_truncated');
+    expect(stopCode({ ...empty, oldForMs: 60_000, regional: { start: 0n, end: 7n } })).toBe('position_missing');
+  });
 });
