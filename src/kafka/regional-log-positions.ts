@@ -1,14 +1,16 @@
+import { NOT_SETTLED } from '../mirror/contracts.ts';
 import { FarshoreError } from '../model/errors.ts';
 import type { MirrorPosition } from '../model/position.ts';
 import type { KafkaCluster } from './cluster.ts';
 import { kafkaErrorKind, protocolError } from './errors.ts';
 import { mirrorPosition } from './regional-log-metadata.ts';
-import { backOffMs, mayReadAgain } from './transactions-outcome.ts';
+import { backOffMs, isUnstable, mayReadAgain } from './transactions-outcome.ts';
 import { byTopic, type FetchedOffsets, OFFSET_FETCH, offsetFetchApi, type TopicPartitions } from './transactions-wire.ts';
 
 const NO_OFFSET = -1n;
+const ANSWERED_WITHIN_MS = 60_000;
 /** How long offsets may be unstable: the coordinator has to end a transaction it was told to abort. */
-const STABLE_WITHIN_MS = 60_000;
+const STABLE_WITHIN_MS = 15_000;
 
 export interface ReadPositionsOptions {
   /** Of these partitions only; left out: of all. Another shard's open transaction is then not waited for. */
@@ -39,7 +41,8 @@ export async function readPositions(
   const positions = new Map<string, readonly MirrorPosition[]>();
   if (asked.length === 0) return positions;
   const { clock } = cluster;
-  const deadlineMs = clock.monotonicMs() + STABLE_WITHIN_MS;
+  const deadlineMs = clock.monotonicMs() + ANSWERED_WITHIN_MS;
+  let unstableSinceMs: number | undefined;
   for (let attempt = 0; ; attempt++) {
     try {
       const { offsets } = await fetchOffsets(cluster, group, asked, signal, stable);
@@ -53,11 +56,23 @@ export async function readPositions(
       }
       return positions;
     } catch (error) {
-      if (!mayReadAgain(error) || clock.monotonicMs() >= deadlineMs) throw error;
+      const nowMs = clock.monotonicMs();
+      unstableSinceMs = isUnstable(error) ? (unstableSinceMs ?? nowMs) : undefined;
+      if (unstableSinceMs !== undefined && nowMs >= unstableSinceMs + STABLE_WITHIN_MS) throw notSettled(cluster.name, group, error);
+      if (!mayReadAgain(error) || nowMs >= deadlineMs) throw error;
       await clock.sleep(backOffMs(attempt), signal);
     }
   }
 }
+
+/** A coordinator that holds part of its log may never come to the end of a transaction in it (ADR 4). Told apart by its fact. */
+const notSettled = (cluster: string, group: string, cause: unknown): FarshoreError =>
+  new FarshoreError('broker_request_failed', `${cluster}: group ${group} holds transactions open that have ended`, {
+    place: `group ${group}`,
+    hint: 'Where it stays so, restart the broker that coordinates the group, so that it reads its log again.',
+    facts: { [NOT_SETTLED]: true },
+    cause,
+  });
 
 export async function fetchOffsets(
   cluster: KafkaCluster,

@@ -14,8 +14,9 @@ export const wasNotTaken = (error: unknown): boolean => error instanceof KafkaEr
 export const mayOpenAgain = (error: unknown): boolean =>
   error instanceof KafkaError && (error.kind === 'concurrent' || error.kind === 'coordinator');
 
-export const mayReadAgain = (error: unknown): boolean =>
-  error instanceof KafkaError && (error.kind === 'coordinator' || error.kafkaError === 'UNSTABLE_OFFSET_COMMIT');
+export const mayReadAgain = (error: unknown): boolean => error instanceof KafkaError && (error.kind === 'coordinator' || isUnstable(error));
+
+export const isUnstable = (error: unknown): boolean => error instanceof KafkaError && error.kafkaError === 'UNSTABLE_OFFSET_COMMIT';
 
 /**
  * What a failed transaction means: `batch_refused` and `cluster_denied` as they are, `fenced`, and

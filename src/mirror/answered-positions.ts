@@ -51,7 +51,9 @@ export async function readAnswered(
     if (regionalEnd === undefined) continue;
     const after = behind(p);
     const mirroredBehind = after?.kind === 'batch' ? after.offset : undefined;
-    const why = whyOld(position, { homeTopicId: p.homeTopicId, kept, mirroredBehind, regionalEnd });
+    const why = positions.has(p.route.regional)
+      ? whyOld(position, { homeTopicId: p.homeTopicId, kept, mirroredBehind, regionalEnd })
+      : 'no position, for a transaction that is over';
     if (why !== undefined) old.push(p);
     answered.set(p, { position, kept, old: why, isOwn: false });
   }
@@ -78,13 +80,19 @@ async function ownPositions(
   const doubtful = new Map<MirrorPartition, MirrorPosition & { readonly regionalEnd: RegionalOffset }>();
   for (const p of known) {
     const after = behind(p);
-    if (after?.kind === 'nothing') own.set(p, p.committed!);
+    if (after?.kind === 'nothing') own.set(p, withoutRecords(p.committed!, p.inDoubt));
     else if (after?.kind === 'batch' && p.inDoubt !== undefined && p.inDoubt.position.next > p.committed!.next)
       doubtful.set(p, { ...p.inDoubt.position, regionalEnd: regionalOffset(after.offset + p.inDoubt.offsets) });
   }
   const behindDoubtful = await look([...doubtful.keys()], (p) => doubtful.get(p)?.regionalEnd, deps, signal);
   for (const [p, position] of doubtful) if (behindDoubtful(p)?.kind === 'nothing') own.set(p, position);
   return own;
+}
+
+/** A move without a record leaves no trace, and there is nothing between the two: the later one goes back nowhere. */
+function withoutRecords(committed: MirrorPosition, doubtful: InDoubt | undefined): MirrorPosition {
+  if (doubtful === undefined || doubtful.offsets > 0n || doubtful.position.next <= committed.next) return committed;
+  return { ...doubtful.position, regionalEnd: committed.regionalEnd };
 }
 
 async function look(

@@ -39,6 +39,9 @@ export interface HomeLog {
   ): Promise<{ readonly baseOffset: bigint; readonly lastOffset: bigint; readonly leaderEpoch: number; readonly crc: number } | undefined>;
 }
 
+/** The fact of an error that says so: positions are not answered, for transactions that are over. */
+export const NOT_SETTLED = 'notSettled';
+
 /** The regional cluster as mirror writes it, behind one transactional id. */
 export interface RegionalLog {
   listTopics(signal: AbortSignal): Promise<readonly TopicDescription[]>;
@@ -60,7 +63,10 @@ export interface RegionalLog {
    * unknown outcome known again (C9).
    */
   open(signal: AbortSignal): Promise<void>;
-  /** Positions as the regional cluster holds them, by OffsetFetch with require_stable (C9). */
+  /**
+   * Positions as the regional cluster holds them, by OffsetFetch with require_stable (C9); every topic has an entry. Rejects with the fact
+   * `notSettled` where the group does not come to rest.
+   */
   positions(topics: readonly string[], signal: AbortSignal): Promise<ReadonlyMap<string, readonly MirrorPosition[]>>;
   /**
    * What lies behind each of these regional offsets, by `topic:partition`: the first committed batch where this writer wrote it, or nothing up to

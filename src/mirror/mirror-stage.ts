@@ -75,10 +75,11 @@ export class MirrorStage {
 
   /** What became of it is known by where the regional log ends. */
   #doubt({ writes, positions }: MirrorTransaction): void {
-    for (const { topic, partition, batches } of writes) {
-      const position = positions.find((one) => one.topic === topic && one.partition === partition);
+    for (const position of positions) {
+      const { topic, partition } = position;
+      const written = writes.find((one) => one.topic === topic && one.partition === partition);
       const known = this.#table.get(topic, partition);
-      if (position !== undefined && known !== undefined) known.inDoubt = inDoubt(position, batches);
+      if (known !== undefined) known.inDoubt = inDoubt(position, written?.batches ?? []);
     }
   }
 

@@ -68,9 +68,9 @@ export class OffsetKeeper implements KeptEnds {
         return topics;
       },
       positions: async (topics, signal) => {
-        const positions = await regional.positions(topics, signal);
-        await this.#load(positions.keys(), signal);
-        return positions;
+        // Before them: where they are not answered, what is kept is all that is known.
+        await this.#load(topics, signal);
+        return await regional.positions(topics, signal);
       },
       commit: async (transaction, signal) => {
         await this.#beforeCommit(transaction, signal);

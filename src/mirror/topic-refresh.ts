@@ -1,7 +1,8 @@
 import { askByTopic } from '../model/by-topic.ts';
 import { type ErrorCode, FarshoreError, findFarshoreError } from '../model/errors.ts';
 import { offsetValue } from '../model/offsets.ts';
-import type { TopicDescription, TopicRecord } from './contracts.ts';
+import type { MirrorPosition } from '../model/position.ts';
+import { NOT_SETTLED, type TopicDescription, type TopicRecord } from './contracts.ts';
 import type { MirrorDependencies, MirrorSettings } from './dependencies.ts';
 import { type Look, lookAround } from './look.ts';
 import { MirrorPartition } from './partition.ts';
@@ -171,7 +172,7 @@ export class TopicRefresh {
     this.#unproved = false;
     if (held.length + resting.length === 0) return;
     const topicsOf = (some: readonly MirrorPartition[]) => [...new Set(some.map((p) => p.route.regional))];
-    const read = async (topics: readonly string[]) => await this.#deps.regional.positions(topics, signal);
+    const read = async (topics: readonly string[]) => await settledOrNone(this.#deps.regional.positions(topics, signal));
     const positions = held.length === 0 ? new Map() : await read(topicsOf(held));
     // What stops one may keep its position from being read too, and that of no other.
     const { answers } = resting.length === 0 ? { answers: [] } : await askByTopic(read, topicsOf(resting));
@@ -428,4 +429,16 @@ function epochStarts(look: Look, routes: readonly Route[], primary: string): Rea
     starts.set(home, there.fromOffsets);
   }
   return starts;
+}
+
+type Positions = ReadonlyMap<string, readonly MirrorPosition[]>;
+
+/** Without an entry of its topic nothing was answered of a partition: what this process and the log know decides, and nothing begins. */
+async function settledOrNone(read: Promise<Positions>): Promise<Positions> {
+  try {
+    return await read;
+  } catch (error) {
+    if (findFarshoreError(error)?.facts[NOT_SETTLED] === true) return new Map();
+    throw error;
+  }
 }

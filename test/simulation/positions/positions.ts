@@ -19,7 +19,10 @@ const changes: fc.Arbitrary<Change> = fc.oneof(
   change(1, fc.record({ op: op('lose_position'), partition })),
   change(1, fc.record({ op: op('cut_region'), partition, by: fc.integer({ min: 1, max: 6 }) })),
   change(2, fc.record({ op: op('crash') })),
-  change(2, fc.record({ op: op('old_answers'), read: fc.nat({ max: 12 }), step: fc.nat({ max: 6 }), crashes: fc.boolean() })),
+  change(
+    2,
+    fc.record({ op: op('old_answers'), read: fc.nat({ max: 12 }), step: fc.nat({ max: 6 }), crashes: fc.boolean(), isOpen: fc.boolean() }),
+  ),
   change(1, fc.record({ op: op('zombie') })),
   change(2, fc.record({ op: op('pause'), partition })),
   change(

@@ -88,6 +88,10 @@ export class RegionLog {
     return this.partitions[partition]!.records.find(({ offset }) => offset >= offsetValue(regionalEnd))?.offset;
   }
 
+  newestPositions(): readonly MirrorPosition[] {
+    return [...this.#positions.values()];
+  }
+
   losePosition(partition: number): MirrorPosition | undefined {
     const lost = this.#positions.get(partition);
     this.#positions.delete(partition);

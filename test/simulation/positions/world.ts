@@ -8,6 +8,7 @@ import type {
   TopicLedger,
   TopicRecord,
 } from '../../../src/mirror/contracts.ts';
+import { NOT_SETTLED } from '../../../src/mirror/contracts.ts';
 import { CycleSize } from '../../../src/mirror/cycle-bytes.ts';
 import type { MirrorDependencies, MirrorSettings } from '../../../src/mirror/dependencies.ts';
 import { MirrorStage } from '../../../src/mirror/mirror-stage.ts';
@@ -37,7 +38,7 @@ export type Change =
   | { readonly op: 'cut_region'; readonly partition: number; readonly by: number }
   | { readonly op: 'crash' }
   /** The region's broker starts again: its coordinator answers positions while it still reads its log. */
-  | { readonly op: 'old_answers'; readonly read: number; readonly step: number; readonly crashes: boolean }
+  | { readonly op: 'old_answers'; readonly read: number; readonly step: number; readonly crashes: boolean; readonly isOpen?: boolean }
   /** Another daemon takes over while this one still believes. */
   | { readonly op: 'zombie' }
   | { readonly op: 'pause'; readonly partition: number }
@@ -89,6 +90,7 @@ export class World {
   #quietMs: number | undefined;
   /** The region's broker was away: the next transaction ends with an outcome that is not known. */
   #isAway = false;
+  #isUnsettled = false;
   /** Turn since when nothing is waited for. */
   #quietFrom = 0;
   #running:
@@ -242,6 +244,8 @@ export class World {
         return;
       }
       case 'old_answers':
+        // What it has read ends inside of a transaction: nothing is answered for as long as that is so.
+        this.#isUnsettled = change.isOpen === true && change.step === 0;
         this.region.answerOld(change);
         // A daemon that starts anew knows no more than the database and the log; for ever is a cause to stop.
         if (change.crashes) this.#crash();
@@ -420,6 +424,8 @@ export class World {
       },
       positions: async () => {
         if (doubt) throw new Error('positions were read before what was left open was ended (C9)');
+        if (this.#isUnsettled && this.region.newestPositions().every((newest) => this.#isKept(newest)))
+          throw new FarshoreError('broker_request_failed', 'a transaction is open', { facts: { [NOT_SETTLED]: true } });
         return new Map([[TOPIC, this.region.positions((newest) => this.#isKept(newest))]]);
       },
       mirroredBehind: async (ends) => {

@@ -28,10 +28,11 @@ interface Region {
   /** Offsets behind which the log cannot be asked, or another's batch lies. */
   readonly unknown?: readonly bigint[];
   readonly end: bigint;
+  readonly isSettled?: boolean;
   readonly change?: (partition: MirrorPartition) => void;
 }
 
-async function answered({ answers, kept: known, batches = {}, unknown = [], end, change }: Region): Promise<Answered> {
+async function answered({ answers, isSettled = true, kept: known, batches = {}, unknown = [], end, change }: Region): Promise<Answered> {
   const partition = new MirrorPartition({ home: topic, regional: topic }, 0, { homeTopicId: 'A', maxBatchBytes: 1, compacted: false });
   change?.(partition);
   const regional = {
@@ -46,7 +47,7 @@ async function answered({ answers, kept: known, batches = {}, unknown = [], end,
     },
   };
   const deps = { regional, kept: { last: () => known, found: () => undefined } } as unknown as Parameters<typeof readAnswered>[3];
-  const positions = new Map([[topic, answers === undefined ? [] : [answers]]]);
+  const positions = new Map(isSettled ? [[topic, answers === undefined ? [] : [answers]]] : []);
   return (await readAnswered([partition], positions, () => end, deps, signal)).get(partition)!;
 }
 
@@ -141,6 +142,19 @@ describe('what this process knows where the group answers an old position', () =
     expect(more).toMatchObject({ isOwn: false, position: { next: 3n } });
     expect(await answered({ ...old, batches: { 4: 5n, 12: 13n }, end: 19n, change: committed })).toMatchObject({ isOwn: false });
     expect(await answered({ ...old, batches: { 4: 5n }, unknown: [12n], end: 19n, change: doubtful })).toMatchObject({ isOwn: false });
+  });
+
+  it('is gone on from where the group holds a transaction open that is over; nothing begins then', async () => {
+    const unsettled = { isSettled: false, end: 19n };
+    expect(await answered({ ...unsettled, batches: { 12: 13n }, change: doubtful })).toMatchObject({
+      isOwn: true,
+      position: { next: 14n },
+    });
+    expect(await answered({ ...unsettled, end: 0n })).toMatchObject({
+      isOwn: false,
+      position: undefined,
+      old: expect.stringContaining('no position'),
+    });
   });
 
   it('is nothing in a process that has just started, nor of a topic that was created again', async () => {

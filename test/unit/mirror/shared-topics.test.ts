@@ -33,7 +33,7 @@ function world(keepsTopics: boolean, topics: readonly string[] = ['*']) {
       alterTopicConfigs: async () => {
         throw new FarshoreError('request_invalid', 'not here');
       },
-      positions: async () => new Map(),
+      positions: async () => new Map([[topic, []]]),
       mirroredBehind: async () => new Map(),
       ends,
       commit: async () => ({ ends: [] }),

@@ -37,7 +37,7 @@ function started(share?: MirrorSettings['share']) {
     regional: {
       listTopics: async () => [{ topic, topicId: 'R', partitions }],
       topicConfigs: async () => new Map([[topic, mirroredConfigs(new Map(), [])]]),
-      positions: async () => new Map(),
+      positions: async () => new Map([[topic, []]]),
       mirroredBehind: async () => new Map(),
       ends,
       commit: async () => ({ ends: [] }),
