@@ -50,7 +50,7 @@ export type StartDecision =
     };
 
 /** A coordinator reads its log at some tens of megabytes a second, and a segment has a hundred. */
-export const OLD_ANSWERS_WITHIN_MS = 60_000;
+export const OLD_ANSWERS_WITHIN_MS = 30_000;
 
 const resumeCommand = (topic: string, partition: number, flags: string): string =>
   `farshore partition resume ${topic}:${partition} --stage mirror ${flags}`;
@@ -174,7 +174,7 @@ function oldPosition({ topic, partition, regional }: StartView, old: string): St
     lost: undefined,
     error: new FarshoreError('position_missing', `The region's group goes on answering ${old}`, {
       place: `${topic}:${partition}`,
-      hint: `Restart the broker that coordinates the group, so that it reads its log again; this partition then goes on by itself. Where the group's log lost its commits, or the database does not know of a rewind since it was restored: ${resumeCommand(topic, partition, '--from OFFSET --accept-rewind')}, from the offset that is right, or from earliest, as a new generation`,
+      hint: `Restart the broker that coordinates the group, so that it reads its log again; this partition then goes on by itself. Where the group lost its commits, or the database does not know of a rewind since it was restored, mirror it again, as a new generation, from the offset that is right or from the start: ${resumeCommand(topic, partition, '--from earliest --accept-rewind')}`,
       facts: { regionalEnd: String(regional.end) },
     }),
   };

@@ -133,8 +133,8 @@ describe('where mirror starts in a partition', () => {
   it('C9: waits a minute for a group that answers an old position, then stops and says what to do; it never goes on from it', () => {
     const old = 'the position 100, although 400 was committed and the regional log had 420';
     expect(decideStart(view({ old }))).toEqual({ kind: 'wait', reason: `the region's group answers ${old}: asked again` });
-    expect(stopCode({ old, oldForMs: 59_999 })).toBe('wait');
-    const stop = decideStart(view({ old, oldForMs: 60_000 }));
+    expect(stopCode({ old, oldForMs: 29_999 })).toBe('wait');
+    const stop = decideStart(view({ old, oldForMs: 30_000 }));
     expect(stop).toMatchObject({ kind: 'stop', isOld: true, error: { code: 'position_missing' } });
     expect(stop.kind === 'stop' && stop.error.hint).toContain('Restart the broker that coordinates the group');
     // None is waited for in the same way: mirroring it from the start again is what an operator decides.
@@ -158,8 +158,8 @@ describe('where mirror starts in a partition', () => {
     const kept = { homeTopicId: 'home-id', next: homeOffset(40n), point: { home: homeOffset(40n), regional: regionalOffset(0n) } };
     const empty = { position: undefined, kept, old: 'no position', regional: { start: 0n, end: 0n } };
     expect(stopCode(empty)).toBe('wait');
-    expect(decideStart(view({ ...empty, oldForMs: 60_000 }))).toMatchObject({ kind: 'begin', position: { next: 40n, topicId: 'home-id' } });
-    expect(stopCode({ ...empty, oldForMs: 60_000, home: { start: 50n, end: 90n } })).toBe('source_truncated');
-    expect(stopCode({ ...empty, oldForMs: 60_000, regional: { start: 0n, end: 7n } })).toBe('position_missing');
+    expect(decideStart(view({ ...empty, oldForMs: 30_000 }))).toMatchObject({ kind: 'begin', position: { next: 40n, topicId: 'home-id' } });
+    expect(stopCode({ ...empty, oldForMs: 30_000, home: { start: 50n, end: 90n } })).toBe('source_truncated');
+    expect(stopCode({ ...empty, oldForMs: 30_000, regional: { start: 0n, end: 7n } })).toBe('position_missing');
   });
 });
