@@ -1,6 +1,5 @@
-import { NOT_SETTLED } from '../mirror/contracts.ts';
 import { FarshoreError } from '../model/errors.ts';
-import type { MirrorPosition } from '../model/position.ts';
+import { type MirrorPosition, NOT_SETTLED } from '../model/position.ts';
 import type { KafkaCluster } from './cluster.ts';
 import { kafkaErrorKind, protocolError } from './errors.ts';
 import { mirrorPosition } from './regional-log-metadata.ts';

@@ -39,9 +39,6 @@ export interface HomeLog {
   ): Promise<{ readonly baseOffset: bigint; readonly lastOffset: bigint; readonly leaderEpoch: number; readonly crc: number } | undefined>;
 }
 
-/** The fact of an error that says so: positions are not answered, for transactions that are over. */
-export const NOT_SETTLED = 'notSettled';
-
 /** The regional cluster as mirror writes it, behind one transactional id. */
 export interface RegionalLog {
   listTopics(signal: AbortSignal): Promise<readonly TopicDescription[]>;

@@ -56,7 +56,7 @@ export function carriedTo(
  *     its end is taken for that of the second · OffsetFetch with require_stable answers what the second has read so far: none, then all old ones
  *
  * What was mirrored since such a position would be mirrored again, and taking none for a lost one would mirror everything again. A regional log
- * that is shorter than what was kept lost records itself: then an older position is the right one.
+ * that is shorter than what was kept lost records itself, which is told instead (`region_truncated`).
  */
 export function whyOld(position: MirrorPosition | undefined, evidence: PositionEvidence): string | undefined {
   const { homeTopicId, kept, mirroredBehind, regionalEnd } = evidence;

@@ -1,8 +1,8 @@
 import { askByTopic } from '../model/by-topic.ts';
 import { type ErrorCode, FarshoreError, findFarshoreError } from '../model/errors.ts';
 import { offsetValue } from '../model/offsets.ts';
-import type { MirrorPosition } from '../model/position.ts';
-import { NOT_SETTLED, type TopicDescription, type TopicRecord } from './contracts.ts';
+import { type MirrorPosition, NOT_SETTLED } from '../model/position.ts';
+import type { TopicDescription, TopicRecord } from './contracts.ts';
 import type { MirrorDependencies, MirrorSettings } from './dependencies.ts';
 import { type Look, lookAround } from './look.ts';
 import { MirrorPartition } from './partition.ts';

@@ -27,3 +27,6 @@ export interface ApplyPosition extends LogProof {
   readonly topicId: string;
   readonly next: RegionalOffset;
 }
+
+/** The fact of an error that says so: positions are not answered, for transactions that are over. */
+export const NOT_SETTLED = 'notSettled';

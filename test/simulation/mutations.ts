@@ -53,8 +53,8 @@ const mutations: readonly Mutation[] = [
   {
     by: 'positions',
     file: 'mirror/partition-start.ts',
-    from: 'if (decision.isOld !== true) partition',
-    to: 'partition',
+    from: 'if (decision.isOld !== true) [partition',
+    to: '[partition',
     histories: 20_000,
   },
   {

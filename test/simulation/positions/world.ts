@@ -8,7 +8,6 @@ import type {
   TopicLedger,
   TopicRecord,
 } from '../../../src/mirror/contracts.ts';
-import { NOT_SETTLED } from '../../../src/mirror/contracts.ts';
 import { CycleSize } from '../../../src/mirror/cycle-bytes.ts';
 import type { MirrorDependencies, MirrorSettings } from '../../../src/mirror/dependencies.ts';
 import { MirrorStage } from '../../../src/mirror/mirror-stage.ts';
@@ -18,7 +17,7 @@ import { FarshoreError } from '../../../src/model/errors.ts';
 import type { FetchedPartition } from '../../../src/model/fetch.ts';
 import { offsetValue, type RegionalOffset } from '../../../src/model/offsets.ts';
 import { type TopicPartitionKey, topicPartitionKey } from '../../../src/model/partition.ts';
-import type { MirrorPosition } from '../../../src/model/position.ts';
+import { type MirrorPosition, NOT_SETTLED } from '../../../src/model/position.ts';
 import { rewritten } from './batches.ts';
 import { HomeLog } from './home-log.ts';
 import { PartitionJudge } from './judge.ts';
