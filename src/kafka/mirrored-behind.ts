@@ -20,7 +20,7 @@ const MAX_OLD_FORMAT_BYTES = 1_048_576;
 export async function mirroredBehind(
   cluster: KafkaCluster,
   mirroredTo: readonly MirroredTo[],
-  producerId: bigint,
+  producerIds: ReadonlySet<bigint>,
   signal: AbortSignal,
 ): Promise<ReadonlyMap<TopicPartitionKey, MirroredBehind>> {
   const behind = new Map<TopicPartitionKey, MirroredBehind>();
@@ -33,7 +33,7 @@ export async function mirroredBehind(
     const end = ends.get(key);
     const first = end === undefined ? undefined : await firstCommitted(cluster, fetcher, place, end, signal);
     if (first === 'none') behind.set(key, { kind: 'nothing' });
-    else if (first?.producerId === producerId) behind.set(key, { kind: 'batch', offset: first.offset });
+    else if (first !== undefined && producerIds.has(first.producerId)) behind.set(key, { kind: 'batch', offset: first.offset });
   }
   return behind;
 }

@@ -73,7 +73,7 @@ export function regionalLog(
     ends: (partitions, signal) => admin.ends(partitions, signal),
     open: (signal) => writer.open(signal),
     positions: (topics, signal) => readPositions(cluster, group, topics, signal, { owns: options.owns }),
-    mirroredBehind: (ends, signal) => mirroredBehind(cluster, ends, writer.producerId, signal),
+    mirroredBehind: (ends, signal) => mirroredBehind(cluster, ends, writer.producerIds, signal),
     async commit({ writes, positions }, signal) {
       refuseTwice(writes);
       const ranges = await writer.commit(

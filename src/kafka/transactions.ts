@@ -41,6 +41,7 @@ export class TransactionalWriter {
   readonly #sequences = new Map<string, number>();
   #state: 'closed' | 'open' | 'busy' = 'closed';
   #identity = NO_IDENTITY;
+  readonly #producerIds = new Set<bigint>();
   #endedMs = Number.NEGATIVE_INFINITY;
   #onSent: (() => void) | undefined;
 
@@ -60,7 +61,7 @@ export class TransactionalWriter {
     this.#state = 'closed';
     try {
       if (this.#identity !== NO_IDENTITY) await this.#abortOwn(signal);
-      this.#identity = await this.#requests.initProducerId(this.#identity, signal);
+      this.#identify(await this.#requests.initProducerId(this.#identity, signal));
       await this.#requests.findGroup(signal);
     } catch (error) {
       if (!(error instanceof KafkaError) || error.kind !== 'fenced') throw error;
@@ -73,9 +74,12 @@ export class TransactionalWriter {
     this.#state = 'open';
   }
 
-  /** The producer's id since `open`; another one follows when its epochs are used up. */
-  get producerId(): bigint {
-    return this.#identity.producerId;
+  /**
+   * Every id this producer has had: another one follows when the epochs of one are used up, after some 32,000 transactions. A transaction in doubt
+   * may be of the one before.
+   */
+  get producerIds(): ReadonlySet<bigint> {
+    return this.#producerIds;
   }
 
   /**
@@ -182,8 +186,13 @@ export class TransactionalWriter {
   async #end(commit: boolean, signal: AbortSignal): Promise<void> {
     const next = await this.#requests.end(this.#identity, commit, signal);
     if (next === undefined) return;
-    this.#identity = next;
+    this.#identify(next);
     this.#sequences.clear();
+  }
+
+  #identify(identity: ProducerIdentity): void {
+    this.#identity = identity;
+    this.#producerIds.add(identity.producerId);
   }
 
   /**

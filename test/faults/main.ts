@@ -4,7 +4,8 @@ import { passes, type Trial, TrialSkipped } from './trial.ts';
 import { lanes, trials } from './trials.ts';
 import { keptVerdicts, type Verdict } from './verdicts.ts';
 
-const usage = `usage: npm run test:faults -- [--full] [--only ${Object.keys(trials).join(',')}] [--lane 1..${lanes.length}] [--seed N]`;
+const usage = `usage: npm run test:faults -- [--full] [--only ${Object.keys(trials).join(',')}] [--lane 1..${lanes.length}] [--seed N]
+FARSHORE_TRIAL_LOGS=<folder> keeps what daemons and brokers of the trials with one region wrote.`;
 
 /** A trial that hangs fails by itself, and those after it are still judged. The slowest took 325 s in short, on a busy machine, and 100 min in full. */
 const LIMIT_MINUTES = { short: 15, full: 180 } as const;

@@ -1,3 +1,6 @@
+import { existsSync } from 'node:fs';
+import { cp, mkdir } from 'node:fs/promises';
+import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import type { Producer } from 'kafkajs';
 import pg from 'pg';
@@ -170,9 +173,24 @@ export class TrialRegion implements AsyncDisposable {
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
+    await this.#keepLogs();
     await Promise.all([this.daemon, ...this.#others].map((daemon) => daemon[Symbol.asyncDispose]()));
     await this.client.end().catch(() => undefined);
     await this.rig[Symbol.asyncDispose]();
+  }
+
+  /** Into the folder that `FARSHORE_TRIAL_LOGS` names: what servers and daemons said goes with them otherwise. */
+  async #keepLogs(): Promise<void> {
+    const parent = process.env.FARSHORE_TRIAL_LOGS;
+    if (parent === undefined) return;
+    const { primary, regional } = this.rig;
+    const folder = join(parent, this.#options.topic);
+    await mkdir(folder, { recursive: true });
+    const daemons = [this.daemon, ...this.#others].map(
+      ({ folder }, index) => [join(folder, 'daemon.log'), `daemon-${index + 1}.log`] as const,
+    );
+    const brokers = [primary, regional].map(({ name, logFile }) => [logFile, `${name}-broker.log`] as const);
+    for (const [file, name] of [...daemons, ...brokers]) if (existsSync(file)) await cp(file, join(folder, name));
   }
 }
 
