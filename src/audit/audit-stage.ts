@@ -1,44 +1,13 @@
 import type { AuditFinding, AuditStatus, AuditTableView, FindingFilter, PassStopped } from '../model/audit.ts';
-import type { Clock } from '../model/clock.ts';
 import { FarshoreError, findFarshoreError } from '../model/errors.ts';
-import type { Observe } from '../model/events.ts';
-import type { AuditStore, TableFigures } from './audit-contracts.ts';
+import type { TableFigures } from './audit-contracts.ts';
+import type { AuditedTable, AuditParts } from './audit-parts.ts';
 import { type PassBudget, type PassParts, type PassSettings, runPass } from './audit-pass.ts';
-import type { ComparedTable, Key, Refused, Sides, Suspect } from './contracts.ts';
+import { AuditRepairs, POLICY, type RepairsRequest } from './audit-repairs.ts';
+import type { Refused, Suspect } from './contracts.ts';
 import { coverageOf, openRows } from './coverage.ts';
 import { passSteps } from './pass.ts';
-import { type RepairOutcome, type RepairRequest, type RepairSides, type RepairStore, repairFindings } from './repair.ts';
-import type { RepairedTable } from './repair-statements.ts';
-
-/** A table of the configuration, as the audit asks for it. */
-export interface AuditedTable {
-  /** `public.invoices`. */
-  readonly name: string;
-  /** Looks at both sides anew: a column may have come since. */
-  prepare(
-    signal: AbortSignal,
-  ): Promise<{ readonly kind: 'compared'; readonly table: ComparedTable; readonly repaired: RepairedTable } | Refused>;
-  /** Rows that the region is expected to have, by the planner's statistics. */
-  rowsExpected(signal: AbortSignal): Promise<number>;
-  /** C5, for the table's topics. */
-  passed(signal: AbortSignal): Promise<'passed' | 'not_yet'>;
-  /** Keys as the comparison writes them, of keys as the region's database prints them. */
-  keysOf(table: ComparedTable, printed: readonly Key[], signal: AbortSignal): Promise<readonly Key[]>;
-  /** Which of the keys have a record that waits for another row, or is kept as rejected. */
-  held(table: ComparedTable, keys: readonly Key[], signal: AbortSignal): Promise<readonly boolean[]>;
-}
-
-export interface AuditParts {
-  readonly tables: readonly AuditedTable[];
-  readonly sides: Sides;
-  readonly store: AuditStore;
-  readonly repairStore: RepairStore;
-  readonly repairSides: (name: string, table: RepairedTable, signal: AbortSignal) => Promise<RepairSides>;
-  readonly clock: Clock;
-  readonly observe: Observe;
-  readonly lagSeconds: () => number | undefined;
-  readonly load: () => number;
-}
+import type { RepairOutcome } from './repair.ts';
 
 export interface AuditSettings extends PassSettings {
   readonly policy: 'report' | 'repair';
@@ -56,9 +25,6 @@ const budgetSpent: ReadonlySet<PassStopped> = new Set(['max_seconds', 'max_rows'
 const FIGURES_MS = 5_000;
 /** An unreachable side is asked again after this. */
 const AGAIN_MS = 30_000;
-const REPAIRS_AT_ONCE = 500;
-/** Who is recorded for repairs that nobody asked for. */
-export const POLICY = 'audit.policy';
 
 /** Tables that were asked for together share its time, which runs from the first one's beginning. */
 interface Run {
@@ -85,11 +51,12 @@ export class AuditStage {
   #figures: readonly TableFigures[] | undefined;
   #figuresAtMs = 0;
   #needed: ReadonlySet<string> = new Set();
-  #repairing: Promise<unknown> = Promise.resolve();
+  readonly #repairs: AuditRepairs;
 
   constructor(parts: AuditParts, settings: AuditSettings) {
     this.#parts = parts;
     this.#settings = settings;
+    this.#repairs = new AuditRepairs(parts);
   }
 
   /** Asks for a pass over a table, or over all. Throws `request_invalid` for a table that is not audited. */
@@ -198,51 +165,10 @@ export class AuditStage {
   }
 
   /** Repairs confirmed findings, or says what it would do. One repair at a time. */
-  async repair(
-    filter: FindingFilter,
-    request: RepairRequest & { readonly limit: number },
-    signal: AbortSignal,
-  ): Promise<readonly RepairOutcome[]> {
-    const work = this.#repairing.then(() => this.#repair(filter, request, signal));
-    this.#repairing = work.catch(() => undefined);
-    const outcomes = await work;
+  async repair(filter: FindingFilter, request: RepairsRequest, signal: AbortSignal): Promise<readonly RepairOutcome[]> {
+    const outcomes = await this.#repairs.run(filter, request, signal);
     if (!request.dryRun) await this.#look(signal);
     return outcomes;
-  }
-
-  async #repair(
-    filter: FindingFilter,
-    request: RepairRequest & { readonly limit: number },
-    signal: AbortSignal,
-  ): Promise<readonly RepairOutcome[]> {
-    const { store, repairStore, observe } = this.#parts;
-    const sides = new Map<string, RepairSides>();
-    const sidesOf = async (name: string): Promise<RepairSides> => {
-      const known = sides.get(name);
-      if (known !== undefined) return known;
-      const made = await this.#repairSides(name, signal);
-      sides.set(name, made);
-      return made;
-    };
-    const outcomes: RepairOutcome[] = [];
-    for (let after = '0'; outcomes.length < request.limit; ) {
-      const limit = Math.min(REPAIRS_AT_ONCE, request.limit - outcomes.length);
-      const page = await store.repairable(filter, { after, limit }, signal);
-      outcomes.push(...(await repairFindings(page, sidesOf, { store: repairStore, observe }, request, signal)));
-      if (page.length < limit) break;
-      after = page.at(-1)!.id;
-    }
-    return outcomes;
-  }
-
-  async #repairSides(name: string, signal: AbortSignal): Promise<RepairSides> {
-    const table = this.#parts.tables.find((one) => one.name === name);
-    const prepared = await table?.prepare(signal);
-    if (prepared?.kind === 'compared') return await this.#parts.repairSides(name, prepared.repaired, signal);
-    throw (
-      prepared?.reasons[0] ??
-      new FarshoreError('request_invalid', `${name} is not audited any more`, { hint: 'Resolve its findings: farshore audit resolve.' })
-    );
   }
 
   /** Passes that a daemon before left under way go on; those that used their budget up wait for their next time. */

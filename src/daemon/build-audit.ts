@@ -1,7 +1,8 @@
 import type { ApplyStage } from '../apply/apply-stage.ts';
 import { sourceTableOf } from '../apply/source-table.ts';
 import { tableNameOf } from '../apply/table-entry.ts';
-import { type AuditedTable, AuditStage } from '../audit/audit-stage.ts';
+import type { AuditedTable } from '../audit/audit-parts.ts';
+import { AuditStage } from '../audit/audit-stage.ts';
 import { prepareComparison } from '../audit/compared-table.ts';
 import type { ComparedTable, Key, Sides } from '../audit/contracts.ts';
 import { comparedKeysStatement } from '../audit/held-keys.ts';

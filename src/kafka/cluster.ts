@@ -1,13 +1,14 @@
 import { metadataV12 } from '@platformatic/kafka';
 import type { Clock } from '../model/clock.ts';
 import { addressKey, type BrokerAddress, brokerAddress } from './broker-address.ts';
+import { BrokerPool } from './broker-pool.ts';
 import { askVersions, type BrokerVersions, checkVersions, commonVersions } from './cluster-versions.ts';
-import { type BrokerCall, BrokerConnections, type ConnectionSettings, type Credentials, type Purpose, untilAborted } from './connection.ts';
+import { type BrokerCall, type Credentials, type Purpose, untilAborted } from './connection.ts';
 import { type CoordinatorKind, Coordinators } from './coordinators.ts';
 import { KafkaError } from './errors.ts';
 import { type Leader, MetadataCache, type TopicMetadata } from './metadata.ts';
 import { checkOneCluster, type SeenBroker } from './one-cluster.ts';
-import { asKafkaError, evenWithErrors } from './partial-answer.ts';
+import { evenWithErrors } from './partial-answer.ts';
 
 export interface KafkaClusterOptions {
   /** For messages: `primary us-east`. */
@@ -39,10 +40,8 @@ const MIN_REFRESH_GAP_MS = 100;
  */
 export class KafkaCluster implements AsyncDisposable {
   readonly #options: KafkaClusterOptions;
-  readonly #settings: ConnectionSettings;
   readonly #bootstrap: readonly BrokerAddress[];
-  readonly #connections = new Map<string, BrokerConnections>();
-  readonly #silent = new Set<string>();
+  readonly #brokers: BrokerPool;
   readonly #cache = new MetadataCache();
   readonly #coordinators: Coordinators;
   readonly #closing = new AbortController();
@@ -53,14 +52,21 @@ export class KafkaCluster implements AsyncDisposable {
   #refreshing: Promise<void> | undefined;
   #refreshedAtMs = Number.NEGATIVE_INFINITY;
   #stale = false;
-  #up: boolean | undefined;
 
   constructor(options: KafkaClusterOptions) {
     this.#options = options;
     const { name, clientId, credentials, requestTimeoutMs, clock, observeNotRenewed } = options;
     const connectTimeoutMs = Math.min(MAX_CONNECT_MS, requestTimeoutMs);
-    this.#settings = { name, clientId, credentials, requestTimeoutMs, clock, connectTimeoutMs, observeNotRenewed };
     this.#bootstrap = options.brokers.map((text) => brokerAddress(name, text));
+    this.#brokers = new BrokerPool({
+      settings: { name, clientId, credentials, requestTimeoutMs, clock, connectTimeoutMs, observeNotRenewed },
+      bootstrap: this.#bootstrap,
+      seen: () => this.#cache.brokers.values(),
+      foundStale: () => {
+        this.#stale = true;
+      },
+      observeUp: options.observeUp,
+    });
     this.#coordinators = new Coordinators({
       name,
       ask: (call, signal) => this.withAnyBroker('control', call, signal),
@@ -176,7 +182,7 @@ export class KafkaCluster implements AsyncDisposable {
   /** Milliseconds until a broker that could not be reached is tried again. */
   backOffMs(brokerId: number): number {
     const address = this.#cache.brokers.get(brokerId);
-    return address === undefined ? 0 : this.#connectionsTo(address).backOffMs;
+    return address === undefined ? 0 : this.#brokers.backOffMs(address);
   }
 
   async withBroker<T>(brokerId: number, purpose: Purpose, call: BrokerCall<T>, signal: AbortSignal): Promise<T> {
@@ -185,7 +191,7 @@ export class KafkaCluster implements AsyncDisposable {
       this.#stale = true;
       throw new KafkaError('leadership', 'NO_LEADER', `${this.name}: broker ${brokerId} is not one of the cluster's brokers now`);
     }
-    return this.#run(address, purpose, call, signal);
+    return this.#brokers.run(address, purpose, call, signal);
   }
 
   async withLeader<T>(
@@ -218,77 +224,28 @@ export class KafkaCluster implements AsyncDisposable {
   }
 
   /** The first broker that can be reached. Rejects with `cluster_unreachable` naming each broker tried. */
-  async withAnyBroker<T>(purpose: Purpose, call: BrokerCall<T>, signal: AbortSignal): Promise<T> {
-    const failures: KafkaError[] = [];
-    for (const address of this.#candidates()) {
-      try {
-        return await this.#run(address, purpose, call, signal);
-      } catch (error) {
-        if (!(error instanceof KafkaError) || error.kind !== 'unreachable') throw error;
-        failures.push(error);
-      }
-    }
-    const reason = failures.map((failure) => failure.message.replace(`${this.name}: `, '')).join('; ');
-    const hint =
-      failures.find((failure) => failure.hint !== undefined)?.hint ??
-      'Check the brokers of this cluster in the configuration, and the network to them.';
-    this.#observe(false, `${reason} · ${hint}`);
-    throw new KafkaError('unreachable', 'NO_CONNECTION', `${this.name}: no broker can be reached: ${reason}`, {
-      cause: failures[0],
-      hint,
-    });
+  withAnyBroker<T>(purpose: Purpose, call: BrokerCall<T>, signal: AbortSignal): Promise<T> {
+    return this.#brokers.withAny(purpose, call, signal);
   }
 
   /** C9: after an unknown outcome nothing more may arrive on the sockets it was sent on. */
   dropConnections(purpose?: Purpose): void {
-    for (const connections of this.#connections.values()) connections.drop(purpose);
+    this.#brokers.drop(purpose);
   }
 
   /** After credentials changed: every connection is made anew as soon as nothing is in flight on it. */
   renewConnections(): void {
-    for (const connections of this.#connections.values()) connections.renew();
+    this.#brokers.renew();
   }
 
   close(): Promise<void> {
     this.#closing.abort(new KafkaError('unreachable', 'NO_CONNECTION', `${this.name}: the connections were closed`));
-    for (const connections of this.#connections.values()) connections.close();
+    this.#brokers.close();
     return Promise.resolve();
   }
 
   [Symbol.asyncDispose](): Promise<void> {
     return this.close();
-  }
-
-  async #run<T>(address: BrokerAddress, purpose: Purpose, call: BrokerCall<T>, signal: AbortSignal): Promise<T> {
-    const key = addressKey(address);
-    try {
-      const answer = await this.#connectionsTo(address).run(purpose, call, signal);
-      this.#silent.delete(key);
-      this.#observe(true);
-      return answer;
-    } catch (error) {
-      const failure = asKafkaError(error, this.name);
-      if (failure instanceof KafkaError) this.#noteFailure(key, failure);
-      throw failure;
-    }
-  }
-
-  #noteFailure(key: string, failure: KafkaError): void {
-    if (failure.kind === 'leadership') this.#stale = true;
-    const { kafkaError } = failure;
-    if (kafkaError !== 'NO_CONNECTION' && kafkaError !== 'NO_ANSWER' && kafkaError !== 'CREDENTIALS_REFUSED') return;
-    // A leader that does not answer is often none any more.
-    this.#stale = true;
-    this.#silent.add(key);
-    const known = [...this.#cache.brokers.values()].map(addressKey);
-    if (known.length > 0 && known.every((one) => this.#silent.has(one)))
-      this.#observe(false, failure.hint === undefined ? failure.message : `${failure.message} · ${failure.hint}`);
-  }
-
-  #observe(up: boolean, reason?: string): void {
-    if (this.#up === up) return;
-    this.#up = up;
-    this.#options.observeUp?.(up, reason);
   }
 
   /** Shared by whoever waits for it, so it ends with the cluster and not with one caller's signal. */
@@ -313,7 +270,7 @@ export class KafkaCluster implements AsyncDisposable {
     for (const address of this.#bootstrap) {
       if (known.has(addressKey(address))) continue;
       try {
-        const answer = await this.#run(address, 'control', (connection) => metadataOf(connection, []), signal);
+        const answer = await this.#brokers.run(address, 'control', (connection) => metadataOf(connection, []), signal);
         this.#notice({ address: addressKey(address), clusterId: answer.clusterId ?? '' });
       } catch (error) {
         if (!(error instanceof KafkaError)) throw error;
@@ -338,36 +295,8 @@ export class KafkaCluster implements AsyncDisposable {
     this.#controllerId = answer.controllerId;
     this.#refreshedAtMs = this.clock.monotonicMs();
     this.#stale = false;
-    this.#forgetOldAddresses();
+    this.#brokers.forgetOthers();
     return topics;
-  }
-
-  #connectionsTo(address: BrokerAddress): BrokerConnections {
-    const key = addressKey(address);
-    let connections = this.#connections.get(key);
-    if (connections === undefined) {
-      connections = new BrokerConnections(this.#settings, address);
-      this.#connections.set(key, connections);
-    }
-    return connections;
-  }
-
-  /** Every address known, those that wait out a failure last. */
-  #candidates(): BrokerAddress[] {
-    const unique = new Map([...this.#cache.brokers.values(), ...this.#bootstrap].map((address) => [addressKey(address), address]));
-    const rank = (address: BrokerAddress): number =>
-      this.#connectionsTo(address).backOffMs + (this.#silent.has(addressKey(address)) ? 1 : 0);
-    return [...unique.values()].sort((a, b) => rank(a) - rank(b));
-  }
-
-  #forgetOldAddresses(): void {
-    const current = new Set([...this.#cache.brokers.values(), ...this.#bootstrap].map(addressKey));
-    for (const [key, connections] of this.#connections) {
-      if (current.has(key)) continue;
-      connections.close();
-      this.#connections.delete(key);
-      this.#silent.delete(key);
-    }
   }
 
   #notConnected(): KafkaError {

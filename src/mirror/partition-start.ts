@@ -25,6 +25,15 @@ export async function readEnds(
   return new Map(answers.map((a) => [topicPartitionKey(a.topic, a.partition), { start: a.start, end: a.end }]));
 }
 
+/** What a start knows beside positions and logs. */
+export interface Starts {
+  readonly mirroredFrom: (partition: MirrorPartition) => bigint;
+  /** Where the present epoch of the home begins there, after a cutover. */
+  readonly epoch: (partition: MirrorPartition) => bigint | undefined;
+  /** No transaction of this mirror is under way in the region. */
+  readonly settled: boolean;
+}
+
 /** Where partitions stand that are paused or stopped: it is shown, and committed again so that it does not expire. Answers whether to ask again. */
 export async function readResting(
   resting: readonly MirrorPartition[],
@@ -53,13 +62,7 @@ export async function readResting(
 export async function startPartitions(
   held: readonly MirrorPartition[],
   positions: ReadonlyMap<string, readonly MirrorPosition[]>,
-  starts: {
-    readonly mirroredFrom: (partition: MirrorPartition) => bigint;
-    /** Where the present epoch of the home begins there, after a cutover. */
-    readonly epoch: (partition: MirrorPartition) => bigint | undefined;
-    /** No transaction of this mirror is under way in the region. */
-    readonly settled: boolean;
-  },
+  starts: Starts,
   deps: MirrorDependencies,
   settings: Pick<MirrorSettings, 'onTruncated'>,
   signal: AbortSignal,

@@ -1,19 +1,16 @@
-import { askByTopic } from '../model/by-topic.ts';
-import { type ErrorCode, FarshoreError, findFarshoreError } from '../model/errors.ts';
+import { FarshoreError, findFarshoreError } from '../model/errors.ts';
 import { offsetValue } from '../model/offsets.ts';
-import { type MirrorPosition, NOT_SETTLED } from '../model/position.ts';
 import type { TopicDescription, TopicRecord } from './contracts.ts';
 import type { MirrorDependencies, MirrorSettings } from './dependencies.ts';
 import { type Look, lookAround } from './look.ts';
-import { MirrorPartition } from './partition.ts';
-import { readResting, startPartitions } from './partition-start.ts';
-import { holdPartitions } from './recreated.ts';
-import { isWanted, missingTopics, type Route, type RouteRules, selectRoutes, vanishedRoutes } from './routes.ts';
-import { stopPartition } from './stopping.ts';
+import type { MirrorPartition } from './partition.ts';
+import { missingTopics, type Route, selectRoutes, vanishedRoutes } from './routes.ts';
+import { startKnown } from './start-known.ts';
 import type { PartitionTable } from './table.ts';
 import { TopicConfigSync } from './topic-config-sync.ts';
 import { isCompacted, lacksForced, maxBatchBytes } from './topic-configs.ts';
 import { TopicGenerations } from './topic-generations.ts';
+import { TopicPartitions, topicMissing } from './topic-partitions.ts';
 import { nextTopicStep } from './topic-plan.ts';
 
 /** A step is repeated until the topic is ready; more than this many is a loop that cannot end. */
@@ -41,13 +38,12 @@ export class TopicRefresh {
   readonly #deps: MirrorDependencies;
   readonly #settings: MirrorSettings;
   readonly #table: PartitionTable;
+  readonly #partitions: TopicPartitions;
   readonly #configs: TopicConfigSync;
   readonly #generations: TopicGenerations;
   /** Topics whose re-creation an operator accepted since the last refresh. */
   readonly #accepted = new Set<string>();
   readonly #reportedMissing = new Set<string>();
-  /** By topic: why it could not be made ready for the shards, as it was told last. */
-  readonly #notReady = new Map<string, ErrorCode>();
   readonly #published = new Set<string>();
   #records = new Map<string, TopicRecord>();
   #looked = false;
@@ -62,6 +58,7 @@ export class TopicRefresh {
     this.#deps = deps;
     this.#settings = settings;
     this.#table = table;
+    this.#partitions = new TopicPartitions(deps, settings, table);
     this.#configs = new TopicConfigSync(deps, settings);
     this.#generations = new TopicGenerations(deps, settings, table);
   }
@@ -111,7 +108,7 @@ export class TopicRefresh {
     const routes = selectRoutes([...look.home.keys()], rules, look.publishedAtHome);
     if (this.#keepsTopics) this.#reportMissing(missingTopics([...look.home.keys()], rules));
     for (const route of routes) {
-      if (!this.#keepsTopics && !this.#ownsOf(route, look.home.get(route.home))) continue;
+      if (!this.#keepsTopics && !this.#partitions.ownsOf(route, look.home.get(route.home))) continue;
       try {
         const unreadable = look.unreadable.get(route.home);
         if (unreadable !== undefined) throw unreadable;
@@ -120,14 +117,14 @@ export class TopicRefresh {
         // A missing right or a topic the region refuses concerns this topic alone; an unreachable cluster concerns all.
         const known = findFarshoreError(error);
         if (known?.action !== 'stop') throw error;
-        await this.#stopTopic(route, look.home.get(route.home), known, look.records, signal);
+        await this.#partitions.stop(route, look.home.get(route.home), known, look.records, signal);
       }
     }
     const vanished = vanishedRoutes(look.records.values(), routes, rules);
-    if (rules.heartbeatsOnly) this.#leaveMoved(routes);
+    if (rules.heartbeatsOnly) this.#partitions.leaveMoved(routes);
     else {
-      await this.#leaveUnwanted(routes, rules, signal);
-      await this.#stopVanished(routes, vanished, look.records, signal);
+      await this.#partitions.leaveUnwanted(routes, rules, signal);
+      await this.#partitions.stopVanished(routes, vanished, look.records, signal);
     }
     this.#records = look.records;
     this.#mirrored = [
@@ -165,36 +162,16 @@ export class TopicRefresh {
   /** Starts what is held and known; positions are read first, under require_stable. */
   async startHeld(signal: AbortSignal, settled = false): Promise<void> {
     const known = [...this.#table.all()].filter((p) => !this.#generations.isHeldByGrowth(p) && !this.#isAwaited(p));
-    const held = known.filter((p) => p.mode.mode === 'held');
-    // Not started, but where it stands is told.
-    const isResting = ({ mode }: MirrorPartition) => mode.mode === 'paused' || mode.mode === 'stopped';
-    const resting = known.filter((p) => isResting(p) && (p.committed === undefined || p.inDoubt !== undefined));
-    this.#unproved = false;
-    if (held.length + resting.length === 0) return;
-    const topicsOf = (some: readonly MirrorPartition[]) => [...new Set(some.map((p) => p.route.regional))];
-    const read = async (topics: readonly string[]) => await settledOrNone(this.#deps.regional.positions(topics, signal));
-    const positions = held.length === 0 ? new Map() : await read(topicsOf(held));
-    // What stops one may keep its position from being read too, and that of no other.
-    const { answers } = resting.length === 0 ? { answers: [] } : await askByTopic(read, topicsOf(resting));
-    const unread = await readResting(resting, new Map(answers.flatMap((one) => [...one])), this.#deps, signal);
     const starts = {
       mirroredFrom: (p: MirrorPartition) => this.#mirroredFrom(p),
       epoch: (p: MirrorPartition) => this.#epochStart(p),
       settled,
     };
-    this.#unproved = (await startPartitions(held, positions, starts, this.#deps, this.#settings, signal)) || unread;
+    this.#unproved = await startKnown(known, starts, this.#deps, this.#settings, signal);
   }
 
   get #keepsTopics(): boolean {
     return this.#settings.share?.keepsTopics ?? true;
-  }
-
-  #owns(route: Route, partition: number): boolean {
-    return this.#settings.share?.owns(route.regional, partition) ?? true;
-  }
-
-  #ownsOf(route: Route, home: TopicDescription | undefined): boolean {
-    return home?.partitions.some(({ partition }) => this.#owns(route, partition)) === true;
   }
 
   /** Before the keeper recorded where its generation starts, nothing says where a partition begins. */
@@ -220,18 +197,11 @@ export class TopicRefresh {
 
   #hold(route: Route, home: TopicDescription, records: ReadonlyMap<string, TopicRecord>, reason: string): void {
     this.#awaited.add(route.regional);
-    this.#addMissing(route, numbersOf(home), home.topicId, records);
-    holdPartitions(this.#table.ofTopic(route.regional), reason);
+    this.#partitions.hold(route, home, records, reason);
   }
 
   #epochStart({ route, partition }: MirrorPartition): bigint | undefined {
     return this.#epochStarts.get(route.home)?.get(partition);
-  }
-
-  /** The way back rests while the home is in this region: its positions stay where they are, in the region's group. */
-  #leaveMoved(routes: readonly Route[]): void {
-    const routed = new Set(routes.map(({ regional }) => regional));
-    for (const topic of this.#table.topics()) if (!routed.has(topic)) this.#table.remove(topic);
   }
 
   #mirroredFrom(partition: MirrorPartition): bigint {
@@ -285,7 +255,7 @@ export class TopicRefresh {
           await this.#ready(route, home, look, signal);
           return;
         case 'stop':
-          await this.#stopTopic(route, home, step.error, look.records, signal);
+          await this.#partitions.stop(route, home, step.error, look.records, signal);
           return;
       }
     }
@@ -312,91 +282,14 @@ export class TopicRefresh {
       return;
     }
     if (this.#keepsTopics) await this.#configs.sync(route, look.homeConfigs.get(route.home) ?? new Map(), regionalConfigs, signal);
-    this.#notReady.delete(route.regional);
-    const compacted = isCompacted(look.homeConfigs.get(route.home) ?? new Map());
-    const recorded = look.records.get(route.regional)?.homeTopicId ?? home.topicId;
-    const limit = maxBatchBytes(regionalConfigs);
+    this.#partitions.isReady(route.regional);
     const found = wasAwaited || this.#table.ofTopic(route.regional).length === 0;
-    for (const { partition } of home.partitions) {
-      if (!this.#owns(route, partition)) continue;
-      const known = this.#table.get(route.regional, partition);
-      if (known === undefined) {
-        this.#table.add(new MirrorPartition(route, partition, { homeTopicId: recorded, maxBatchBytes: limit, compacted }));
-        continue;
-      }
-      known.homeTopicId = recorded;
-      known.compacted = compacted;
-      known.limitBatches(limit);
-    }
+    this.#partitions.found(route, home, look.records, {
+      compacted: isCompacted(look.homeConfigs.get(route.home) ?? new Map()),
+      maxBatchBytes: maxBatchBytes(regionalConfigs),
+    });
     if (found && this.#table.ofTopic(route.regional).length > 0)
       this.#deps.observe({ type: 'topic_found', topic: route.regional, partitions: home.partitions.length });
-  }
-
-  async #stopTopic(
-    route: Route,
-    home: TopicDescription | undefined,
-    error: FarshoreError,
-    records: ReadonlyMap<string, TopicRecord>,
-    signal: AbortSignal,
-  ): Promise<void> {
-    this.#addMissing(route, numbersOf(home), home?.topicId, records);
-    this.#tellNotReady(route.regional, error);
-    for (const partition of this.#table.ofTopic(route.regional)) await stopPartition(partition, error, undefined, this.#deps, signal);
-  }
-
-  /** Where the partitions are others', stopping them tells nothing: the shards only see that the topic is not ready. */
-  #tellNotReady(topic: string, { code, message, hint }: FarshoreError): void {
-    if (this.#settings.share === undefined || !this.#keepsTopics || this.#notReady.get(topic) === code) return;
-    this.#notReady.set(topic, code);
-    this.#deps.observe({ type: 'topic_not_ready', topic, code, message, hint });
-  }
-
-  /** Partitions that were never started are shown too: a topic that cannot be mirrored must not look absent. */
-  #addMissing(route: Route, numbers: readonly number[], topicIdNow: string | undefined, records: ReadonlyMap<string, TopicRecord>): void {
-    // One that was created again and not accepted yet must not become that of a position that an operator moves.
-    const homeTopicId = records.get(route.regional)?.homeTopicId ?? topicIdNow ?? '';
-    for (const partition of numbers) {
-      if (!this.#owns(route, partition) || this.#table.get(route.regional, partition) !== undefined) continue;
-      this.#table.add(new MirrorPartition(route, partition, { homeTopicId, maxBatchBytes: 0, compacted: false }));
-    }
-  }
-
-  /** Taken out of the configuration on purpose: it is not mirrored or shown any more, and stands in nobody's way. A pause is kept. */
-  async #leaveUnwanted(routes: readonly Route[], rules: RouteRules, signal: AbortSignal): Promise<void> {
-    const routed = new Set(routes.map(({ regional }) => regional));
-    for (const topic of this.#table.topics()) {
-      const partitions = this.#table.ofTopic(topic);
-      if (routed.has(topic) || partitions.some(({ route }) => isWanted(route.home, rules))) continue;
-      for (const { partition, mode, retrying } of partitions)
-        if (mode.mode === 'stopped' || retrying !== undefined) await this.#deps.stops.clear('mirror', topic, partition, signal);
-      this.#table.remove(topic);
-    }
-  }
-
-  /** Topics that were mirrored, before this start or since, and that home does not list any more. */
-  async #stopVanished(
-    routes: readonly Route[],
-    vanished: readonly Route[],
-    records: ReadonlyMap<string, TopicRecord>,
-    signal: AbortSignal,
-  ): Promise<void> {
-    for (const route of vanished) {
-      const { partitions = 0 } = records.get(route.regional) ?? {};
-      this.#addMissing(
-        route,
-        Array.from({ length: partitions }, (_, partition) => partition),
-        undefined,
-        records,
-      );
-      // Its keeper has no partition of it, and tells it all the same.
-      await this.#stopTopic(route, undefined, topicMissing(route), records, signal);
-    }
-    const done = new Set([...routes, ...vanished].map(({ regional }) => regional));
-    for (const topic of this.#table.topics()) {
-      const [first] = this.#table.ofTopic(topic);
-      if (done.has(topic) || first === undefined) continue;
-      await this.#stopTopic(first.route, undefined, topicMissing(first.route), records, signal);
-    }
   }
 
   #reportMissing(missing: readonly string[]): void {
@@ -413,14 +306,6 @@ export class TopicRefresh {
   }
 }
 
-const numbersOf = (home: TopicDescription | undefined): readonly number[] => home?.partitions.map(({ partition }) => partition) ?? [];
-
-const topicMissing = ({ home, regional }: Route): FarshoreError =>
-  new FarshoreError('topic_missing', `${home} is not listed at home any more: it was deleted there, or may not be described`, {
-    place: regional,
-    hint: `If a right was lost (Describe), give it back: mirroring goes on by itself. If it was deleted, create it again and run: farshore partition resume ${regional} --stage mirror --accept-recreated. One that is gone for good is listed under mirror.exclude.`,
-  });
-
 function epochStarts(look: Look, routes: readonly Route[], primary: string): ReadonlyMap<string, ReadonlyMap<number, bigint>> {
   const starts = new Map<string, ReadonlyMap<number, bigint>>();
   for (const { home, regional } of routes) {
@@ -429,16 +314,4 @@ function epochStarts(look: Look, routes: readonly Route[], primary: string): Rea
     starts.set(home, there.fromOffsets);
   }
   return starts;
-}
-
-type Positions = ReadonlyMap<string, readonly MirrorPosition[]>;
-
-/** Without an entry of its topic nothing was answered of a partition: what this process and the log know decides, and nothing begins. */
-async function settledOrNone(read: Promise<Positions>): Promise<Positions> {
-  try {
-    return await read;
-  } catch (error) {
-    if (findFarshoreError(error)?.facts[NOT_SETTLED] === true) return new Map();
-    throw error;
-  }
 }

@@ -1,6 +1,7 @@
 import { afterEach, describe, expect, it } from 'vitest';
 import type { AuditStore, OpenPass, TableFigures } from '../../../src/audit/audit-contracts.ts';
-import { type AuditParts, type AuditSettings, AuditStage } from '../../../src/audit/audit-stage.ts';
+import type { AuditParts } from '../../../src/audit/audit-parts.ts';
+import { type AuditSettings, AuditStage } from '../../../src/audit/audit-stage.ts';
 import type { AuditSide, ComparedTable, KeyRange, Side } from '../../../src/audit/contracts.ts';
 import type { RepairedTable } from '../../../src/audit/repair-statements.ts';
 import type { PassStopped } from '../../../src/model/audit.ts';
