@@ -38,6 +38,9 @@ export interface TopicOrders {
   load(topics: readonly string[], signal: AbortSignal): Promise<readonly TopicOrder[]>;
 }
 
+/** By topic: epochs of this region in which its applications have written, or are about to. Topics without one are left out. */
+export type WrittenEpochs = (topics: readonly string[], signal: AbortSignal) => Promise<ReadonlyMap<string, ReadonlySet<number>>>;
+
 /** An Avro field as a table sees it. */
 export interface FieldShape {
   readonly name: string;

@@ -6,6 +6,9 @@ import type { Statement, StatementResult } from './contracts.ts';
 export const openedSql = `(exists (select 1 from farshore.cutover_log l where l.epoch = h.home_epoch and l.open = 'region')
           or not exists (select 1 from farshore.cutover_log l where l.epoch = h.home_epoch))`;
 
+/** Whether the region's applications have written, or are about to, in the epoch of a row `h` of farshore.home_epochs; `t` is that of farshore.topics, if any. */
+export const writtenSql = (region: string): string => `(h.home = ${region} and (h.home_epoch = t.home_epoch or ${openedSql}))`;
+
 /**
  * Whether this region has been home, and written to, in an epoch later than a state's; as SQL over a row `t` of farshore.topics. An epoch that
  * the cutover here raised and never opened does not count: nobody has written in it.

@@ -1,6 +1,9 @@
 import { FarshoreError } from '../model/errors.ts';
+import { offsetValue } from '../model/offsets.ts';
+import type { ApplyPosition } from '../model/position.ts';
 import type { TopicOrder } from './contracts.ts';
 import { homeRanges } from './order-at.ts';
+import type { StopReason } from './start-check.ts';
 
 /** The homes of a topic, as the transaction that moves a position sees them. */
 export interface HomesNow {
@@ -31,6 +34,29 @@ export function olderHomesEnd(
       .toSorted((a, b) => (a < b ? -1 : 1))
       .at(-1) ?? 0n
   );
+}
+
+/**
+ * Why a partition of which nothing was applied does not begin with its log; undefined where it may. Its table came to `apply.tables`, or lost its
+ * position, after the region's applications had written.
+ */
+export function beginsBelowHome(
+  position: ApplyPosition,
+  homes: Pick<HomesNow, 'homeEpochs' | 'written'>,
+  region: string,
+): StopReason | undefined {
+  const { topic, partition, next } = position;
+  const end = olderHomesEnd(homes, partition, region);
+  if (offsetValue(next) > 0n || end === 0n) return undefined;
+  const place = `${topic}:${partition}`;
+  const message = `Nothing of it was applied, and its records before ${end} are of an older home: they would go over what applications have written in this region since`;
+  return {
+    lost: undefined,
+    error: new FarshoreError('home_older', message, {
+      place,
+      hint: `Fill the table while the primary is the home (farshore backfill start --table TABLE), and go on from there: farshore partition resume ${place} --stage apply --from ${end} --accept-loss`,
+    }),
+  };
 }
 
 /** Throws `request_invalid` where apply, going on from `next`, would bring records of an older home to rows that the region's applications have written. */

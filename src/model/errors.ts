@@ -54,6 +54,11 @@ export const errorCodes = {
   },
   partitions_shrunk: { action: 'stop', summary: 'The topic at home has fewer partitions than its mirror.' },
   home_elsewhere: { action: 'stop', summary: 'The topic has its home in another cluster; mirroring it would make a loop.' },
+  home_older: {
+    action: 'stop',
+    summary:
+      'Nothing of the partition was applied, and its records are of an older home than the one whose applications have written in this region since.',
+  },
   home_unknown: { action: 'stop', summary: 'The regional topic holds records and nothing says where its home is.' },
   topic_refused: { action: 'stop', summary: 'The region refuses to create a topic, or to give it a config the mirror needs.' },
   batch_refused: { action: 'stop', summary: 'The regional broker refused a batch that was sent in every allowed form.' },

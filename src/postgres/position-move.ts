@@ -1,5 +1,5 @@
 import type { Statement } from '../apply/contracts.ts';
-import { openedSql } from '../apply/home-fence.ts';
+import { writtenSql } from '../apply/home-fence.ts';
 import { assertNoOlderHome, type HomesNow } from '../apply/resume-home.ts';
 import type { OperatorAction } from '../mirror/contracts.ts';
 import { FarshoreError } from '../model/errors.ts';
@@ -37,7 +37,7 @@ const homesStatements = (topic: string, region: string): readonly Statement[] =>
           from farshore.home_epochs h where h.topic = $1) as epochs,
        (select coalesce(json_agg(distinct h.home_epoch), '[]')
           from farshore.home_epochs h left join farshore.topics t on t.topic = h.topic
-         where h.topic = $1 and h.home = $2 and (h.home_epoch = t.home_epoch or ${openedSql})) as written,
+         where h.topic = $1 and ${writtenSql('$2')}) as written,
        exists (select 1 from farshore.cutover c where c.move ->> 'to' = 'region') as arriving`,
     values: [topic, region],
   },

@@ -1,4 +1,5 @@
-import type { Statement, TopicOrder, TopicOrders } from '../apply/contracts.ts';
+import type { Statement, TopicOrder, TopicOrders, WrittenEpochs } from '../apply/contracts.ts';
+import { writtenSql } from '../apply/home-fence.ts';
 import type { Database } from './database.ts';
 import { json, type TextRow, text } from './result-values.ts';
 import { generationsOf } from './topic-ledger.ts';
@@ -14,6 +15,15 @@ const loadStatement = (topics: readonly string[]): Statement => ({
           from farshore.home_epochs h where h.topic = t.topic) as epochs
   from farshore.topics t where t.topic = any ($1::text[]) order by t.topic`,
   values: [topics],
+});
+
+const writtenStatement = (topics: readonly string[], region: string): Statement => ({
+  name: 'farshore_written_epochs',
+  text: `select h.topic, json_agg(distinct h.home_epoch) as written
+  from farshore.home_epochs h left join farshore.topics t on t.topic = h.topic
+ where h.topic = any ($1::text[]) and ${writtenSql('$2')}
+ group by h.topic`,
+  values: [topics, region],
 });
 
 export type EpochStart = readonly [epoch: number, home: string, partition: number, offset: string];
@@ -43,5 +53,12 @@ export function topicOrders(database: Database): TopicOrders {
       const { rows } = await database.query(loadStatement(topics), signal);
       return rows.map(topicOrder);
     },
+  };
+}
+
+export function writtenEpochs(database: Database, region: string): WrittenEpochs {
+  return async (topics, signal) => {
+    const { rows } = await database.query(writtenStatement(topics, region), signal);
+    return new Map(rows.map((row) => [text(row, 'topic'), new Set(json(row, 'written') as readonly number[])]));
   };
 }

@@ -6,7 +6,7 @@ import type { Database } from '../../src/postgres/database.ts';
 import { schemaKeeper } from '../../src/postgres/schema-keeper.ts';
 import { stopLedger } from '../../src/postgres/stop-ledger.ts';
 import { topicLedger } from '../../src/postgres/topic-ledger.ts';
-import { topicOrders } from '../../src/postgres/topic-orders.ts';
+import { topicOrders, writtenEpochs } from '../../src/postgres/topic-orders.ts';
 import { freshDatabase } from '../rig/context.ts';
 import { migratedDatabase, never, rejectionOf, rowsOf } from './postgres-fixtures.ts';
 
@@ -144,6 +144,25 @@ describe('the topic ledger', () => {
         ],
       },
     ]);
+  });
+
+  it('tells the epochs in which the region’s applications have written: opened, present, or of a cutover that nothing is known of', async () => {
+    await claim('written');
+    const written = async (region: string) => (await writtenEpochs(database, region)(['written', 'nobody.claimed'], never)).get('written');
+    expect(await written('eu')).toBeUndefined();
+    await rowsOf(
+      database,
+      "insert into farshore.home_epochs values ('written', 71, 0, 'eu', 5), ('written', 72, 0, 'us-east', 6), ('written', 73, 0, 'eu', 7)",
+    );
+    await rowsOf(
+      database,
+      `insert into farshore.cutover_log (revision, by, event, from_state, to_state, epoch, open, reason)
+       values (71, 'farshore', 'step_started', 'draining', 'switched', 71, 'region', 'test'), (73, 'farshore', 'step_started', 'draining', 'switched', 73, 'nobody', 'test')`,
+    );
+    expect(await written('eu')).toEqual(new Set([71]));
+    await rowsOf(database, "update farshore.topics set home_epoch = 73, home = 'eu' where topic = 'written'");
+    expect(await written('eu')).toEqual(new Set([71, 73]));
+    expect(await written('ap')).toBeUndefined();
   });
 
   it('forgets where homes began in a regional topic that was created again', async () => {

@@ -78,6 +78,24 @@ describe('ApplyStage', () => {
     expect(rig.database.rows.get('5')?.version.slice(0, 8)).toBe('00000003');
   });
 
+  it('C3: a table that is added after applications of the region have written does not begin with records of an older home', async () => {
+    const rig = runningRig({}, { writtenEpochs: async () => new Map([['things', new Set([2])]]) });
+    const epochs = [
+      { epoch: 1, home: 'east', starts: new Map() },
+      { epoch: 2, home: 'west', starts: new Map([[0, 2n]]) },
+      { epoch: 3, home: 'east', starts: new Map([[0, 4n]]) },
+    ];
+    rig.orders.set('things', order('things', generationsOf([[0, 0n]]), epochs));
+    rig.source.append('things', 0, things(0n, 6));
+    void rig.start();
+    await eventually(() => expect(rig.stage.status('things', 0)).toMatchObject({ state: 'stopped', code: 'home_older' }));
+    expect(rig.stage.status('things', 0)?.hint).toMatch(/ farshore partition resume things:0 --stage apply --from 2 --accept-loss$/);
+    expect(rig.database.transactions).toBe(0);
+    await rig.stage.resume('things', 0, { from: 2n, acceptLoss: true, acceptRecreated: false, by: 'ann' }, new AbortController().signal);
+    await eventually(() => expect(rig.database.next('things', 0)).toBe(6n));
+    expect(Object.keys(named(rig))).toEqual(['4', '5']);
+  });
+
   it('C1: nothing of a generation is applied before every partition has reached its start', async () => {
     const rig = runningRig();
     rig.orders.set(

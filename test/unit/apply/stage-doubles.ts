@@ -228,6 +228,7 @@ export function rigOf(settings: Partial<ApplySettings> = {}, changes: Partial<Ap
     source,
     compactedTopics: async () => new Set(),
     orders: { load: async (topics) => topics.flatMap((topic) => orders.get(topic) ?? []) },
+    writtenEpochs: async () => new Map(),
     positions: {
       take: async (wanted) =>
         wanted.map(({ topic, partition, topicId: id }) => {
