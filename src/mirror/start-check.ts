@@ -58,14 +58,15 @@ const resumeCommand = (topic: string, partition: number, flags: string): string 
 /** Decides whether the logs on both sides are those the position was taken in (C6), and where to go on. */
 export function decideStart(view: StartView): StartDecision {
   const { topic, partition, position } = view;
-  if (view.old !== undefined) {
-    if (view.oldForMs < OLD_ANSWERS_WITHIN_MS) return { kind: 'wait', reason: `the region's group answers ${view.old}: asked again` };
-    return beginsUnwritten(view) ?? oldPosition(view, view.old);
-  }
+  // Before what the group answers: a region that lost all that was mirrored looks like one that nothing was mirrored into.
   const kept = view.kept?.homeTopicId === view.homeTopicId ? view.kept : undefined;
   if (kept !== undefined && view.regional.end < offsetValue(kept.point.regional)) {
     const stop = regionTruncated(view, offsetValue(kept.point.regional));
     return position === undefined || isBehind(position, kept) ? { ...stop, isOld: true } : stop;
+  }
+  if (view.old !== undefined) {
+    if (view.oldForMs < OLD_ANSWERS_WITHIN_MS) return { kind: 'wait', reason: `the region's group answers ${view.old}: asked again` };
+    return beginsUnwritten(view, kept) ?? oldPosition(view, view.old);
   }
   if (position === undefined || position.topicId !== view.homeTopicId) {
     // A position of another topic id is left from before an accepted re-creation: the ledger's id is the accepted one.
@@ -159,8 +160,8 @@ function missing(view: StartView): StartDecision {
 }
 
 /** Nothing of this copy is in the region, and its position expired: it begins where it was, or where home lost what lay there. */
-function beginsUnwritten(view: StartView): StartDecision | undefined {
-  const { topic, partition, position, kept, home } = view;
+function beginsUnwritten(view: StartView, kept: KeptEnd | undefined): StartDecision | undefined {
+  const { topic, partition, position, home } = view;
   if (position !== undefined || kept === undefined || view.regional.end > view.mirroredFrom) return undefined;
   return (
     checkTruncated(topic, partition, offsetValue(kept.next), home) ?? { kind: 'begin', position: { ...beginning(view), next: kept.next } }

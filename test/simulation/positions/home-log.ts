@@ -43,6 +43,13 @@ export class HomeLog {
     return this.#batches.find(({ outcome }) => outcome === 'open')?.base ?? this.#end;
   }
 
+  /** Whether a reader of committed records gets any from `from` on and before `to`. */
+  holdsCommitted(from: bigint, to: bigint): boolean {
+    return this.#batches.some(
+      ({ outcome, records }) => outcome === 'committed' && records.some(({ offset }) => offset >= from && offset < to),
+    );
+  }
+
   append(keys: readonly number[], kind: 'plain' | 'transaction'): void {
     if (keys.length === 0) return;
     const outcome = kind === 'plain' ? 'committed' : 'open';

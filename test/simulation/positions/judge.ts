@@ -11,6 +11,8 @@ export interface Durable {
   readonly records: readonly SimRecord[];
   /** Which of the logs under that id was read last up to this position; undefined: none was. */
   readonly readVersion: number | undefined;
+  /** The position before, or what is kept beside it, told where the regional log ended. */
+  readonly isRegionShown: boolean;
 }
 
 /**
@@ -68,7 +70,7 @@ export class PartitionJudge {
     this.#toldOfDivergence = false;
   }
 
-  committed({ home, position, records, readVersion }: Durable): void {
+  committed({ home, position, records, readVersion, isRegionShown }: Durable): void {
     const before = this.#position;
     const [from, to] = [before === undefined ? undefined : offsetValue(before.next), offsetValue(position.next)];
     const fail = (what: string): never => {
@@ -85,11 +87,14 @@ export class PartitionJudge {
       return;
     }
     if (to === from && records.length > 0) fail('records without a move');
-    if (to === from) return;
     const isMoved = records.length === 0 && position.crc === undefined && position.regionalEnd === undefined;
+    // An operator accepted to go on just there, as a new generation.
+    if (to === from && isMoved && this.#raised.has('rewind_accepted')) this.#regionIsCut = false;
+    if (to === from) return;
     if (this.#regionIsCut && this.#toldOfCut && isMoved) this.#regionIsCut = false;
     // An operator who moves the position alone still has the region's end compared before a record follows.
-    if (this.#regionIsCut && records.length > 0) fail('went on in a region that had lost records');
+    if (this.#regionIsCut && records.length > 0 && isRegionShown) fail('went on in a region that had lost records');
+    if (records.length > 0) this.#regionIsCut = false;
     const version = readVersion ?? this.#version;
     const cut = home.cuts.find((at, index) => index > this.#version && index <= version && at < from);
     // Without a proof in the position nothing could tell (C6), nor where retention took all that lay before it, epochs and batches alike, unless it

@@ -60,7 +60,8 @@ export class RegionLog {
     // What is committed meanwhile it knows at once.
     for (const [index, position] of this.#committed.entries()) {
       if (index >= read && index < upTo) continue;
-      if (kept.has(position.partition) || index >= this.#shownFrom(position.partition)) answered.set(position.partition, position);
+      const shownFrom = kept.has(position.partition) ? this.#keptFrom(position.partition) : this.#shownFrom(position.partition);
+      if (index >= shownFrom) answered.set(position.partition, position);
     }
     // One that was lost is in no part of the log.
     for (const partition of answered.keys()) if (!this.#positions.has(partition)) answered.delete(partition);
@@ -76,6 +77,13 @@ export class RegionLog {
   #shownFrom(partition: number): number {
     const begun = this.#committed.findLastIndex((position) => position.partition === partition && position.regionalEnd === undefined);
     return Math.max(begun + 1, this.#cutAt.get(partition) ?? 0);
+  }
+
+  /** What began anew in a log that had been cut has the offsets of what was lost: one from before is not shown to be old by what is kept (ADR 4). */
+  #keptFrom(partition: number): number {
+    const cutAt = this.#cutAt.get(partition) ?? 0;
+    const begun = this.#committed.findLastIndex((position) => position.partition === partition && position.regionalEnd === undefined);
+    return begun >= cutAt ? cutAt : 0;
   }
 
   /** The group's coordinator reads its log anew, and answers meanwhile. */
@@ -108,8 +116,12 @@ export class RegionLog {
     return new Set(gone.map(({ record }) => record));
   }
 
-  /** InitProducerId: earlier holders are fenced, and what they left open is aborted: with a marker, wherever the log ends by now. */
-  open(): number {
+  /**
+   * InitProducerId: earlier holders are fenced, and what they left open is aborted: with a marker, wherever the log ends by now. Who names the epoch it
+   * had is refused when somebody else came in between; -1: takes the id over.
+   */
+  open(known: number): number {
+    if (known !== -1 && known !== this.#producerEpoch) throw new FarshoreError('fenced', 'a newer producer has the transactional id');
     for (const { partition } of this.#pending?.writes ?? []) this.partitions[partition]!.end++;
     this.#pending = undefined;
     return ++this.#producerEpoch;

@@ -122,7 +122,9 @@ export class World {
         throw new Error(`${TOPIC}:${position.partition} went on to ${position.next} while it was paused`);
       const home = this.homes.get(position.topicId)![position.partition]!;
       const readVersion = this.#served.get(`${this.#commits} ${position.topicId} ${position.partition} ${position.next}`);
-      this.judges[position.partition]!.committed({ home, position, records, readVersion });
+      // A position that an operator moved says nothing of the region's end, and then only what is kept beside it does.
+      const isRegionShown = this.#history.shownBy === 'both' || before?.regionalEnd !== undefined;
+      this.judges[position.partition]!.committed({ home, position, records, readVersion, isRegionShown });
       if (records.length > 0) this.happened.add('mirrored');
     });
   }
@@ -418,7 +420,9 @@ export class World {
       ends: async (asked) => asked.map(({ topic, partition }) => ({ topic, partition, ...this.region.ends(partition) })),
       open: async () => {
         hard.throwIfAborted();
-        epoch = this.region.open();
+        const known = epoch;
+        epoch = -1;
+        epoch = this.region.open(known);
         doubt = false;
       },
       positions: async () => {
@@ -549,7 +553,10 @@ export class World {
         if (!this.damaged.has(partition)) throw new Error(`${TOPIC}:${partition} stopped without a cause: ${status.code}`);
         continue;
       }
-      if (this.region.newest(partition) !== log.lastStable)
+      // A move without a record whose commit was lost is taken for done, and committed with what follows: nothing comes twice of it.
+      const newest = this.region.newest(partition);
+      const isMoveOnly = status.next === String(log.lastStable) && !log.holdsCommitted(newest, log.lastStable);
+      if (newest !== log.lastStable && !isMoveOnly)
         throw new Error(
           `${TOPIC}:${partition} is ${status.state} at ${this.region.newest(partition)} of ${log.lastStable}: ${status.message}`,
         );

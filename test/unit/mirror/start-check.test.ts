@@ -130,7 +130,7 @@ describe('where mirror starts in a partition', () => {
     expect(stopCode({ position: unknown, batchBefore: longer, compacted: true })).toBe('continue');
   });
 
-  it('C9: waits a minute for a group that answers an old position, then stops and says what to do; it never goes on from it', () => {
+  it('C9: waits half a minute for a group that answers an old position, then stops and says what to do; it never goes on from it', () => {
     const old = 'the position 100, although 400 was committed and the regional log had 420';
     expect(decideStart(view({ old }))).toEqual({ kind: 'wait', reason: `the region's group answers ${old}: asked again` });
     expect(stopCode({ old, oldForMs: 29_999 })).toBe('wait');
@@ -152,6 +152,9 @@ describe('where mirror starts in a partition', () => {
       error: { code: 'region_truncated' },
     });
     expect(stopCode({ ...cut, kept: { ...kept, homeTopicId: 'before' }, position: older })).toBe('continue');
+    // Empty, it looks like one that nothing was mirrored into while the group answers nothing.
+    const unsettled = { position: undefined, old: 'no position, for a transaction that is over', oldForMs: 30_000 };
+    expect(stopCode({ kept, regional: { start: 0n, end: 0n }, ...unsettled })).toBe('region_truncated');
   });
 
   it('C11: begins where it was when nothing of it is in the region and its position expired, and tells what home lost meanwhile', () => {
@@ -161,5 +164,7 @@ describe('where mirror starts in a partition', () => {
     expect(decideStart(view({ ...empty, oldForMs: 30_000 }))).toMatchObject({ kind: 'begin', position: { next: 40n, topicId: 'home-id' } });
     expect(stopCode({ ...empty, oldForMs: 30_000, home: { start: 50n, end: 90n } })).toBe('source_truncated');
     expect(stopCode({ ...empty, oldForMs: 30_000, regional: { start: 0n, end: 7n } })).toBe('position_missing');
+    // Of the topic before it was created again: the new one would begin inside of its records.
+    expect(stopCode({ ...empty, oldForMs: 30_000, kept: { ...kept, homeTopicId: 'before' } })).toBe('position_missing');
   });
 });
