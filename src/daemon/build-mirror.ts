@@ -5,7 +5,7 @@ import { homePublisher } from '../kafka/home-publisher.ts';
 import { publishedHomes } from '../kafka/published-homes.ts';
 import { positionGroup, regionalLog } from '../kafka/regional-log.ts';
 import { readPositions } from '../kafka/regional-log-positions.ts';
-import type { HomeLog, RegionalLog, StopLedger } from '../mirror/contracts.ts';
+import type { HomeLog, RegionalLog, StopLedger, TopicLedger } from '../mirror/contracts.ts';
 import type { MirrorDependencies, MirrorSettings, MirrorShare } from '../mirror/dependencies.ts';
 import { MirrorStage } from '../mirror/mirror-stage.ts';
 import { OffsetKeeper } from '../mirror/offset-keeper.ts';
@@ -13,7 +13,6 @@ import type { KeptEnds } from '../mirror/old-position.ts';
 import { TopicKeeper } from '../mirror/topic-keeper.ts';
 import type { VisitRecords } from '../model/batch.ts';
 import { offsetStore } from '../postgres/offset-store.ts';
-import { topicLedger } from '../postgres/topic-ledger.ts';
 import { creator, regionalAdmin } from './regional-admin.ts';
 import type { StageParts } from './stage-parts.ts';
 
@@ -25,6 +24,7 @@ interface MirrorClusters {
 export interface MirrorParts {
   readonly home: HomeLog;
   readonly stops: StopLedger;
+  readonly ledger: TopicLedger;
   readonly visitRecords: VisitRecords;
   /** Of the regional topic; undefined where none is applied. */
   readonly isApplied: (topic: string) => boolean;
@@ -92,9 +92,9 @@ export function buildTopicKeeper(stage: StageParts, clusters: MirrorClusters, pa
 const nothingKept: KeptEnds = { last: () => undefined, found: () => undefined };
 
 function dependencies(
-  { current, database, observer, clock, cycleSizes }: StageParts,
+  { current, observer, clock, cycleSizes }: StageParts,
   clusters: MirrorClusters,
-  { home, stops, visitRecords }: MirrorParts,
+  { home, stops, ledger, visitRecords }: MirrorParts,
   { regional, kept }: Pick<MirrorDependencies, 'regional' | 'kept'>,
   shard: number,
 ): MirrorDependencies {
@@ -102,7 +102,7 @@ function dependencies(
     home,
     regional,
     kept,
-    ledger: topicLedger(database),
+    ledger,
     publishedAtHome: publishedHomes(clusters.primary),
     publishedInRegion: publishedHomes(clusters.writer),
     publisher: homePublisher(clusters.writer, creator(clusters.writer, current().mirror.replicationFactor)),

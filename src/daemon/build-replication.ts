@@ -10,6 +10,7 @@ import { schemasFirst } from '../mirror/schemas-first.ts';
 import type { VisitRecords } from '../model/batch.ts';
 import { REGION_LEASE } from '../postgres/lease-statements.ts';
 import { stopLedger } from '../postgres/stop-ledger.ts';
+import { topicLedger } from '../postgres/topic-ledger.ts';
 import type { ActiveClusters } from './active-clusters.ts';
 import type { ActiveParts } from './active-parts.ts';
 import type { BuiltCutover } from './build-cutover.ts';
@@ -58,12 +59,19 @@ export function buildReplication(parts: ActiveParts, clusters: ActiveClusters, n
   );
   const home = buildHome(parts, clusters, registries);
   const source = regionalSource(clusters.reader, maxDecompressedBytes, applyFetchBytes);
-  const stops = stopLedger(database, { name: REGION_LEASE, epoch: parts.lease.epoch });
+  const lease = { name: REGION_LEASE, epoch: parts.lease.epoch };
+  const stops = stopLedger(database, lease);
   const { decoders, carrier, conflicts, registry } = schemas(() => current().primary.registry, database, clock, observer.observe);
   const heartbeats = buildHeartbeats(parts, clusters.primary);
   const tablesOf = (topic: string) => [...new Set(config.apply.tables.flatMap((entry) => (entry.topic === topic ? [entry.table] : [])))];
   const visitRecords = recordVisitor(maxDecompressedBytes);
-  const mirroring = { home, stops, visitRecords, isApplied: (topic: string) => tablesOf(topic).length > 0 };
+  const mirroring = {
+    home,
+    stops,
+    ledger: topicLedger(database, lease),
+    visitRecords,
+    isApplied: (topic: string) => tablesOf(topic).length > 0,
+  };
   const applying = {
     source,
     decoders,

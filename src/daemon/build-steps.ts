@@ -28,7 +28,7 @@ import { applyPositions } from '../postgres/positions.ts';
 import { primaryWriters } from '../postgres/primary-writers.ts';
 import { regionWriters } from '../postgres/region-writers.ts';
 import { readStops } from '../postgres/stop-ledger.ts';
-import { topicLedger } from '../postgres/topic-ledger.ts';
+import { loadTopics } from '../postgres/topic-ledger.ts';
 import type { RejectedStore } from '../rejected/contracts.ts';
 import type { ActiveParts } from './active-parts.ts';
 import type { ActiveAudit } from './build-audit.ts';
@@ -83,7 +83,7 @@ export function buildSteps(active: ActiveParts, sources: StepSources): BuiltStep
   const { freeze, firstHop } = config.cutover;
   const admin =
     config.cutover.primaryDatabase === undefined ? undefined : primaryAdminDatabase(() => current().cutover.primaryDatabase!, clock);
-  const topics = async (signal: AbortSignal) => movingTopics(current(), await topicLedger(database).load(signal));
+  const topics = async (signal: AbortSignal) => movingTopics(current(), await loadTopics(database, signal));
   const matches = (topic: string) => matchesTopics(current().mirror.topics, current().mirror.exclude, topic);
   const writers: PrimaryWriters | undefined =
     admin === undefined || freeze === undefined ? undefined : primaryWriters(admin, { ...freeze, tables: frozenTables(config) });

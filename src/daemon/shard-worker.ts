@@ -12,6 +12,7 @@ import type { OffsetKeeper } from '../mirror/offset-keeper.ts';
 import { shardOf } from '../mirror/shards.ts';
 import { type HeldShard, shardLeaseName } from '../postgres/shard-leases.ts';
 import { stopLedger } from '../postgres/stop-ledger.ts';
+import { topicLedger } from '../postgres/topic-ledger.ts';
 import { buildApply } from './build-apply.ts';
 import { buildMirror } from './build-mirror.ts';
 import { primaryCluster, regionalCluster } from './clusters.ts';
@@ -71,13 +72,15 @@ export class ShardWorker implements AsyncDisposable {
     const owns = ownedBy(lease.shard, shards);
     const applied = new Set(config.apply.tables.map(({ topic }) => topic));
     const visitRecords = recordVisitor(maxDecompressedBytes);
-    const stops = stopLedger(database, { name: shardLeaseName(lease.shard), epoch: lease.epoch });
+    const shardLease = { name: shardLeaseName(lease.shard), epoch: lease.epoch };
+    const stops = stopLedger(database, shardLease);
     const { mirror, offsets } = buildMirror(
       parts,
       { primary: this.#primary, writer: this.#writer },
       {
         home: homeLog(this.#primary, maxDecompressedBytes, maxCycleBytes),
         stops,
+        ledger: topicLedger(database, shardLease),
         visitRecords,
         isApplied: (topic) => applied.has(topic),
       },

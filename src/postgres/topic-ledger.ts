@@ -142,25 +142,33 @@ function onlyRecord(rows: readonly TextRow[] | undefined, topic: string): TopicR
 
 /**
  * Homes and generations of mirrored topics. `claim` and `raiseGeneration` are compare-and-set: both answer
- * the record that holds afterwards, which is somebody else's when they were first.
+ * the record that holds afterwards, which is somebody else's when they were first. Changes are fenced by the lease of the region, `daemon`, or of one
+ * shard; else a daemon that stood still could begin a generation inside of what another one has mirrored as the one before:
+ *
+ *     A reads the regional ends · A stands still · B takes over, mirrors on · A wakes, raises the generation from those ends
+ *
+ * Rejects with `fenced` when the lease is another's.
  */
-export function topicLedger(database: Database): TopicLedger {
-  return {
-    async load(signal) {
-      const { rows } = await database.query(loadStatement, signal);
-      return rows.map(topicRecord);
-    },
-    async claim(record, signal) {
-      const [, read] = await database.transaction([claimStatement(record), readStatement(record.topic)], signal);
-      return onlyRecord(read?.rows, record.topic);
-    },
-    async adopt(topic, epochs, signal) {
-      const results = await database.transaction([...epochs.map((epoch) => adoptStatement(topic, epoch)), readStatement(topic)], signal);
-      return onlyRecord(results.at(-1)?.rows, topic);
-    },
-    async raiseGeneration(raise, signal) {
-      const results = await database.transaction([...raiseStatements(raise), readStatement(raise.topic)], signal);
-      return onlyRecord(results.at(-1)?.rows, raise.topic);
-    },
+export function topicLedger(database: Database, lease: { readonly name: string; readonly epoch: bigint }): TopicLedger {
+  const fence: Statement = { text: 'select farshore.check_lease($1, $2)', values: [lease.epoch, lease.name] };
+  const change = async (topic: string, statements: readonly Statement[], signal: AbortSignal): Promise<TopicRecord> => {
+    const results = await database.transaction([fence, ...statements, readStatement(topic)], signal);
+    return onlyRecord(results.at(-1)?.rows, topic);
   };
+  return {
+    load: async (signal) => await loadTopics(database, signal),
+    claim: async (record, signal) => await change(record.topic, [claimStatement(record)], signal),
+    adopt: async (topic, epochs, signal) =>
+      await change(
+        topic,
+        epochs.map((epoch) => adoptStatement(topic, epoch)),
+        signal,
+      ),
+    raiseGeneration: async (raise, signal) => await change(raise.topic, raiseStatements(raise), signal),
+  };
+}
+
+export async function loadTopics(database: Pick<Database, 'query'>, signal: AbortSignal): Promise<readonly TopicRecord[]> {
+  const { rows } = await database.query(loadStatement, signal);
+  return rows.map(topicRecord);
 }

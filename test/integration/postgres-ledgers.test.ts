@@ -14,6 +14,10 @@ let database: Database;
 
 beforeAll(async () => {
   database = await migratedDatabase(await freshDatabase());
+  await rowsOf(
+    database,
+    "insert into farshore.lease (name, epoch, holder, expires_at) values ('daemon', 3, 'a', now() + interval '1 hour') on conflict (name) do update set epoch = 3",
+  );
 });
 
 afterAll(async () => {
@@ -24,8 +28,10 @@ const uuid = (n: number) => `6a5f6c6e-0000-4000-8000-${String(n).padStart(12, '0
 const starts = (...offsets: readonly bigint[]): ReadonlyMap<number, RegionalOffset> =>
   new Map(offsets.map((offset, partition) => [partition, regionalOffset(offset)]));
 const nothingLost = { code: undefined, lostFrom: undefined, lostTo: undefined, options: {} } as const;
+const daemonLease = { name: 'daemon', epoch: 3n };
+const ledger = () => topicLedger(database, daemonLease);
 const claim = (topic: string, home = 'us-east') =>
-  topicLedger(database).claim({ topic, home, homeTopicId: uuid(1), regionalTopicId: uuid(2), starts: starts(0n, 0n) }, never);
+  ledger().claim({ topic, home, homeTopicId: uuid(1), regionalTopicId: uuid(2), starts: starts(0n, 0n) }, never);
 
 describe('the topic ledger', () => {
   it('C24: the first claim of a topic holds, with epoch 1 and generation 1', async () => {
@@ -41,7 +47,7 @@ describe('the topic ledger', () => {
       mirroredFrom: starts(0n, 0n),
     });
     expect(await claim('one', 'ap-south')).toEqual(claimed);
-    expect(await topicLedger(database).load(never)).toEqual([claimed]);
+    expect(await ledger().load(never)).toEqual([claimed]);
   });
 
   it('lets one of several claims at once through', async () => {
@@ -55,10 +61,10 @@ describe('the topic ledger', () => {
       { epoch: 2, home: 'us-east', starts: starts(5n, 7n) },
       { epoch: 3, home: 'eu-west', starts: starts(8n, 9n) },
     ];
-    const adopted = await topicLedger(database).adopt('moved', epochs, never);
+    const adopted = await ledger().adopt('moved', epochs, never);
     expect(adopted).toMatchObject({ home: 'eu-west', homeEpoch: 3 });
     // Somebody who looked before says the same with other offsets: what is recorded holds.
-    await topicLedger(database).adopt('moved', [{ epoch: 2, home: 'us-east', starts: starts(99n, 99n) }], never);
+    await ledger().adopt('moved', [{ epoch: 2, home: 'us-east', starts: starts(99n, 99n) }], never);
     const [order] = await topicOrders(database).load(['moved'], never);
     expect(order?.homeEpochs).toEqual([
       {
@@ -91,7 +97,7 @@ describe('the topic ledger', () => {
   it('C1: a generation is raised once, with where it starts in every partition', async () => {
     await claim('grown');
     const raise = (expected: number) =>
-      topicLedger(database).raiseGeneration(
+      ledger().raiseGeneration(
         {
           topic: 'grown',
           expected,
@@ -111,10 +117,30 @@ describe('the topic ledger', () => {
     expect(await raise(1)).toEqual(raised);
   });
 
+  it('C10: a daemon whose lease is another’s changes nothing: a generation it raised would begin inside of what was mirrored since', async () => {
+    const claimed = await claim('taken.over');
+    const zombie = topicLedger(database, { name: 'daemon', epoch: 2n });
+    const raise = {
+      ...{ topic: 'taken.over', expected: 1, reason: 'rewind_accepted' },
+      ...{ homeTopicId: uuid(1), regionalTopicId: uuid(2), starts: starts(1n, 1n) },
+    };
+    expect(await rejectionOf(zombie.raiseGeneration(raise, never))).toMatchObject({ code: 'fenced' });
+    expect(await rejectionOf(zombie.adopt('taken.over', [{ epoch: 2, home: 'eu', starts: starts(5n, 7n) }], never))).toMatchObject({
+      code: 'fenced',
+    });
+    const { topic, home, homeTopicId, regionalTopicId } = claimed;
+    expect(
+      await rejectionOf(zombie.claim({ topic: `${topic}.too`, home, homeTopicId, regionalTopicId, starts: starts(0n) }, never)),
+    ).toMatchObject({
+      code: 'fenced',
+    });
+    expect((await ledger().load(never)).filter((one) => one.topic.startsWith('taken.over'))).toEqual([claimed]);
+  });
+
   it('C11: the copy of a log begins with its claim or a new topic, and not with growth or a rewind', async () => {
     await claim('copied');
     const raise = (expected: number, reason: string, ...at: readonly bigint[]) =>
-      topicLedger(database).raiseGeneration(
+      ledger().raiseGeneration(
         { topic: 'copied', expected, reason, homeTopicId: uuid(1), regionalTopicId: uuid(2), starts: starts(...at) },
         never,
       );
@@ -169,7 +195,7 @@ describe('the topic ledger', () => {
     await claim('again');
     await rowsOf(database, "update farshore.topics set home_epoch = 2, home = 'eu' where topic = 'again'");
     await rowsOf(database, "insert into farshore.home_epochs values ('again', 2, 0, 'eu', 500), ('again', 2, 1, 'eu', 600)");
-    await topicLedger(database).raiseGeneration(
+    await ledger().raiseGeneration(
       { topic: 'again', expected: 1, reason: 'created again', homeTopicId: uuid(1), regionalTopicId: uuid(3), starts: starts(0n, 0n) },
       never,
     );

@@ -472,16 +472,27 @@ export class World {
     this.#refused.add(place);
   }
 
+  /** By the lease, which the daemon that started last has. To be made by a daemon that starts. */
+  #fence(): () => void {
+    const life = this.#lives.length;
+    return () => {
+      if (this.#lives.length > life + 1) throw new FarshoreError('fenced', 'another daemon has the lease');
+    };
+  }
+
   #ledger(): TopicLedger {
+    const fence = this.#fence();
     const generation = (number: number, starts: ReadonlyMap<number, RegionalOffset>) => ({ generation: number, starts });
     return {
       load: async () => (this.#record === undefined ? [] : [this.#record]),
       claim: async ({ starts, ...claimed }) => {
+        fence();
         this.#record ??= { ...claimed, homeEpoch: 1, partitions: PARTITIONS, generations: [generation(1, starts)], mirroredFrom: starts };
         return this.#record;
       },
       adopt: async () => this.#record!,
       raiseGeneration: async ({ expected, reason, homeTopicId, regionalTopicId, starts }) => {
+        fence();
         const record = this.#record!;
         if (record.generations.at(-1)!.generation !== expected) return record;
         for (const [partition, start] of starts)
@@ -496,12 +507,8 @@ export class World {
     };
   }
 
-  /** Fenced by the lease, which the daemon that started last has. */
   #stopLedger(): StopLedger {
-    const life = this.#lives.length;
-    const fence = () => {
-      if (this.#lives.length > life + 1) throw new FarshoreError('fenced', 'another daemon has the lease');
-    };
+    const fence = this.#fence();
     return {
       load: async () => [...this.#stopped.values()],
       put: async (stop) => {
