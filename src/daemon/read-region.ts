@@ -1,5 +1,6 @@
 import type { KafkaCluster } from '../kafka/cluster.ts';
 import { readPositions } from '../kafka/regional-log-positions.ts';
+import { askByTopic } from '../model/by-topic.ts';
 import { topicPartitionKey } from '../model/partition.ts';
 import type { Database } from '../postgres/database.ts';
 import { applyPositions } from '../postgres/positions.ts';
@@ -22,14 +23,15 @@ export async function readRegion(
   signal: AbortSignal,
 ): Promise<RegionSeen> {
   const [mirrored, positions, mirrorStops, applyStops, holders] = await Promise.all([
-    readPositions(reader, group, topics, signal, { stable: false }),
+    askByTopic((some) => readPositions(reader, group, some, signal, { stable: false }), topics),
     applyPositions(database).ofTopics([...applied], signal),
     readStops(database, 'mirror', signal),
     readStops(database, 'apply', signal),
     shardHolders(database, signal),
   ]);
   return {
-    mirrored,
+    mirrored: new Map(mirrored.answers.flatMap((some) => [...some])),
+    refused: mirrored.refused,
     applied: new Map(positions.map(({ topic, partition, next }) => [topicPartitionKey(topic, partition), next])),
     stops: new Map([...mirrorStops, ...applyStops].map((stop) => [`${stop.stage} ${stop.topic}:${stop.partition}`, stop])),
     holders: new Map(holders.map((holder) => [holder.shard, holder])),

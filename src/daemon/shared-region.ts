@@ -33,12 +33,14 @@ export interface SharedRegionParts {
 
 export interface RegionSeen {
   readonly mirrored: ReadonlyMap<string, readonly MirrorPosition[]>;
+  /** Topics whose positions may not be read, each with its reason: it concerns no other. */
+  readonly refused: ReadonlyMap<string, FarshoreError>;
   readonly applied: ReadonlyMap<TopicPartitionKey, RegionalOffset>;
   readonly stops: ReadonlyMap<string, PartitionStop>;
   readonly holders: ReadonlyMap<number, Holder>;
 }
 
-const NOTHING: RegionSeen = { mirrored: new Map(), applied: new Map(), stops: new Map(), holders: new Map() };
+const NOTHING: RegionSeen = { mirrored: new Map(), refused: new Map(), applied: new Map(), stops: new Map(), holders: new Map() };
 
 /**
  * Where the whole region stands, for what exists once in it, read from what is durable: committed positions in the regional Kafka, positions, stops and
@@ -109,7 +111,7 @@ export class SharedRegion {
 
   /** Until the signal. While a part does not answer, what was seen last stays, and soon nothing counts as running by it. */
   async run(signal: AbortSignal): Promise<void> {
-    const { read, keeper, observe, clock } = this.#parts;
+    const { read, keeper, clock } = this.#parts;
     while (!signal.aborted) {
       const atMs = clock.monotonicMs();
       try {
@@ -118,16 +120,21 @@ export class SharedRegion {
           signal,
         );
         this.#seenAtMs = atMs;
-        this.#failure = undefined;
+        this.#tell([...this.#seen.refused.values()][0]);
       } catch (error) {
         if (signal.aborted) return;
         const known = findFarshoreError(error);
         if (known === undefined || known.action === 'halt') throw error;
-        if (this.#failure?.code !== known.code) observe({ type: 'region_look_failed', code: known.code, reason: known.message });
-        this.#failure = known;
+        this.#tell(known);
       }
       await clock.sleep(LOOK_MS, signal).catch(() => undefined);
     }
+  }
+
+  #tell(failure: FarshoreError | undefined): void {
+    if (failure !== undefined && this.#failure?.code !== failure.code)
+      this.#parts.observe({ type: 'region_look_failed', code: failure.code, reason: failure.message });
+    this.#failure = failure;
   }
 
   /** What was read a while ago says where the region stood, not that it goes on. */
@@ -165,7 +172,9 @@ export class SharedRegion {
     if (stage === 'apply' && topic === this.#parts.heartbeatTopic) return next === null ? waiting(base, 'nothing is applied yet') : base;
     if (this.holderOf(topic, partition) === undefined)
       return waiting(base, `no daemon works on shard ${shardOf(topic, partition, this.#parts.shards)}`);
-    return next === null ? waiting(base, 'nothing is committed yet') : base;
+    if (next !== null) return base;
+    const refused = stage === 'mirror' ? this.#seen.refused.get(topic) : undefined;
+    return waiting(base, refused === undefined ? 'nothing is committed yet' : `where it stands may not be read: ${refused.message}`);
   }
 }
 

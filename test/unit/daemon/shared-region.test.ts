@@ -25,6 +25,32 @@ describe('a region that shards share', () => {
     expect([...region.applyProgress()]).toHaveLength(2);
   });
 
+  it('shows of a topic that may not be read that this is so, once, and all others as they are', async () => {
+    const clock = new TestClock();
+    const events: FarshoreEvent[] = [];
+    const denied = new FarshoreError('cluster_denied', 'bills may not be described');
+    const position = { topic: 'orders', partition: 0, topicId: 'A', next: homeOffset(5n), regionalEnd: undefined, leaderEpoch: 0, crc: 1 };
+    const seen = {
+      ...{ mirrored: new Map([['orders', [position]]]), refused: new Map([['bills', denied]]), applied: new Map(), stops: new Map() },
+      holders: new Map([0, 1].map((shard) => [shard, { shard, holder: 'host' }])),
+    } as unknown as RegionSeen;
+    const mirrored = ['orders', 'bills'].map((topic) => ({ route: { home: topic, regional: topic }, partitions: 1 }));
+    const region = new SharedRegion(
+      parts({ clock, observe: (event) => events.push(event), keeper: { mirrored }, read: async () => seen, applied: new Set() }),
+    );
+    const stop = new AbortController();
+    const running = region.run(stop.signal);
+    await clock.advance(5_000);
+    expect([...region.mirrorStatuses()].map(({ topic, status }) => [topic, status.state, status.message])).toEqual([
+      ['orders', 'running', null],
+      ['bills', 'waiting', 'where it stands may not be read: bills may not be described'],
+    ]);
+    expect(events).toEqual([{ type: 'region_look_failed', code: 'cluster_denied', reason: 'bills may not be described' }]);
+    stop.abort();
+    await clock.advance(1_000);
+    await running;
+  });
+
   it('is not shown as running by what was read long ago, and says why it cannot be read, once', async () => {
     const clock = new TestClock();
     const events: FarshoreEvent[] = [];
@@ -33,6 +59,7 @@ describe('a region that shards share', () => {
     const holder = (shard: number) => [shard, { shard, holder: 'host' }];
     const seen = {
       mirrored: new Map([['orders', [position]]]),
+      refused: new Map(),
       applied: new Map([['orders:0', regionalOffset(5n)]]),
       stops: new Map(),
       holders: new Map([holder(0), holder(1)] as never),
