@@ -1,6 +1,7 @@
 import { FarshoreError } from '../model/errors.ts';
 import { homeOffset, offsetValue } from '../model/offsets.ts';
 import type { MirrorDependencies } from './dependencies.ts';
+import type { KeptEnd } from './old-position.ts';
 import type { MirrorPartition } from './partition.ts';
 import { readEnds } from './partition-start.ts';
 import { unmirrored } from './recreated.ts';
@@ -71,6 +72,28 @@ const notKnownNow = ({ route, partition, mode }: MirrorPartition): FarshoreError
     hint: "Run the command again in a minute. Where it stays so, restart the broker that coordinates the mirror's group first.",
   });
 
+/**
+ * Where nothing but what is kept tells how far the region was mirrored into, moving on takes that away: what the regional log has lost would never be
+ * told.
+ */
+async function assertRegionWhole(
+  { route, partition, homeTopicId }: MirrorPartition,
+  kept: KeptEnd | undefined,
+  { regional }: MirrorDependencies,
+  signal: AbortSignal,
+): Promise<void> {
+  if (kept?.homeTopicId !== homeTopicId) return;
+  const [answer] = await regional.ends([{ topic: route.regional, partition }], signal);
+  const mirroredTo = offsetValue(kept.point.regional);
+  if (answer !== undefined && answer.end >= mirroredTo) return;
+  const place = `${route.regional}:${partition}`;
+  const ends = answer === undefined ? 'is not told now' : `is ${answer.end}`;
+  throw new FarshoreError('request_invalid', `The end of the regional log ${ends}, and records up to ${mirroredTo} were mirrored into it`, {
+    place,
+    hint: `Let it say what was lost first: farshore partition resume ${place} --stage mirror`,
+  });
+}
+
 async function resume(partition: MirrorPartition, request: ResumeRequest, context: CommandContext, signal: AbortSignal): Promise<void> {
   const { deps } = context;
   if (context.shared) refuseNewGeneration(partition, request);
@@ -116,6 +139,8 @@ async function resume(partition: MirrorPartition, request: ResumeRequest, contex
       await record(undefined);
       break;
     case 'move': {
+      if (!decision.rewind && code !== 'region_truncated' && partition.committed === undefined)
+        await assertRegionWhole(partition, kept, deps, signal);
       await record(decision.lost);
       if (decision.rewind) await context.refresh.raiseForRewind(partition, signal);
       const base = partition.committed ?? {

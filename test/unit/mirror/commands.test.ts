@@ -22,6 +22,7 @@ async function resumed(
   next = 5n,
   change: (partition: MirrorPartition) => void = () => undefined,
   keptNext?: bigint,
+  regionalEnd = 9n,
 ): Promise<readonly MirrorPosition[]> {
   const partition = new MirrorPartition({ home: 'orders', regional: 'orders' }, 0, {
     homeTopicId: 'A',
@@ -37,8 +38,16 @@ async function resumed(
   const nothing = async () => undefined;
   const deps = {
     home: { ends: async () => [{ ...at, start: 8n, end: 20n }] },
-    regional: { commit: async (transaction: { positions: readonly MirrorPosition[] }) => positions.push(...transaction.positions) },
-    kept: { last: () => (keptNext === undefined ? undefined : { homeTopicId: 'A', next: homeOffset(keptNext) }) },
+    regional: {
+      ends: async () => [{ ...at, start: 0n, end: regionalEnd }],
+      commit: async (transaction: { positions: readonly MirrorPosition[] }) => positions.push(...transaction.positions),
+    },
+    kept: {
+      last: () =>
+        keptNext === undefined
+          ? undefined
+          : { homeTopicId: 'A', next: homeOffset(keptNext), point: { home: homeOffset(4n), regional: regionalOffset(6n) } },
+    },
     stops: { record: nothing, clear: nothing },
     publishedAtHome: { read: async () => published },
     observe: () => undefined,
@@ -96,6 +105,20 @@ describe('an operator’s resume while it is not known where the mirror stands',
     // Kept at 12: going on from 9 is a rewind, which nobody accepted.
     await expect(resumed('position_missing', from9, new Map(), 5n, unknown, 12n)).rejects.toMatchObject({ code: 'request_invalid' });
     expect(await resumed('position_missing', back, new Map(), 5n, unknown, 12n)).toMatchObject([{ next: 9n, regionalEnd: undefined }]);
+  });
+
+  it('C6: does not go ahead where the region lost records of which nothing but what is kept tells', async () => {
+    const unknown = (partition: MirrorPartition): void => {
+      partition.committed = undefined;
+      partition.setMode({ mode: 'paused', by: 'ada', since: '' });
+    };
+    const ahead = { ...from9, from: 15n };
+    await expect(resumed('position_missing', ahead, new Map(), 5n, unknown, 12n, 5n)).rejects.toMatchObject({
+      code: 'request_invalid',
+      message: 'The end of the regional log is 5, and records up to 6 were mirrored into it',
+      hint: expect.stringMatching(/farshore partition resume orders:0 --stage mirror$/),
+    });
+    expect(await resumed('position_missing', ahead, new Map(), 5n, unknown, 12n, 6n)).toMatchObject([{ next: 15n }]);
   });
 });
 
