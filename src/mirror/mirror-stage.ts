@@ -58,9 +58,14 @@ export class MirrorStage {
       open: async (signal) => {
         await regional.open(signal);
         this.#inDoubt = false;
+        for (const p of this.#table.all()) p.sentSinceOpen = false;
       },
       commit: async (transaction, signal) => {
         this.#inDoubt = true;
+        for (const { topic, partition } of transaction.writes) {
+          const known = this.#table.get(topic, partition);
+          if (known !== undefined) known.sentSinceOpen = true;
+        }
         try {
           const committed = await regional.commit(transaction, signal);
           this.#inDoubt = false;
@@ -170,7 +175,7 @@ export class MirrorStage {
     // What was known before the failure is proved again: every partition that ran is checked from its committed position.
     for (const p of this.#table.all())
       if (p.mode.mode === 'running' || p.mode.mode === 'verify') p.setMode({ mode: 'held', reason: 'positions are read again' });
-    await this.#refresh.run(signal, true);
+    await this.#refresh.run(signal);
     for (const { topic, partition: number, state, code, message, hint, since } of stops) {
       const partition = this.#table.get(topic, number);
       if (state === 'paused') continue;

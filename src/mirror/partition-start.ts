@@ -30,8 +30,6 @@ export interface Starts {
   readonly mirroredFrom: (partition: MirrorPartition) => bigint;
   /** Where the present epoch of the home begins there, after a cutover. */
   readonly epoch: (partition: MirrorPartition) => bigint | undefined;
-  /** No transaction of this mirror is under way in the region. */
-  readonly settled: boolean;
 }
 
 /** Where partitions stand that are paused or stopped: it is shown, and committed again so that it does not expire. Answers whether to ask again. */
@@ -111,7 +109,7 @@ export async function startPartitions(
       epochStart: starts.epoch(partition),
       home: ends.home,
       regional: ends.regional,
-      settled: starts.settled,
+      settled: !partition.sentSinceOpen,
       batchBefore: proof.batch,
       compacted: partition.compacted,
       kept,

@@ -48,6 +48,8 @@ export class MirrorPartition {
   unproven = false;
   /** Its last answer was out of range, although the log held the offset. */
   wasOutOfRange = false;
+  /** Records were sent to it since the region was opened: the marker of their transaction may still be written. */
+  sentSinceOpen = false;
   /** The transaction it is not known of whether it was committed. */
   inDoubt: InDoubt | undefined;
   /** Monotonic milliseconds since when the region's group answers an older position than was committed. */

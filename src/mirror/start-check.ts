@@ -163,9 +163,9 @@ function missing(view: StartView): StartDecision {
 function beginsUnwritten(view: StartView, kept: KeptEnd | undefined): StartDecision | undefined {
   const { topic, partition, position, home } = view;
   if (position !== undefined || kept === undefined || view.regional.end > view.mirroredFrom) return undefined;
-  return (
-    checkTruncated(topic, partition, offsetValue(kept.next), home) ?? { kind: 'begin', position: { ...beginning(view), next: kept.next } }
-  );
+  const next = offsetValue(kept.next);
+  if (next > home.end) return diverged(view, `the log ends at ${home.end}, before ${next}, up to where it was mirrored`, home.end);
+  return checkTruncated(topic, partition, next, home) ?? { kind: 'begin', position: { ...beginning(view), next: kept.next } };
 }
 
 function oldPosition({ topic, partition, regional }: StartView, old: string): StartDecision {

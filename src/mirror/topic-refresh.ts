@@ -101,8 +101,7 @@ export class TopicRefresh {
     return this.#unproved;
   }
 
-  /** `settled`: the region was opened anew, and nothing was sent since. */
-  async run(signal: AbortSignal, settled = false): Promise<void> {
+  async run(signal: AbortSignal): Promise<void> {
     const look = await lookAround(this.#deps, this.#settings.rules(), signal);
     const rules = this.#settings.rules();
     const routes = selectRoutes([...look.home.keys()], rules, look.publishedAtHome);
@@ -134,7 +133,7 @@ export class TopicRefresh {
     this.#looked = true;
     this.#epochStarts = epochStarts(look, routes, this.#settings.primary);
     if (this.#keepsTopics) await this.#publishHomes(routes, signal);
-    await this.startHeld(signal, settled);
+    await this.startHeld(signal);
   }
 
   /** A new generation for a rewind of one partition, recorded before the position goes back. */
@@ -160,12 +159,11 @@ export class TopicRefresh {
   }
 
   /** Starts what is held and known; positions are read first, under require_stable. */
-  async startHeld(signal: AbortSignal, settled = false): Promise<void> {
+  async startHeld(signal: AbortSignal): Promise<void> {
     const known = [...this.#table.all()].filter((p) => !this.#generations.isHeldByGrowth(p) && !this.#isAwaited(p));
     const starts = {
       mirroredFrom: (p: MirrorPartition) => this.#mirroredFrom(p),
       epoch: (p: MirrorPartition) => this.#epochStart(p),
-      settled,
     };
     this.#unproved = await startKnown(known, starts, this.#deps, this.#settings, signal);
   }

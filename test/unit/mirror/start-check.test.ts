@@ -164,6 +164,7 @@ describe('where mirror starts in a partition', () => {
     expect(decideStart(view({ ...empty, oldForMs: 30_000 }))).toMatchObject({ kind: 'begin', position: { next: 40n, topicId: 'home-id' } });
     expect(stopCode({ ...empty, oldForMs: 30_000, home: { start: 50n, end: 90n } })).toBe('source_truncated');
     expect(stopCode({ ...empty, oldForMs: 30_000, regional: { start: 0n, end: 7n } })).toBe('position_missing');
+    expect(stopCode({ ...empty, oldForMs: 30_000, home: { start: 0n, end: 39n } })).toBe('source_diverged');
     // Of the topic before it was created again: the new one would begin inside of its records.
     expect(stopCode({ ...empty, oldForMs: 30_000, kept: { ...kept, homeTopicId: 'before' } })).toBe('position_missing');
   });
