@@ -82,7 +82,12 @@ export class PartitionJudge {
       return;
     }
     if (to < from) {
-      if (!this.#raised.has('rewind_accepted')) fail('went back, which nobody accepted');
+      const isAccepted = this.#raised.has('rewind_accepted');
+      // Over what no reader gets: what is kept beside a lost position counts records, and nothing comes twice. Or in a log that was cut and filled
+      // again after the position that told of it was lost.
+      const isOther = home.cuts.some((at, index) => index > this.#version && at < from);
+      if (!isAccepted && records.length === 0 && (isOther || !home.holdsCommitted(to, from))) return;
+      if (!isAccepted) fail('went back, which nobody accepted');
       this.#newPass(readVersion ?? home.version);
       return;
     }
@@ -120,9 +125,13 @@ export class PartitionJudge {
     // Or an operator gave up, by name, what lies before the place to go on from.
     const isGivenUp = this.#lost.some((range) => range.to === to);
     if (!accepted && this.#pass.size > 0 && !this.#regionWasCut && !isGivenUp) fail('began anew beside what it had mirrored');
+    // A log that was cut meanwhile and filled again has lost what told so with the position.
+    const couldTell = !home.cuts.some((at, index) => index > this.#version && at < to);
+    // What lies before what was given up was mirrored already.
+    const mirrored = isGivenUp ? [...this.#pass] : [];
     this.#newPass(home.version);
     // Where the position is gone, who accepts a rewind says where it was.
-    if (!accepted) this.#nothingLeftOut(home, [], { version: home.version, from: 0n, to, orExpired: true }, fail);
+    if (!accepted && couldTell) this.#nothingLeftOut(home, mirrored, { version: home.version, from: 0n, to, orExpired: true }, fail);
   }
 
   #newPass(version: number): void {
