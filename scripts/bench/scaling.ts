@@ -68,7 +68,7 @@ async function measure(rig: Rig, database: string, client: pg.Client, records: n
     for (let n = 0; n < count; n++)
       daemons.push(await BenchDaemon.create({ rig, database, region, topics: [topic], tables: { [topic]: table }, shards }));
     await Promise.all(daemons.map((daemon) => daemon.start()));
-    const servers = { broker: pidsOf(/kafka\.Kafka/), database: () => pidsOf(/^postgres|bin\/postgres/) };
+    const servers = { broker: pidsOf(/\bRigBroker\b/), database: () => pidsOf(/^postgres|bin\/postgres/) };
     const before = {
       daemons: daemons.map(({ pid }) => cpuSeconds(pid)),
       broker: cpuOf(servers.broker),

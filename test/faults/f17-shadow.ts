@@ -111,7 +111,11 @@ export const f17: Trial = async ({ full, say }) => {
     const changing = n % 10 === 0;
     const startMs = performance.now();
     const answer = await fetch(`http://127.0.0.1:${proxy}/orders/${n}`, changing ? { method: 'DELETE', body: 'x' } : {});
-    if (answer.status !== 200 || (await answer.text()) !== '{"fine":true}') unanswered++;
+    const text = await answer.text();
+    if (answer.status !== 200 || text !== '{"fine":true}') {
+      unanswered++;
+      say(`${mood}: a user's ${changing ? 'DELETE' : 'GET'} was answered ${answer.status} ${text.slice(0, 200)}`);
+    }
     slowestUserMs = Math.max(slowestUserMs, performance.now() - startMs);
   };
   const mirrored = async (n: number): Promise<void> => {
@@ -120,7 +124,10 @@ export const f17: Trial = async ({ full, say }) => {
       method,
       headers: { 'x-forwarded-host': 'evil', cookie: 'session=user' },
     });
-    if (answer.status !== 202) unanswered++;
+    if (answer.status !== 202) {
+      unanswered++;
+      say(`${mood}: a mirrored ${method} was answered ${answer.status} ${(await answer.text()).slice(0, 200)}`);
+    }
   };
   const windows = full
     ? await compareWindows({
