@@ -10,12 +10,14 @@ const REPAIRS_AT_ONCE = 500;
 /** Who is recorded for repairs that nobody asked for. */
 export const POLICY = 'audit.policy';
 
+type Parts = Pick<AuditParts, 'tables' | 'store' | 'repairStore' | 'repairSides' | 'observe'>;
+
 /** Repairs confirmed findings of all tables, one request after the other: two at once would write a row that the other had read. */
 export class AuditRepairs {
-  readonly #parts: Pick<AuditParts, 'tables' | 'store' | 'repairStore' | 'repairSides' | 'observe'>;
+  readonly #parts: Parts;
   #repairing: Promise<unknown> = Promise.resolve();
 
-  constructor(parts: Pick<AuditParts, 'tables' | 'store' | 'repairStore' | 'repairSides' | 'observe'>) {
+  constructor(parts: Parts) {
     this.#parts = parts;
   }
 

@@ -35,6 +35,13 @@ function runningRig(...args: Parameters<typeof rigOf>): Rig {
   return rig;
 }
 
+/** The home was the region from offset 2 on, and went back at 4. */
+const thereAndBack = [
+  { epoch: 1, home: 'east', starts: new Map() },
+  { epoch: 2, home: 'west', starts: new Map([[0, 2n]]) },
+  { epoch: 3, home: 'east', starts: new Map([[0, 4n]]) },
+];
+
 describe('ApplyStage', () => {
   it('applies every partition in order, in batches, and ends where the log ends', async () => {
     const rig = runningRig();
@@ -65,12 +72,7 @@ describe('ApplyStage', () => {
 
   it('C3: moves over records of an epoch whose home is the region itself', async () => {
     const rig = runningRig();
-    const epochs = [
-      { epoch: 1, home: 'east', starts: new Map() },
-      { epoch: 2, home: 'west', starts: new Map([[0, 2n]]) },
-      { epoch: 3, home: 'east', starts: new Map([[0, 4n]]) },
-    ];
-    rig.orders.set('things', order('things', generationsOf([[0, 0n]]), epochs));
+    rig.orders.set('things', order('things', generationsOf([[0, 0n]]), thereAndBack));
     rig.source.append('things', 0, things(0n, 6));
     void rig.start();
     await eventually(() => expect(rig.database.next('things', 0)).toBe(6n));
@@ -80,12 +82,7 @@ describe('ApplyStage', () => {
 
   it('C3: a table that is added after applications of the region have written does not begin with records of an older home', async () => {
     const rig = runningRig({}, { writtenEpochs: async () => new Map([['things', new Set([2])]]) });
-    const epochs = [
-      { epoch: 1, home: 'east', starts: new Map() },
-      { epoch: 2, home: 'west', starts: new Map([[0, 2n]]) },
-      { epoch: 3, home: 'east', starts: new Map([[0, 4n]]) },
-    ];
-    rig.orders.set('things', order('things', generationsOf([[0, 0n]]), epochs));
+    rig.orders.set('things', order('things', generationsOf([[0, 0n]]), thereAndBack));
     rig.source.append('things', 0, things(0n, 6));
     void rig.start();
     await eventually(() => expect(rig.stage.status('things', 0)).toMatchObject({ state: 'stopped', code: 'home_older' }));

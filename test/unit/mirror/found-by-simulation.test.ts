@@ -170,6 +170,23 @@ describe('the mirror in histories that were faults once', () => {
 
   const pause = (partition: number): Change => ({ op: 'pause', partition });
 
+  it('C6: a region that lost its last records is found out again at a resume that accepts no loss', async () => {
+    const resume: Change = { op: 'resume', partition: 0, from: 'earliest', acceptLoss: false, acceptRewind: false, acceptRecreated: true };
+    const steps = [
+      ...[append(0, 0), append(0, 0), append(0, 0)].map((change) => step('whole', change)),
+      step('one_batch', append(0, 0)),
+      step('whole'),
+      step('starved'),
+      step('whole', { op: 'cut_region', partition: 0, by: 4 }),
+      step('whole'),
+      step('starved', resume),
+      step('whole'),
+    ];
+    const happened = await played(history(steps, { fates: ['done', 'lost_done', 'done', 'lost_pending'] }));
+    expect(happened).toContain('region_truncated');
+    expect(happened).toContain('resumed');
+  });
+
   it('an operator’s pause outlasts a restart, also when the topic was created again meanwhile', async () => {
     const recreated = [
       step('whole', append(1, 0)),
