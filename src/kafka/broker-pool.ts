@@ -1,5 +1,6 @@
 import { addressKey, type BrokerAddress } from './broker-address.ts';
-import { type BrokerCall, BrokerConnections, type ConnectionSettings, type Purpose } from './connection.ts';
+import { type BrokerCall, BrokerConnections, type Purpose } from './connection.ts';
+import type { ConnectionSettings } from './connection-settings.ts';
 import { KafkaError } from './errors.ts';
 import { asKafkaError } from './partial-answer.ts';
 

@@ -3,12 +3,14 @@ import type { Clock } from '../model/clock.ts';
 import { addressKey, type BrokerAddress, brokerAddress } from './broker-address.ts';
 import { BrokerPool } from './broker-pool.ts';
 import { askVersions, type BrokerVersions, checkVersions, commonVersions } from './cluster-versions.ts';
-import { type BrokerCall, type Credentials, type Purpose, untilAborted } from './connection.ts';
+import type { BrokerCall, Purpose } from './connection.ts';
+import type { Credentials } from './connection-settings.ts';
 import { type CoordinatorKind, Coordinators } from './coordinators.ts';
 import { KafkaError } from './errors.ts';
 import { type Leader, MetadataCache, type TopicMetadata } from './metadata.ts';
 import { checkOneCluster, type SeenBroker } from './one-cluster.ts';
 import { evenWithErrors } from './partial-answer.ts';
+import { untilAborted } from './until-aborted.ts';
 
 export interface KafkaClusterOptions {
   /** For messages: `primary us-east`. */

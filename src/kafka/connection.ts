@@ -1,32 +1,10 @@
-import type { ConnectionOptions as TlsOptions } from 'node:tls';
 import { Connection, NetworkError } from '@platformatic/kafka';
-import type { Clock } from '../model/clock.ts';
 import type { BrokerAddress } from './broker-address.ts';
 import { failedConnection, failedRequest } from './connection-failure.ts';
+import type { ConnectionSettings } from './connection-settings.ts';
 import { KafkaError } from './errors.ts';
-import { clientSasl, type SaslOptions } from './login.ts';
-
-/** What a connection shows of itself and trusts. */
-export interface Credentials {
-  readonly tls?: TlsOptions | undefined;
-  readonly sasl?: SaslOptions | undefined;
-}
-
-export interface ConnectionSettings {
-  /** Names the cluster in messages: `primary us-east`. */
-  readonly name: string;
-  readonly clientId: string;
-  /** Asked for every connection; left out: no TLS and no login. */
-  readonly credentials?: (() => Credentials) | undefined;
-  readonly connectTimeoutMs: number;
-  readonly requestTimeoutMs: number;
-  readonly clock: Clock;
-  /**
-   * Told when a connection that has to be replaced could not be: the broker refused the new one, and the old one is used on.
-   * Once for each connection.
-   */
-  readonly observeNotRenewed?: ((error: KafkaError) => void) | undefined;
-}
+import { clientSasl } from './login.ts';
+import { untilAborted } from './until-aborted.ts';
 
 /**
  * What a connection is used for. A broker answers one connection's requests one after the other, so
@@ -307,29 +285,3 @@ function destroy({ connection }: Lane): void {
 }
 
 const isLoss = (error: unknown): boolean => error instanceof Error && 'code' in error && error.code === NetworkError.code;
-
-/** Settles with `work`, or rejects with the signal's reason as soon as it is aborted. */
-export function untilAborted<T>(work: Promise<T>, signal: AbortSignal, onAbort?: () => void): Promise<T> {
-  if (signal.aborted) {
-    work.catch(() => undefined);
-    onAbort?.();
-    return Promise.reject(signal.reason);
-  }
-  return new Promise<T>((resolve, reject) => {
-    const abort = (): void => {
-      reject(signal.reason);
-      onAbort?.();
-    };
-    signal.addEventListener('abort', abort, { once: true });
-    work.then(
-      (value) => {
-        signal.removeEventListener('abort', abort);
-        resolve(value);
-      },
-      (error: unknown) => {
-        signal.removeEventListener('abort', abort);
-        reject(error);
-      },
-    );
-  });
-}

@@ -2,12 +2,11 @@ import { type ErrorCode, FarshoreError, findFarshoreError, isTriedAgain } from '
 import type { FetchedPartition, FetchTarget } from '../model/fetch.ts';
 import type { HomeOffset } from '../model/offsets.ts';
 import type { StageStatus } from '../model/status.ts';
-import { inDoubt } from './answered-positions.ts';
 import { Answers } from './answers.ts';
 import { type CommandContext, type PartitionCommand, runCommand } from './commands.ts';
-import type { MirrorTransaction, RegionalLog } from './contracts.ts';
 import { bytesOf, type CyclePlan } from './cycle.ts';
 import type { MirrorDependencies, MirrorSettings } from './dependencies.ts';
+import { type DoubtedLog, doubtedLog } from './doubted-log.ts';
 import { verifyPartitions } from './partition-start.ts';
 import { noteWentOn } from './stopping.ts';
 import { PartitionTable } from './table.ts';
@@ -27,12 +26,12 @@ const BACKOFF_MS = { first: 200, most: 10_000 } as const;
  */
 export class MirrorStage {
   readonly #deps: MirrorDependencies;
+  readonly #regional: DoubtedLog;
   readonly #settings: MirrorSettings;
   readonly #table = new PartitionTable();
   readonly #refresh: TopicRefresh;
   readonly #answers: Answers;
   readonly #commands: { readonly command: PartitionCommand; readonly done: PromiseWithResolvers<void> }[] = [];
-  #inDoubt = false;
   #resting = false;
   /** The failure to read that was told last: an outage is one event, not one a second. */
   #toldFailure: string | undefined;
@@ -43,49 +42,13 @@ export class MirrorStage {
   #turnMs: number;
 
   constructor({ regional, ...others }: MirrorDependencies, settings: MirrorSettings) {
-    const deps: MirrorDependencies = { ...others, regional: this.#doubted(regional) };
+    this.#regional = doubtedLog(regional, this.#table);
+    const deps: MirrorDependencies = { ...others, regional: this.#regional };
     this.#deps = deps;
     this.#settings = settings;
     this.#refresh = new TopicRefresh(deps, settings, this.#table);
     this.#answers = new Answers(deps, settings, this.#table, () => this.refreshSoon());
     this.#turnMs = deps.clock.monotonicMs();
-  }
-
-  /** After a commit that was rejected, for whatever reason, nothing may be committed before `open` (C9). */
-  #doubted(regional: RegionalLog): RegionalLog {
-    return {
-      ...regional,
-      open: async (signal) => {
-        await regional.open(signal);
-        this.#inDoubt = false;
-        for (const p of this.#table.all()) p.sentSinceOpen = false;
-      },
-      commit: async (transaction, signal) => {
-        this.#inDoubt = true;
-        for (const { topic, partition } of transaction.writes) {
-          const known = this.#table.get(topic, partition);
-          if (known !== undefined) known.sentSinceOpen = true;
-        }
-        try {
-          const committed = await regional.commit(transaction, signal);
-          this.#inDoubt = false;
-          return committed;
-        } catch (error) {
-          this.#doubt(transaction);
-          throw error;
-        }
-      },
-    };
-  }
-
-  /** What became of it is known by where the regional log ends. */
-  #doubt({ writes, positions }: MirrorTransaction): void {
-    for (const position of positions) {
-      const { topic, partition } = position;
-      const written = writes.find((one) => one.topic === topic && one.partition === partition);
-      const known = this.#table.get(topic, partition);
-      if (known !== undefined) known.inDoubt = inDoubt(position, written?.batches ?? []);
-    }
   }
 
   /** Monotonic milliseconds of the loop's last turn, for the liveness probe; one that is made to rest misses none. */
@@ -258,7 +221,7 @@ export class MirrorStage {
     } catch (error) {
       // Only reading failed: no transaction is in doubt, so the region is not opened anew. Looked at again after a pause.
       const known = findFarshoreError(error);
-      if (known === undefined || this.#inDoubt || !READ_FAILURES.has(known.code)) throw error;
+      if (known === undefined || this.#regional.inDoubt || !READ_FAILURES.has(known.code)) throw error;
       if (this.#toldFailure !== known.code) this.#deps.observe({ type: 'mirror_rebuilt', code: known.code, reason: known.message });
       this.#toldFailure = known.code;
       await this.#deps.clock.sleep(READ_RETRY_MS, signal);

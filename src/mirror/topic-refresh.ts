@@ -2,11 +2,13 @@ import { FarshoreError, findFarshoreError } from '../model/errors.ts';
 import { offsetValue } from '../model/offsets.ts';
 import type { TopicDescription, TopicRecord } from './contracts.ts';
 import type { MirrorDependencies, MirrorSettings } from './dependencies.ts';
+import { type EpochStarts, epochStarts } from './epoch-starts.ts';
 import { type Look, lookAround } from './look.ts';
 import type { MirrorPartition } from './partition.ts';
 import { missingTopics, type Route, selectRoutes, vanishedRoutes } from './routes.ts';
 import { startKnown } from './start-known.ts';
 import type { PartitionTable } from './table.ts';
+import { ToldHomes } from './told-homes.ts';
 import { TopicConfigSync } from './topic-config-sync.ts';
 import { isCompacted, lacksForced, maxBatchBytes } from './topic-configs.ts';
 import { TopicGenerations } from './topic-generations.ts';
@@ -41,18 +43,17 @@ export class TopicRefresh {
   readonly #partitions: TopicPartitions;
   readonly #configs: TopicConfigSync;
   readonly #generations: TopicGenerations;
+  readonly #homes: ToldHomes;
   /** Topics whose re-creation an operator accepted since the last refresh. */
   readonly #accepted = new Set<string>();
   readonly #reportedMissing = new Set<string>();
-  readonly #published = new Set<string>();
   #records = new Map<string, TopicRecord>();
   #looked = false;
   #unproved = false;
   #mirrored: readonly MirroredTopic[] = [];
   /** Regional topics that the keeper of the topics has yet to make ready. */
   readonly #awaited = new Set<string>();
-  /** By home topic: where the present epoch begins at home, when a cutover between the two clusters began it. */
-  #epochStarts: ReadonlyMap<string, ReadonlyMap<number, bigint>> = new Map();
+  #epochStarts: EpochStarts = new Map();
 
   constructor(deps: MirrorDependencies, settings: MirrorSettings, table: PartitionTable) {
     this.#deps = deps;
@@ -61,6 +62,7 @@ export class TopicRefresh {
     this.#partitions = new TopicPartitions(deps, settings, table);
     this.#configs = new TopicConfigSync(deps, settings);
     this.#generations = new TopicGenerations(deps, settings, table);
+    this.#homes = new ToldHomes(deps);
   }
 
   acceptRecreated(regionalTopic: string): void {
@@ -132,7 +134,7 @@ export class TopicRefresh {
     ];
     this.#looked = true;
     this.#epochStarts = epochStarts(look, routes, this.#settings.primary);
-    if (this.#keepsTopics) await this.#publishHomes(routes, signal);
+    if (this.#keepsTopics) await this.#homes.tell(routes, this.#records, signal);
     await this.startHeld(signal);
   }
 
@@ -141,21 +143,6 @@ export class TopicRefresh {
     const look = await lookAround(this.#deps, this.#settings.rules(), signal);
     await this.#generations.raiseForRewind(route, look, signal);
     this.#records = look.records;
-  }
-
-  /** The ledger decides the home; `__farshore.topics` tells other daemons (C24). */
-  async #publishHomes(routes: readonly Route[], signal: AbortSignal): Promise<void> {
-    const due = routes.filter((r) => this.#records.has(r.regional) && !this.#published.has(r.regional));
-    if (due.length === 0) return;
-    const published = await this.#deps.publishedInRegion.read(signal);
-    for (const { regional } of due) {
-      const record = this.#records.get(regional);
-      if (record === undefined) continue;
-      const there = published.get(regional);
-      if (there === undefined || there.epoch < record.homeEpoch)
-        await this.#deps.publisher.publish(regional, record.home, record.homeEpoch, signal);
-      this.#published.add(regional);
-    }
   }
 
   /** Starts what is held and known; positions are read first, under require_stable. */
@@ -302,14 +289,4 @@ export class TopicRefresh {
     }
     for (const topic of this.#reportedMissing) if (!missing.includes(topic)) this.#reportedMissing.delete(topic);
   }
-}
-
-function epochStarts(look: Look, routes: readonly Route[], primary: string): ReadonlyMap<string, ReadonlyMap<number, bigint>> {
-  const starts = new Map<string, ReadonlyMap<number, bigint>>();
-  for (const { home, regional } of routes) {
-    const [there, here] = [look.publishedAtHome.get(home), look.publishedInRegion.get(regional)];
-    if (there?.fromOffsets === undefined || there.home !== primary || here?.home !== primary || here.epoch !== there.epoch) continue;
-    starts.set(home, there.fromOffsets);
-  }
-  return starts;
 }

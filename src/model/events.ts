@@ -1,5 +1,5 @@
-import type { PassStopped } from './audit.ts';
-import type { CutoverState, CutoverStep, GateName } from './cutover.ts';
+import type { AuditEvent } from './audit-events.ts';
+import type { CutoverEvent } from './cutover-events.ts';
 import type { ErrorCode } from './errors.ts';
 import type { ShadowEvent } from './shadow-events.ts';
 
@@ -82,74 +82,6 @@ export type FarshoreEvent =
       /** Record timestamp of the newest record, for the apply latency; undefined for an empty batch. */
       readonly newestTimestampMs: number | undefined;
     }
-  /** Rows that apply wrote, looked at again. */
-  | { readonly type: 'rows_read_back'; readonly table: string; readonly rows: number; readonly found: number }
-  | {
-      readonly type: 'rogue_write_found';
-      readonly table: string;
-      readonly key: string;
-      readonly kind: 'missing' | 'changed' | 'reverted';
-      readonly columns: readonly string[];
-    }
-  | {
-      readonly type: 'audit_repair';
-      readonly table: string;
-      readonly kind: 'missing' | 'extra' | 'changed';
-      readonly key: string;
-      readonly result: 'repaired' | 'healed' | 'primary_changed' | 'region_changed' | 'lost' | 'not_taken' | 'refused';
-      readonly by: string;
-    }
-  | {
-      readonly type: 'audit_compared';
-      readonly table: string;
-      readonly rows: number;
-      readonly bytes: number;
-      readonly suspects: number;
-      readonly unlisted: number;
-    }
-  | {
-      readonly type: 'audit_settled';
-      readonly table: string;
-      readonly healed: number;
-      readonly confirmed: number;
-      readonly unsettled: number;
-      readonly parked: number;
-      readonly bytes: number;
-    }
-  | {
-      readonly type: 'audit_finding';
-      readonly table: string;
-      readonly key: string;
-      readonly kind: 'missing' | 'extra' | 'changed';
-      readonly columns: readonly string[];
-      readonly cause: 'lost_delete' | undefined;
-    }
-  /** `seconds`: of all runs of the pass. */
-  | { readonly type: 'audit_pass_ended'; readonly table: string; readonly stopped: PassStopped | undefined; readonly seconds: number }
-  /** The open pass could not go on: the table, or how it is walked, is not what it was. `rows`: those it had compared. */
-  | { readonly type: 'audit_pass_restarted'; readonly table: string; readonly rows: number }
-  | {
-      readonly type: 'audit_pass_failed' | 'audit_refused';
-      readonly table: string;
-      readonly code: ErrorCode;
-      readonly message: string;
-      readonly hint: string | undefined;
-    }
-  | { readonly type: 'backfill_chunk'; readonly table: string; readonly rows: number; readonly written: number; readonly bytes: number }
-  | {
-      readonly type: 'backfill_changed';
-      readonly table: string;
-      readonly change: 'started' | 'paused' | 'resumed' | 'stopped' | 'done';
-      readonly by: string | undefined;
-    }
-  | {
-      readonly type: 'backfill_failed';
-      readonly table: string;
-      readonly code: ErrorCode;
-      readonly message: string;
-      readonly hint: string | undefined;
-    }
-  | { readonly type: 'read_back_failed'; readonly table: string; readonly rows: number; readonly code: ErrorCode }
   | { readonly type: 'rejected_published'; readonly table: string }
   | {
       readonly type: 'rejected_publish_failed';
@@ -259,39 +191,9 @@ export type FarshoreEvent =
       readonly tombstones: number;
       readonly keptMs: number;
     }
-  | {
-      readonly type: 'cutover_moved';
-      readonly from: CutoverState;
-      readonly to: CutoverState;
-      readonly epoch: bigint;
-      readonly by: string;
-      readonly reason: string;
-    }
-  | { readonly type: 'cutover_held' | 'cutover_released'; readonly by: string; readonly reason: string }
-  | { readonly type: 'gate_changed'; readonly gate: GateName; readonly open: boolean; readonly reason: string | undefined }
-  | {
-      readonly type: 'cutover_step_ended';
-      readonly step: CutoverStep;
-      readonly result: 'done' | 'failed';
-      readonly reason: string | undefined;
-      readonly seconds: number;
-    }
-  | {
-      readonly type: 'unmirrored_tail_found';
-      readonly topic: string;
-      readonly partition: number;
-      readonly from: bigint;
-      readonly to: bigint;
-    }
-  | {
-      readonly type: 'cutover_hook_ran';
-      readonly on: CutoverState;
-      readonly hook: string;
-      readonly result: 'done' | 'failed';
-      readonly detail: string;
-      readonly seconds: number;
-    }
   | { readonly type: 'tombstones_kept'; readonly table: string; readonly reason: string }
+  | AuditEvent
+  | CutoverEvent
   | ShadowEvent
   | { readonly type: 'component'; readonly component: Component; readonly up: boolean; readonly reason: string | undefined };
 

@@ -68,7 +68,7 @@ export const mutations: readonly Mutation[] = [
     by: 'positions',
     file: 'mirror/mirror-stage.ts',
     from: 'await this.#deps.regional.open(signal);',
-    to: 'if (!this.#inDoubt) await this.#deps.regional.open(signal);',
+    to: 'if (!this.#regional.inDoubt) await this.#deps.regional.open(signal);',
   },
   {
     by: 'positions',

@@ -6,7 +6,7 @@ import type { SaslConfig } from '../../../src/config/config.ts';
 import { Secret } from '../../../src/config/secret.ts';
 import { readToken } from '../../../src/daemon/token.ts';
 import { KafkaCluster } from '../../../src/kafka/cluster.ts';
-import type { Credentials } from '../../../src/kafka/connection.ts';
+import type { Credentials } from '../../../src/kafka/connection-settings.ts';
 import type { SaslOptions } from '../../../src/kafka/login.ts';
 import { systemClock } from '../../../src/model/clock.ts';
 import { FarshoreError } from '../../../src/model/errors.ts';
