@@ -1,6 +1,7 @@
 import type { Statement } from './contracts.ts';
 import type { RowSet } from './folded.ts';
-import type { FoldedStatements, TableStatements } from './statements.ts';
+import type { FoldedStatements } from './statements.ts';
+import type { TableStatements } from './table-statements.ts';
 
 /** Rows of one round of a fold, with what writes them. */
 export interface Piece {

@@ -10,8 +10,8 @@ import type { Folded } from './folded.ts';
 import { type Mapped, mapKey, mapTable, type TableKey, type TableMapping, VERSION_COLUMN } from './mapping.ts';
 import { MetSchemas } from './met-schemas.ts';
 import { RowReader } from './row-reader.ts';
-import { type TableStatements, tableStatements } from './statements.ts';
 import { type TableEntry, tableNameOf } from './table-entry.ts';
+import { type TableStatements, tableStatements } from './table-statements.ts';
 
 interface Known {
   readonly entry: TableEntry;

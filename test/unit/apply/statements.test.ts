@@ -1,7 +1,8 @@
 import { describe, expect, it } from 'vitest';
 import type { Folded, RowSet } from '../../../src/apply/folded.ts';
 import { mapTable, type TableMapping } from '../../../src/apply/mapping.ts';
-import { tableStatements, transactionStatements } from '../../../src/apply/statements.ts';
+import { transactionStatements } from '../../../src/apply/statements.ts';
+import { tableStatements } from '../../../src/apply/table-statements.ts';
 import { tableDescription } from './descriptions.ts';
 import { ListText } from './list-text.ts';
 import { field } from './log-double.ts';
