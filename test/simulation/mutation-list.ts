@@ -91,7 +91,7 @@ export const mutations: readonly Mutation[] = [
     from: "if (command.kind === 'pause') await pause(",
     to: "if (command.kind === 'pause') await Promise.resolve(",
   },
-  { by: 'positions', file: 'mirror/settle.ts', from: 'forgetEpoch: again', to: 'forgetEpoch: true', histories: 100_000 },
+  { by: 'positions', file: 'mirror/settle.ts', from: 'forgetEpoch: again', to: 'forgetEpoch: true', histories: 20_000 },
   {
     by: 'positions',
     file: 'mirror/start-check.ts',

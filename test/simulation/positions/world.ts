@@ -89,6 +89,8 @@ export class World {
   #quietMs: number | undefined;
   /** The region's broker was away: the next transaction ends with an outcome that is not known. */
   #isAway = false;
+  /** A fetch was answered that its offset is out of range: what happens next happens before the ends are told. */
+  #goesOnBeforeEnds = false;
   #isUnsettled = false;
   /** Turn since when nothing is waited for. */
   #quietFrom = 0;
@@ -383,6 +385,7 @@ export class World {
           // The byte limit was used up by another partition; one that is asked alone gets a batch always.
           const most = how === 'starved' && targets.length > 1 && index === 0 ? 0 : how === 'one_batch' ? 1 : 100;
           const answer = log.answer(target, most);
+          if (answer.kind === 'out_of_range') this.#goesOnBeforeEnds = true;
           if (answer.kind === 'batches') {
             for (const end of [answer.nextOffset, answer.empty ? answer.lastStableOffset : answer.nextOffset])
               this.#served.set(`${life} ${target.topicId} ${partition} ${end}`, log.version);
@@ -390,13 +393,15 @@ export class World {
           return answer;
         });
       },
-      ends: async (asked) =>
-        asked.map(({ topic, partition }) => ({
-          topic,
-          partition,
-          start: this.#logs[partition]!.start,
-          end: this.#logs[partition]!.lastStable,
-        })),
+      ends: async (asked) => {
+        // A log that was cut grows on, maybe past the offset that it did not hold as it was fetched from.
+        if (this.#goesOnBeforeEnds) this.#tick();
+        this.#goesOnBeforeEnds = false;
+        return asked.map(({ topic, partition }) => {
+          const { start, lastStable: end } = this.#logs[partition]!;
+          return { topic, partition, start, end };
+        });
+      },
       batchAt: async (target) => this.#logs[target.partition]!.batchAt(target),
     };
   }
