@@ -1,4 +1,3 @@
-import { STATUS_CODES } from 'node:http';
 import type { Socket } from 'node:net';
 import { type FastifyInstance, type FastifyReply, type FastifyRequest, fastify } from 'fastify';
 import { FarshoreError } from '../model/errors.ts';
@@ -108,14 +107,20 @@ function checkAddressee({ method, headers, socket, raw }: FastifyRequest, allowe
   }
 }
 
+/** By what Node's parser says of a request that is none. */
+const brokenRequests: ReadonlyMap<string, { readonly status: number; readonly reason: string }> = new Map([
+  ['ERR_HTTP_REQUEST_TIMEOUT', { status: 408, reason: 'Request Timeout' }],
+  ['HPE_HEADER_OVERFLOW', { status: 431, reason: 'Request Header Fields Too Large' }],
+]);
+
 /** Answers what is not readable as a request, in the form of every other error, and ends the connection. */
 function answerBrokenRequest(error: NodeJS.ErrnoException, socket: Socket): void {
   if (error.code === 'ECONNRESET' || !socket.writable) {
     socket.destroy();
     return;
   }
-  const status = error.code === 'ERR_HTTP_REQUEST_TIMEOUT' ? 408 : error.code === 'HPE_HEADER_OVERFLOW' ? 431 : 400;
-  const body = JSON.stringify(errorBody('request_invalid', STATUS_CODES[status] ?? 'Bad Request'));
-  const head = `HTTP/1.1 ${status} ${STATUS_CODES[status]}\r\ncontent-type: application/json; charset=utf-8\r\n`;
+  const { status, reason } = brokenRequests.get(error.code ?? '') ?? { status: 400, reason: 'Bad Request' };
+  const body = JSON.stringify(errorBody('request_invalid', reason));
+  const head = `HTTP/1.1 ${status} ${reason}\r\ncontent-type: application/json; charset=utf-8\r\n`;
   socket.end(`${head}content-length: ${Buffer.byteLength(body)}\r\nconnection: close\r\n\r\n${body}`);
 }

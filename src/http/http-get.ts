@@ -1,7 +1,7 @@
-import { Agent as HttpAgent } from 'node:http';
-import { Agent as HttpsAgent } from 'node:https';
+import type { Agent as HttpsAgent } from 'node:https';
 import CircuitBreaker from 'opossum';
 import { HttpFailure } from './http-failure.ts';
+import { http, https } from './node-http.ts';
 import { type HttpAnswer, sendRequest } from './request.ts';
 
 export interface HttpGetRequest {
@@ -34,13 +34,13 @@ const FAILURE_PERCENT = 50;
  */
 export class HttpClient {
   readonly #options: HttpClientOptions;
-  readonly #http = new HttpAgent({ keepAlive: true, maxSockets: 4 });
+  readonly #http = new http.Agent({ keepAlive: true, maxSockets: 4 });
   readonly #https: HttpsAgent;
   readonly #breakers = new Map<string, CircuitBreaker<[string, HttpGetRequest], HttpAnswer>>();
 
   constructor(options: HttpClientOptions) {
     this.#options = options;
-    this.#https = new HttpsAgent({ keepAlive: true, maxSockets: 4, ...(options.ca === undefined ? {} : { ca: options.ca }) });
+    this.#https = new https.Agent({ keepAlive: true, maxSockets: 4, ...(options.ca === undefined ? {} : { ca: options.ca }) });
   }
 
   /** The answer, whatever its status. Rejects with HttpFailure. */

@@ -1,8 +1,9 @@
 import { randomUUID } from 'node:crypto';
-import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
+import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { Door } from '../shadow/door.ts';
 import { HeldBytes, headerPairs } from './held-bytes.ts';
 import { type ListeningServer, listening } from './listening.ts';
+import { http } from './node-http.ts';
 
 export interface MirrorListenerOptions {
   readonly host: string;
@@ -26,10 +27,13 @@ const REQUEST_MS = 30_000;
  */
 export async function startMirrorListener(door: Door, options: MirrorListenerOptions): Promise<ListeningServer> {
   const held = new HeldBytes(options.maxHeldBytes ?? MAX_HELD_BYTES);
-  const server = createServer({ headersTimeout: HEADERS_MS, requestTimeout: REQUEST_MS, keepAliveTimeout: 75_000 }, (request, response) => {
-    // A failure here is a connection that broke: its request never became whole.
-    take(request, response, door, held, options).catch(() => request.destroy());
-  });
+  const server = http.createServer(
+    { headersTimeout: HEADERS_MS, requestTimeout: REQUEST_MS, keepAliveTimeout: 75_000 },
+    (request, response) => {
+      // A failure here is a connection that broke: its request never became whole.
+      take(request, response, door, held, options).catch(() => request.destroy());
+    },
+  );
   server.maxConnections = MAX_CONNECTIONS;
   server.on('clientError', (error: NodeJS.ErrnoException, socket) => {
     if (error.code !== 'ECONNRESET') door.skip('mirror', 'malformed');

@@ -1,6 +1,7 @@
-import { type Agent as HttpAgent, request as httpRequest, type IncomingMessage } from 'node:http';
-import { type Agent as HttpsAgent, request as httpsRequest } from 'node:https';
+import type { Agent as HttpAgent, IncomingMessage } from 'node:http';
+import type { Agent as HttpsAgent } from 'node:https';
 import { failureKind, HttpFailure } from './http-failure.ts';
+import { http, https } from './node-http.ts';
 
 export interface HttpRequest {
   readonly method: 'GET' | 'POST' | 'PUT' | 'DELETE';
@@ -26,7 +27,7 @@ export function sendRequest(url: string, request: HttpRequest): Promise<HttpAnsw
   const signal = AbortSignal.any([request.signal, timeout]);
   const fail = (error: unknown): void => reject(asFailure(error, target.origin, request, timeout));
 
-  const send = target.protocol === 'https:' ? httpsRequest : httpRequest;
+  const send = target.protocol === 'https:' ? https.request : http.request;
   const outgoing = send(target, {
     method: request.method,
     headers: { ...request.headers, ...(request.body === undefined ? {} : { 'content-length': String(Buffer.byteLength(request.body)) }) },

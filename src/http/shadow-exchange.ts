@@ -1,11 +1,12 @@
-import { type Agent as HttpAgent, request as httpRequest, type IncomingMessage } from 'node:http';
-import { type Agent as HttpsAgent, request as httpsRequest } from 'node:https';
+import type { Agent as HttpAgent, IncomingMessage } from 'node:http';
+import type { Agent as HttpsAgent } from 'node:https';
 import type { LookupFunction } from 'node:net';
 import type { Readable } from 'node:stream';
 import { createBrotliDecompress, createInflate, createUnzip, createZstdDecompress } from 'node:zlib';
 import type { Answer, AskFailure } from '../shadow/contracts.ts';
 import { RefusedAddress } from './address-guard.ts';
 import { failureKind } from './http-failure.ts';
+import { http, https } from './node-http.ts';
 
 export interface Exchange {
   readonly protocol: 'http:' | 'https:';
@@ -51,7 +52,7 @@ function attempt(question: Exchange): Promise<Answer | 'stale'> {
   const { promise, resolve, reject } = Promise.withResolvers<Answer | 'stale'>();
   if (signal.aborted) return Promise.reject(new NoAnswer('aborted', signal.reason));
   const startMs = nowMs();
-  const send = question.protocol === 'https:' ? httpsRequest : httpRequest;
+  const send = question.protocol === 'https:' ? https.request : http.request;
   const { hostname, port, method, path, headers, agent, lookup } = question;
   const outgoing = send({ hostname, port, method, path, headers, agent, lookup, setHost: false });
 

@@ -1,13 +1,6 @@
 import { randomUUID } from 'node:crypto';
-import {
-  type ClientRequest,
-  createServer,
-  Agent as HttpAgent,
-  request as httpRequest,
-  type IncomingMessage,
-  type ServerResponse,
-} from 'node:http';
-import { Agent as HttpsAgent, request as httpsRequest } from 'node:https';
+import type { ClientRequest, Agent as HttpAgent, IncomingMessage, ServerResponse } from 'node:http';
+import type { Agent as HttpsAgent } from 'node:https';
 import type { Socket } from 'node:net';
 import type { Duplex } from 'node:stream';
 import type { Door } from '../shadow/door.ts';
@@ -15,6 +8,7 @@ import { isAsked, type SafeRoute } from '../shadow/safe-routes.ts';
 import { guardedLookup } from './address-guard.ts';
 import { HeldBytes, headerPairs } from './held-bytes.ts';
 import { type ListeningServer, listening } from './listening.ts';
+import { http, https } from './node-http.ts';
 import { forwardedRequest, forwardedResponse } from './proxy-headers.ts';
 
 export interface ShadowProxyOptions {
@@ -43,7 +37,7 @@ const MAX_HELD_BYTES = 32 * 1024 * 1024;
 export async function startShadowProxy(door: Door, options: ShadowProxyOptions): Promise<ListeningServer> {
   const proxy = new ShadowProxy(door, options);
   // Uploads take as long as they take.
-  const server = createServer(
+  const server = http.createServer(
     // Other protocols than WebSocket are asked for by clients that go on without: h2c through a proxy would hide requests from it.
     { requestTimeout: 0, keepAliveTimeout: 75_000, shouldUpgradeCallback: ({ headers }) => headers.upgrade?.toLowerCase() === 'websocket' },
     proxy.answer,
@@ -79,8 +73,8 @@ class ShadowProxy {
     const { ca } = options.primary;
     this.#agent =
       this.#url.protocol === 'https:'
-        ? new HttpsAgent({ keepAlive: true, ...(ca === undefined ? {} : { ca }) })
-        : new HttpAgent({ keepAlive: true });
+        ? new https.Agent({ keepAlive: true, ...(ca === undefined ? {} : { ca }) })
+        : new http.Agent({ keepAlive: true });
   }
 
   close(): void {
@@ -150,7 +144,7 @@ class ShadowProxy {
   #ask(request: IncomingMessage, onFreshConnection: boolean, upgrade?: string): ClientRequest {
     const { protocol, hostname, port } = this.#url;
     const { primary } = this.#options;
-    const send = protocol === 'https:' ? httpsRequest : httpRequest;
+    const send = protocol === 'https:' ? https.request : http.request;
     const { method, url: path, rawHeaders, socket } = request;
     return send({
       hostname: hostname.startsWith('[') ? hostname.slice(1, -1) : hostname,

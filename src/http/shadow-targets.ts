@@ -1,10 +1,11 @@
-import { Agent as HttpAgent } from 'node:http';
-import { Agent as HttpsAgent } from 'node:https';
+import type { Agent as HttpAgent } from 'node:http';
+import type { Agent as HttpsAgent } from 'node:https';
 import type { LookupFunction } from 'node:net';
 import CircuitBreaker from 'opossum';
 import type { Answer, Asking, AskOutcome, ShadowRequest, ShadowSide } from '../shadow/contracts.ts';
 import { type HeaderRules, outgoingHeaders } from '../shadow/outgoing-headers.ts';
 import { guardedLookup } from './address-guard.ts';
+import { http, https } from './node-http.ts';
 import { exchange, NoAnswer } from './shadow-exchange.ts';
 
 export interface TargetSettings {
@@ -85,8 +86,8 @@ class Target {
     const kept = { keepAlive: true, maxSockets: settings.concurrency };
     this.#agent =
       this.#url.protocol === 'https:'
-        ? new HttpsAgent({ ...kept, ...(target.ca === undefined ? {} : { ca: target.ca }) })
-        : new HttpAgent(kept);
+        ? new https.Agent({ ...kept, ...(target.ca === undefined ? {} : { ca: target.ca }) })
+        : new http.Agent(kept);
     this.#lookup = lookup(target.allowInside);
     this.#breaker = new CircuitBreaker((request: ShadowRequest, signal: AbortSignal) => this.#send(request, signal), {
       name: side,
