@@ -32,6 +32,8 @@ export interface TopicOrder {
   readonly generations: readonly Generation[];
   /** Home epochs with their first regional offset a partition (C3); the first epoch starts at 0. */
   readonly homeEpochs: readonly { readonly epoch: number; readonly home: string; readonly starts: ReadonlyMap<number, bigint> }[];
+  /** Epochs that were opened here, or may have been as nothing tells otherwise. What applications wrote in them counts where the region is their home. */
+  readonly opened: ReadonlySet<number>;
 }
 
 export interface TopicOrders {

@@ -1,12 +1,15 @@
 import { barrierWaitsFor, generationAt } from '../model/generation.ts';
 import { offsetValue, type RegionalOffset, regionalOffset } from '../model/offsets.ts';
 import type { TopicOrder } from './contracts.ts';
+import { earlier, type HomeRange, homeRanges, olderHomesEnd } from './home-ranges.ts';
 
 /** What may be done with records from an offset on; `end` is where the answer stops to hold. */
 export type OrderDecision =
   | { readonly kind: 'apply'; readonly homeEpoch: number; readonly generation: number; readonly end: bigint | undefined }
   /** Written in the region itself, while it was the home (C3): the position moves over them. */
   | { readonly kind: 'pass'; readonly end: bigint | undefined }
+  /** Of an older home than one that applications of the region have written in since: the position moves over gaps, and stops before a record. `olderEnd`: where the last of such homes ends. */
+  | { readonly kind: 'older'; readonly end: bigint; readonly olderEnd: bigint }
   | { readonly kind: 'wait'; readonly reason: string };
 
 /**
@@ -27,6 +30,10 @@ export function orderAt(
   if (found === undefined) return { kind: 'wait', reason: 'the ledger does not know this partition yet' };
   const end = earlier(home.end, found.end === undefined ? undefined : offsetValue(found.end));
   if (home.home === region) return { kind: 'pass', end };
+  // The drain before an opening leaves none; a table that was not among `apply.tables` meanwhile has them still before it.
+  const written = new Set(order.homeEpochs.flatMap((one) => (one.home === region && order.opened.has(one.epoch) ? [one.epoch] : [])));
+  const olderEnd = written.size === 0 ? 0n : olderHomesEnd({ homeEpochs: order.homeEpochs, written }, partition, region);
+  if (offset < olderEnd) return { kind: 'older', end: home.end ?? olderEnd, olderEnd };
   const waits = barrierWaitsFor(order.generations, found.generation, applied);
   if (waits.length > 0) {
     const reason = `generation ${found.generation} starts when partition${waits.length > 1 ? 's' : ''} ${waits.join(', ')} reached it`;
@@ -35,31 +42,5 @@ export function orderAt(
   return { kind: 'apply', homeEpoch: home.epoch, generation: found.generation, end };
 }
 
-interface HomeRange {
-  readonly epoch: number;
-  readonly home: string;
-  readonly start: bigint;
-  /** Undefined: it goes on. */
-  readonly end: bigint | undefined;
-}
-
-/**
- * What of a partition's log is of which home, by epoch; nothing where it ends before it starts. The first epoch starts at 0. A later one without a
- * start for the partition is older than the partition: it holds all of it.
- */
-export function homeRanges(epochs: TopicOrder['homeEpochs'], partition: number): readonly HomeRange[] {
-  const ordered = [...epochs].sort((a, b) => a.epoch - b.epoch);
-  const starts = ordered.map((one, index) => (index === 0 ? 0n : (one.starts.get(partition) ?? 0n)));
-  return ordered.map(({ epoch, home }, index) => {
-    const end = starts.slice(index + 1).reduce<bigint | undefined>(earlier, undefined);
-    return { epoch, home, start: starts[index]!, end };
-  });
-}
-
 const homeAt = (epochs: TopicOrder['homeEpochs'], partition: number, offset: bigint): HomeRange | undefined =>
   homeRanges(epochs, partition).find(({ start, end }) => start <= offset && (end === undefined || offset < end));
-
-const earlier = (a: bigint | undefined, b: bigint | undefined): bigint | undefined => {
-  if (a === undefined || b === undefined) return a ?? b;
-  return a < b ? a : b;
-};

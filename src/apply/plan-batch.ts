@@ -10,6 +10,7 @@ import type { LogPiece } from './log-queue.ts';
 import type { TableKey, TableMapping } from './mapping.ts';
 import type { OrderDecision } from './order-at.ts';
 import { isRejectable, type Refusal, type Reject, rejectOf } from './rejects.ts';
+import { ofOlderHome } from './resume-home.ts';
 import { UnitFold } from './unit-fold.ts';
 import { checkWholeNumbers } from './whole-number-key.ts';
 
@@ -102,11 +103,16 @@ class Planner {
   }
 
   #take({ batch, end, proof, bytes }: LogPiece): void {
-    if (batch !== undefined && this.#decision.kind === 'apply') {
+    const decision = this.#decision;
+    if (batch !== undefined && decision.kind !== 'pass') {
       this.#bytes += bytes;
       const before = this.#next;
       try {
-        this.#context.visitRecords(batch, (record) => this.#visit(record));
+        const visit =
+          decision.kind === 'apply'
+            ? (record: RecordView) => this.#visit(record)
+            : ({ offset }: RecordView) => this.#stopAtOlder(offset, decision);
+        this.#context.visitRecords(batch, visit);
       } catch (error) {
         // The batch itself cannot be read from here on: records before that point stay in the plan.
         this.#fail(error, this.#last !== undefined && this.#last >= before ? this.#last + 1n : before);
@@ -147,6 +153,11 @@ class Planner {
     this.#first ??= offset;
     this.#last = offset;
     if (record.timestampMs > this.#newestTimestampMs) this.#newestTimestampMs = record.timestampMs;
+  }
+
+  #stopAtOlder(offset: bigint, { end, olderEnd }: Extract<OrderDecision, { kind: 'older' }>): void {
+    if (this.#done || offset < this.#from || offset >= end) return;
+    this.#fail(ofOlderHome(this.#context.place, olderEnd), offset);
   }
 
   /** Keeps a record whose own fault the error is; a fold that refused it has not changed. */

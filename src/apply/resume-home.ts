@@ -2,7 +2,7 @@ import { FarshoreError } from '../model/errors.ts';
 import { offsetValue } from '../model/offsets.ts';
 import type { ApplyPosition } from '../model/position.ts';
 import type { TopicOrder } from './contracts.ts';
-import { homeRanges } from './order-at.ts';
+import { olderHomesEnd } from './home-ranges.ts';
 import type { StopReason } from './start-check.ts';
 
 /** The homes of a topic, as the transaction that moves a position sees them. */
@@ -12,28 +12,6 @@ export interface HomesNow {
   readonly written: ReadonlySet<number>;
   /** The cutover is bringing the home here. */
   readonly arriving: boolean;
-}
-
-/**
- * Where the last record ends that is of another home and of an epoch before one in which the region's applications wrote; 0 where there is none. Each of
- * them may go over what they wrote: a row that they deleted has left no remembered delete, one that they made has no version, and
- * only one that they changed in place still has the version that keeps older records from it.
- */
-export function olderHomesEnd(
-  { homeEpochs, written }: Pick<HomesNow, 'homeEpochs' | 'written'>,
-  partition: number,
-  region: string,
-): bigint {
-  const lastWritten = Math.max(...written);
-  const older = homeRanges(homeEpochs, partition).filter(
-    ({ epoch, home, start, end }) => home !== region && epoch < lastWritten && end !== undefined && end > start,
-  );
-  return (
-    older
-      .map(({ end }) => end!)
-      .toSorted((a, b) => (a < b ? -1 : 1))
-      .at(-1) ?? 0n
-  );
 }
 
 /**
@@ -48,16 +26,19 @@ export function beginsBelowHome(
   const { topic, partition, next } = position;
   const end = olderHomesEnd(homes, partition, region);
   if (offsetValue(next) > 0n || end === 0n) return undefined;
-  const place = `${topic}:${partition}`;
-  const message = `Nothing of it was applied, and its records before ${end} are of an older home: they would go over what applications have written in this region since`;
-  return {
-    lost: undefined,
-    error: new FarshoreError('home_older', message, {
+  return { lost: undefined, error: ofOlderHome(`${topic}:${partition}`, end) };
+}
+
+/** Why nothing before `end` is applied; `place` is the partition's. */
+export const ofOlderHome = (place: string, end: bigint): FarshoreError =>
+  new FarshoreError(
+    'home_older',
+    `Records before ${end} are of an older home: they would go over what applications have written in this region since`,
+    {
       place,
       hint: `Fill the table while the primary is the home (farshore backfill start --table TABLE), and go on from there: farshore partition resume ${place} --stage apply --from ${end} --accept-loss`,
-    }),
-  };
-}
+    },
+  );
 
 /** Throws `request_invalid` where apply, going on from `next`, would bring records of an older home to rows that the region's applications have written. */
 export function assertNoOlderHome(

@@ -141,7 +141,7 @@ export class TopicBackfill implements PreparedTable {
         partitions.flatMap(({ topic, partition, next }) => (topic === one.topic ? [[partition, regionalOffset(next)]] : [])),
       );
       const decision = orderAt(order, one.partition, one.next, through, region);
-      if (decision.kind === 'pass') throw ownRecords(name, one.topic);
+      if (decision.kind === 'pass' || decision.kind === 'older') throw ownRecords(name, one.topic);
       if (decision.kind === 'apply') return { one, order: decision };
       waits.push(`${one.topic}:${one.partition}: ${decision.reason}`);
     }

@@ -56,8 +56,7 @@ export const errorCodes = {
   home_elsewhere: { action: 'stop', summary: 'The topic has its home in another cluster; mirroring it would make a loop.' },
   home_older: {
     action: 'stop',
-    summary:
-      'Nothing of the partition was applied, and its records are of an older home than the one whose applications have written in this region since.',
+    summary: 'What comes next in the partition is of an older home than the one whose applications have written in this region since.',
   },
   home_unknown: { action: 'stop', summary: 'The regional topic holds records and nothing says where its home is.' },
   topic_refused: { action: 'stop', summary: 'The region refuses to create a topic, or to give it a config the mirror needs.' },

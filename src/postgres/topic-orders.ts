@@ -1,5 +1,5 @@
 import type { Statement, TopicOrder, TopicOrders, WrittenEpochs } from '../apply/contracts.ts';
-import { writtenSql } from '../apply/home-fence.ts';
+import { openedSql, writtenSql } from '../apply/home-fence.ts';
 import type { Database } from './database.ts';
 import { json, type TextRow, text } from './result-values.ts';
 import { generationsOf } from './topic-ledger.ts';
@@ -12,7 +12,9 @@ const loadStatement = (topics: readonly string[]): Statement => ({
           from farshore.generation_starts s where s.topic = t.topic) as starts,
        (select coalesce(json_agg(json_build_array(h.home_epoch, h.home, h.partition, h.from_offset::text)
                                  order by h.home_epoch, h.partition), '[]')
-          from farshore.home_epochs h where h.topic = t.topic) as epochs
+          from farshore.home_epochs h where h.topic = t.topic) as epochs,
+       (select coalesce(json_agg(h.home_epoch), '[]')
+          from (select distinct e.home_epoch from farshore.home_epochs e where e.topic = t.topic) h where ${openedSql}) as opened
   from farshore.topics t where t.topic = any ($1::text[]) order by t.topic`,
   values: [topics],
 });
@@ -44,6 +46,7 @@ const topicOrder = (row: TextRow): TopicOrder => ({
   regionalTopicId: text(row, 'regional_topic_id'),
   generations: generationsOf(json(row, 'starts') as readonly (readonly [number, number, string])[]),
   homeEpochs: homeEpochsOf(json(row, 'epochs') as readonly EpochStart[]),
+  opened: new Set(json(row, 'opened') as readonly number[]),
 });
 
 /** What apply must know of topics; a topic nobody claimed is left out. */

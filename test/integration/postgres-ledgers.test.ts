@@ -168,6 +168,7 @@ describe('the topic ledger', () => {
             starts: new Map([0, 1, 2, 3].map((partition) => [partition, 0n])),
           },
         ],
+        opened: new Set([1]),
       },
     ]);
   });
@@ -186,6 +187,7 @@ describe('the topic ledger', () => {
        values (71, 'farshore', 'step_started', 'draining', 'switched', 71, 'region', 'test'), (73, 'farshore', 'step_started', 'draining', 'switched', 73, 'nobody', 'test')`,
     );
     expect(await written('eu')).toEqual(new Set([71]));
+    expect((await topicOrders(database).load(['written'], never))[0]?.opened, 'of 1 and 72 nothing tells').toEqual(new Set([1, 71, 72]));
     await rowsOf(database, "update farshore.topics set home_epoch = 73, home = 'eu' where topic = 'written'");
     expect(await written('eu')).toEqual(new Set([71, 73]));
     expect(await written('ap')).toBeUndefined();

@@ -83,7 +83,7 @@ function placed({ written, grows, leaves, returns }: World): { readonly log: rea
     log.push({ ...record, partition, offset, generation, epoch: homeEpochs.length, n });
   }
   if (generations.length === 1) generations[0]!.starts.set(2, regionalOffset(0n));
-  return { log, order: { generations, homeEpochs } as unknown as TopicOrder };
+  return { log, order: { generations, homeEpochs, opened: new Set() } as unknown as TopicOrder };
 }
 
 type Row = Record<'a' | 'b', string | null>;
@@ -193,6 +193,7 @@ function play(world: World, reached: Reached): void {
       reached.note('passed');
       return true;
     }
+    if (decision.kind === 'older') throw new Error('a record before an opening that was none');
     const batch = within.slice(0, records);
     for (const { epoch, generation } of batch)
       if (epoch !== decision.homeEpoch || generation !== decision.generation)

@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest';
-import { assertNoOlderHome, olderHomesEnd } from '../../../src/apply/resume-home.ts';
+import { olderHomesEnd } from '../../../src/apply/home-ranges.ts';
+import { assertNoOlderHome } from '../../../src/apply/resume-home.ts';
 
 const epoch = (number: number, home: string, ...starts: readonly bigint[]) => ({
   epoch: number,

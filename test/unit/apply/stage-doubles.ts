@@ -307,9 +307,14 @@ export function rigOf(settings: Partial<ApplySettings> = {}, changes: Partial<Ap
 }
 
 /** A topic of one generation and one home, the primary. */
-export function order(topic: string, generations: readonly Generation[], homeEpochs?: TopicOrder['homeEpochs']): TopicOrder {
+export function order(
+  topic: string,
+  generations: readonly Generation[],
+  homeEpochs?: TopicOrder['homeEpochs'],
+  opened: readonly number[] = [],
+): TopicOrder {
   const first = [{ epoch: 1, home: 'east', starts: new Map() }];
-  return { topic, home: 'east', regionalTopicId: topicId, generations, homeEpochs: homeEpochs ?? first };
+  return { topic, home: 'east', regionalTopicId: topicId, generations, homeEpochs: homeEpochs ?? first, opened: new Set(opened) };
 }
 
 export const eventually = (check: () => void) => vi.waitFor(check, { timeout: 5_000, interval: 2 });

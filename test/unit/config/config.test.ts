@@ -80,7 +80,7 @@ describe('a configuration', () => {
       transactionTimeoutMs: 15_000,
       maxCycleBytes: 16_777_216,
       maxPartitionFetchBytes: 8_388_608,
-      fetchMaxWaitMs: 500,
+      fetchMaxWaitMs: 1_000,
       configExclude: [],
     });
     expect(config.apply).toMatchObject({ schema: 'validate', connections: 4, maxBatchRecords: 5000, maxBatchBytes: 8_388_608 });
