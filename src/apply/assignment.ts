@@ -6,8 +6,7 @@ import { topicPartitionKey } from '../model/partition.ts';
 import type { TopicOrder } from './contracts.ts';
 import type { ApplyDependencies, ApplySettings } from './dependencies.ts';
 import { ApplyPartition } from './partition.ts';
-import { beginsBelowHome } from './resume-home.ts';
-import { checkLog, recreated, type StopReason } from './start-check.ts';
+import { checkLog, recreated } from './start-check.ts';
 import { stopPartition } from './stopping.ts';
 import type { PartitionTable } from './table.ts';
 
@@ -141,24 +140,6 @@ export class Assignment {
     }
   }
 
-  /** Those of which nothing was applied although the region's applications have written since their first records. */
-  async #belowHome(doubtful: readonly ApplyPartition[], signal: AbortSignal): Promise<ReadonlyMap<ApplyPartition, StopReason>> {
-    const stops = new Map<ApplyPartition, StopReason>();
-    const unread = doubtful.filter(({ committed }) => committed !== undefined && offsetValue(committed.next) === 0n);
-    const topics = [...new Set(unread.map(({ topic }) => topic))];
-    const written = topics.length === 0 ? new Map<string, ReadonlySet<number>>() : await this.#deps.writtenEpochs(topics, signal);
-    if (written.size === 0) return stops;
-    const orders = await this.#deps.orders.load([...written.keys()], signal);
-    for (const partition of unread) {
-      const order = orders.find(({ topic }) => topic === partition.topic);
-      const epochs = written.get(partition.topic);
-      if (order === undefined || epochs === undefined) continue;
-      const stop = beginsBelowHome(partition.committed!, { homeEpochs: order.homeEpochs, written: epochs }, this.#settings.region);
-      if (stop !== undefined) stops.set(partition, stop);
-    }
-    return stops;
-  }
-
   async #readOrders(signal: AbortSignal): Promise<void> {
     const waiting = [...this.#partitions.all()].filter(({ mode }) => mode.mode === 'waiting');
     if (waiting.length === 0) return;
@@ -186,7 +167,6 @@ export class Assignment {
     );
     await this.#stopRefused(refused, signal);
     const compacted = new Set(answers.flatMap((topics) => [...topics]));
-    const belowHome = await this.#belowHome(doubtful, signal);
     await concurrently(doubtful, PROOFS_AT_ONCE, async (partition) => {
       if (refused.has(partition.topic)) return;
       const log = ends.find((end) => end.topic === partition.topic && end.partition === partition.partition);
@@ -198,8 +178,7 @@ export class Assignment {
       const batchBefore = proved ? await this.#deps.source.batchAt(partition.targetAt(next - 1n, -1, VERIFY_BYTES), signal) : undefined;
       if (partition.mode.mode !== 'held' && partition.mode.mode !== 'verify') return;
       const { topicId } = partition;
-      const reason =
-        checkLog({ position, topicId, log, batchBefore, compacted: compacted.has(partition.topic) }) ?? belowHome.get(partition);
+      const reason = checkLog({ position, topicId, log, batchBefore, compacted: compacted.has(partition.topic) });
       if (reason === undefined) partition.setMode({ mode: 'running' });
       else await stopPartition(partition, reason.error, reason.lost, this.#deps, signal);
     });

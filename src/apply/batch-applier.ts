@@ -228,7 +228,9 @@ export class BatchApplier {
   async #stopAt(error: FarshoreError, offset: bigint, signal: AbortSignal): Promise<Outcome> {
     if (isTableProblem(error)) return await this.#giveUp(error, offset, signal);
     const partition = this.#partition;
-    await stopPartition(partition, withResumeHint(error, partition.place, offset), undefined, this.#deps, signal);
+    // Of an older home's records each one would stop it again: it says itself where they end.
+    const told = error.code === 'home_older' ? error : withResumeHint(error, partition.place, offset);
+    await stopPartition(partition, told, undefined, this.#deps, signal);
     return 'stopped';
   }
 }

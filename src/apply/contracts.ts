@@ -32,16 +32,13 @@ export interface TopicOrder {
   readonly generations: readonly Generation[];
   /** Home epochs with their first regional offset a partition (C3); the first epoch starts at 0. */
   readonly homeEpochs: readonly { readonly epoch: number; readonly home: string; readonly starts: ReadonlyMap<number, bigint> }[];
-  /** Epochs that were opened here, or may have been as nothing tells otherwise. What applications wrote in them counts where the region is their home. */
-  readonly opened: ReadonlySet<number>;
+  /** Epochs of this region in which its applications have written, or are about to. */
+  readonly written: ReadonlySet<number>;
 }
 
 export interface TopicOrders {
   load(topics: readonly string[], signal: AbortSignal): Promise<readonly TopicOrder[]>;
 }
-
-/** By topic: epochs of this region in which its applications have written, or are about to. Topics without one are left out. */
-export type WrittenEpochs = (topics: readonly string[], signal: AbortSignal) => Promise<ReadonlyMap<string, ReadonlySet<number>>>;
 
 /** An Avro field as a table sees it. */
 export interface FieldShape {

@@ -13,7 +13,6 @@ import type {
   StatementResult,
   TextSink,
   TopicOrders,
-  WrittenEpochs,
 } from './contracts.ts';
 import type { RejectBudget } from './flood.ts';
 import type { Folded } from './folded.ts';
@@ -146,7 +145,6 @@ export interface ApplyDependencies {
   /** Which of the regional topics are compacted: there a batch's checksum proves nothing (C6). */
   readonly compactedTopics: (topics: readonly string[], signal: AbortSignal) => Promise<ReadonlySet<string>>;
   readonly orders: TopicOrders;
-  readonly writtenEpochs: WrittenEpochs;
   readonly positions: ApplyPositions;
   readonly movePosition: MovePosition;
   readonly database: ApplyDatabase;

@@ -30,9 +30,8 @@ export function orderAt(
   if (found === undefined) return { kind: 'wait', reason: 'the ledger does not know this partition yet' };
   const end = earlier(home.end, found.end === undefined ? undefined : offsetValue(found.end));
   if (home.home === region) return { kind: 'pass', end };
-  // The drain before an opening leaves none; a table that was not among `apply.tables` meanwhile has them still before it.
-  const written = new Set(order.homeEpochs.flatMap((one) => (one.home === region && order.opened.has(one.epoch) ? [one.epoch] : [])));
-  const olderEnd = written.size === 0 ? 0n : olderHomesEnd({ homeEpochs: order.homeEpochs, written }, partition, region);
+  // The drain before a move leaves none; a table that was not among `apply.tables` meanwhile has them still before it.
+  const olderEnd = order.written.size === 0 ? 0n : olderHomesEnd(order, partition, region);
   if (offset < olderEnd) return { kind: 'older', end: home.end ?? olderEnd, olderEnd };
   const waits = barrierWaitsFor(order.generations, found.generation, applied);
   if (waits.length > 0) {

@@ -1,9 +1,6 @@
 import { FarshoreError } from '../model/errors.ts';
-import { offsetValue } from '../model/offsets.ts';
-import type { ApplyPosition } from '../model/position.ts';
 import type { TopicOrder } from './contracts.ts';
 import { olderHomesEnd } from './home-ranges.ts';
-import type { StopReason } from './start-check.ts';
 
 /** The homes of a topic, as the transaction that moves a position sees them. */
 export interface HomesNow {
@@ -14,29 +11,13 @@ export interface HomesNow {
   readonly arriving: boolean;
 }
 
-/**
- * Why a partition of which nothing was applied does not begin with its log; undefined where it may. Its table came to `apply.tables`, or lost its
- * position, after the region's applications had written.
- */
-export function beginsBelowHome(
-  position: ApplyPosition,
-  homes: Pick<HomesNow, 'homeEpochs' | 'written'>,
-  region: string,
-): StopReason | undefined {
-  const { topic, partition, next } = position;
-  const end = olderHomesEnd(homes, partition, region);
-  if (offsetValue(next) > 0n || end === 0n) return undefined;
-  return { lost: undefined, error: ofOlderHome(`${topic}:${partition}`, end) };
-}
-
-/** Why nothing before `end` is applied; `place` is the partition's. */
+/** Why no record before `end` is applied. `place` is the partition's. Rows come after the partition went on: a backfill waits where apply stands. */
 export const ofOlderHome = (place: string, end: bigint): FarshoreError =>
   new FarshoreError(
     'home_older',
     `Records before ${end} are of an older home: they would go over what applications have written in this region since`,
     {
-      place,
-      hint: `Fill the table while the primary is the home (farshore backfill start --table TABLE), and go on from there: farshore partition resume ${place} --stage apply --from ${end} --accept-loss`,
+      hint: `What the table lacks comes by farshore backfill start --table TABLE, afterwards and while the primary is the home. To go on behind them: farshore partition resume ${place} --stage apply --from ${end} --accept-loss`,
     },
   );
 

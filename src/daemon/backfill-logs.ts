@@ -1,4 +1,5 @@
 import type { TopicOrder } from '../apply/contracts.ts';
+import type { FarshoreConfig } from '../config/config.ts';
 import type { LagSources } from '../lag/contracts.ts';
 import type { BackfillPosition, BackfillSource } from '../model/backfill.ts';
 import { FarshoreError } from '../model/errors.ts';
@@ -64,11 +65,11 @@ export interface HomeOrder {
 export async function homeOrders(
   name: string,
   topics: ReadonlySet<string>,
-  home: string,
+  { region, primary: { name: home }, mirror: { standby } }: Pick<FarshoreConfig, 'region' | 'primary' | 'mirror'>,
   database: Database,
   signal: AbortSignal,
 ): Promise<readonly HomeOrder[]> {
-  const orders = await topicOrders(database).load([...topics], signal);
+  const orders = await topicOrders(database, { region, standby }).load([...topics], signal);
   const missing = [...topics].filter((topic) => !orders.some((order) => order.topic === topic && order.homeEpochs.length > 0));
   if (missing.length > 0) {
     throw refusal(

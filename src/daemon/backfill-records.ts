@@ -59,7 +59,7 @@ export function recordBackfill(
       topics: [...topics],
       region: config.region,
       source,
-      orders: topicOrders(database),
+      orders: topicOrders(database, { region: config.region, standby: config.mirror.standby }),
       replay: new Replay({ ...writers, decoders, visitRecords }, { entries, all: config.apply.tables, schema: config.apply.schema }),
       database,
       epoch: lease.epoch,
@@ -76,7 +76,7 @@ export function recordBackfill(
           hint: 'Create it there.',
         });
       }
-      const orders = await homeOrders(name, topics, config.primary.name, database, signal);
+      const orders = await homeOrders(name, topics, config, database, signal);
       const own = orders.find(({ order }) => order.homeEpochs.some(({ home }) => home === config.region));
       if (own !== undefined) throw ownRecords(name, own.order.topic, asked.from === 'topic' ? 'log' : 'file');
       if (asked.from === 'topic') {

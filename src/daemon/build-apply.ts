@@ -16,7 +16,7 @@ import { movePositionTo } from '../postgres/position-move.ts';
 import { applyPositions } from '../postgres/positions.ts';
 import { createTable, describeTables, executeDdl } from '../postgres/tables.ts';
 import { TextColumn } from '../postgres/text-column.ts';
-import { topicOrders, writtenEpochs } from '../postgres/topic-orders.ts';
+import { topicOrders } from '../postgres/topic-orders.ts';
 import type { StageParts } from './stage-parts.ts';
 
 export interface ApplyParts extends Pick<ApplyDependencies, 'source' | 'decoders' | 'stops' | 'visitRecords' | 'onHeartbeat'> {
@@ -63,8 +63,7 @@ export function buildApply(
         const configs = await topicConfigs(reader, topics, signal);
         return new Set(topics.filter((topic) => isCompacted(configs.get(topic) ?? new Map())));
       },
-      orders: topicOrders(database),
-      writtenEpochs: writtenEpochs(database, config.region),
+      orders: topicOrders(database, { region: config.region, standby: config.mirror.standby }),
       positions: applyPositions(database),
       movePosition: (move, signal) => movePositionTo(database, { ...move, region: config.region }, signal),
       database,

@@ -161,7 +161,7 @@ async function prepareRows(
     schemas,
     kinds: remembered === undefined ? [] : (JSON.parse(remembered) as readonly SourceKind[]),
   });
-  const orders = await homeOrders(name, topics, config.primary.name, database, signal);
+  const orders = await homeOrders(name, topics, config, database, signal);
   const states = orders.map(({ order, epoch }) => ({ topic: order.topic, homeEpoch: epoch }));
   return backfillTable({ primary, region: database, epoch: lease.epoch, compared, states, regionName: config.region, ...mapped });
 }

@@ -1,10 +1,19 @@
-import type { Statement, TopicOrder, TopicOrders, WrittenEpochs } from '../apply/contracts.ts';
-import { openedSql, writtenSql } from '../apply/home-fence.ts';
+import type { Statement, TopicOrder, TopicOrders } from '../apply/contracts.ts';
 import type { Database } from './database.ts';
 import { json, type TextRow, text } from './result-values.ts';
 import { generationsOf } from './topic-ledger.ts';
 
-const loadStatement = (topics: readonly string[]): Statement => ({
+/** Whose applications write into this database, and whether cutovers are recorded elsewhere: at a daemon that serves the primary. */
+export interface OrderedFor {
+  readonly region: string;
+  readonly standby: boolean;
+}
+
+/*
+ * `written`: an epoch of the region that its cutovers know nothing of was none for these rows: it came to the ledger from other clusters, since the
+ * database went back to a backup from before it. Where cutovers are recorded elsewhere it may have been one.
+ */
+const loadStatement = (topics: readonly string[], { region, standby }: OrderedFor): Statement => ({
   name: 'farshore_topic_orders',
   text: `select t.topic, t.home, t.regional_topic_id,
        (select coalesce(json_agg(json_build_array(s.generation, s.partition, s.start_offset::text)
@@ -13,19 +22,13 @@ const loadStatement = (topics: readonly string[]): Statement => ({
        (select coalesce(json_agg(json_build_array(h.home_epoch, h.home, h.partition, h.from_offset::text)
                                  order by h.home_epoch, h.partition), '[]')
           from farshore.home_epochs h where h.topic = t.topic) as epochs,
-       (select coalesce(json_agg(h.home_epoch), '[]')
-          from (select distinct e.home_epoch from farshore.home_epochs e where e.topic = t.topic) h where ${openedSql}) as opened
+       (select coalesce(json_agg(e.home_epoch), '[]')
+          from (select distinct h.home_epoch from farshore.home_epochs h where h.topic = t.topic and h.home = $2) e
+         where e.home_epoch = t.home_epoch
+            or exists (select 1 from farshore.cutover_log l where l.epoch = e.home_epoch and l.open = 'region')
+            or ($3::boolean and not exists (select 1 from farshore.cutover_log l where l.epoch = e.home_epoch))) as written
   from farshore.topics t where t.topic = any ($1::text[]) order by t.topic`,
-  values: [topics],
-});
-
-const writtenStatement = (topics: readonly string[], region: string): Statement => ({
-  name: 'farshore_written_epochs',
-  text: `select h.topic, json_agg(distinct h.home_epoch) as written
-  from farshore.home_epochs h left join farshore.topics t on t.topic = h.topic
- where h.topic = any ($1::text[]) and ${writtenSql('$2')}
- group by h.topic`,
-  values: [topics, region],
+  values: [topics, region, standby],
 });
 
 export type EpochStart = readonly [epoch: number, home: string, partition: number, offset: string];
@@ -46,22 +49,15 @@ const topicOrder = (row: TextRow): TopicOrder => ({
   regionalTopicId: text(row, 'regional_topic_id'),
   generations: generationsOf(json(row, 'starts') as readonly (readonly [number, number, string])[]),
   homeEpochs: homeEpochsOf(json(row, 'epochs') as readonly EpochStart[]),
-  opened: new Set(json(row, 'opened') as readonly number[]),
+  written: new Set(json(row, 'written') as readonly number[]),
 });
 
 /** What apply must know of topics; a topic nobody claimed is left out. */
-export function topicOrders(database: Database): TopicOrders {
+export function topicOrders(database: Database, orderedFor: OrderedFor): TopicOrders {
   return {
     async load(topics, signal) {
-      const { rows } = await database.query(loadStatement(topics), signal);
+      const { rows } = await database.query(loadStatement(topics, orderedFor), signal);
       return rows.map(topicOrder);
     },
-  };
-}
-
-export function writtenEpochs(database: Database, region: string): WrittenEpochs {
-  return async (topics, signal) => {
-    const { rows } = await database.query(writtenStatement(topics, region), signal);
-    return new Map(rows.map((row) => [text(row, 'topic'), new Set(json(row, 'written') as readonly number[])]));
   };
 }

@@ -83,7 +83,7 @@ function placed({ written, grows, leaves, returns }: World): { readonly log: rea
     log.push({ ...record, partition, offset, generation, epoch: homeEpochs.length, n });
   }
   if (generations.length === 1) generations[0]!.starts.set(2, regionalOffset(0n));
-  return { log, order: { generations, homeEpochs, opened: new Set() } as unknown as TopicOrder };
+  return { log, order: { generations, homeEpochs, written: new Set() } as unknown as TopicOrder };
 }
 
 type Row = Record<'a' | 'b', string | null>;

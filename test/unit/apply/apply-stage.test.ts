@@ -81,8 +81,8 @@ describe('ApplyStage', () => {
   });
 
   it('C3: a table that is added after applications of the region have written does not begin with records of an older home', async () => {
-    const rig = runningRig({}, { writtenEpochs: async () => new Map([['things', new Set([2])]]) });
-    rig.orders.set('things', order('things', generationsOf([[0, 0n]]), thereAndBack));
+    const rig = runningRig();
+    rig.orders.set('things', order('things', generationsOf([[0, 0n]]), thereAndBack, [2]));
     rig.source.append('things', 0, things(0n, 6));
     void rig.start();
     await eventually(() => expect(rig.stage.status('things', 0)).toMatchObject({ state: 'stopped', code: 'home_older' }));
@@ -95,35 +95,34 @@ describe('ApplyStage', () => {
 
   it('C3: a table that comes back to apply.tables in the middle of an older home’s records stops before the next of them', async () => {
     const rig = runningRig();
-    rig.orders.set('things', order('things', generationsOf([[0, 0n]]), thereAndBack, [1, 2]));
-    rig.source.append('things', 0, things(0n, 6));
-    rig.database.positions.set('things:0', { topic: 'things', partition: 0, topicId, next: regionalOffset(1n), leaderEpoch: 0, crc: 6 });
+    const homes = [
+      { epoch: 1, home: 'east', starts: new Map() },
+      { epoch: 2, home: 'west', starts: new Map([[0, 4n]]) },
+      { epoch: 3, home: 'east', starts: new Map([[0, 6n]]) },
+    ];
+    rig.orders.set('things', order('things', generationsOf([[0, 0n]]), homes, [2]));
+    rig.source.append('things', 0, things(0n, 8));
+    rig.database.positions.set('things:0', { topic: 'things', partition: 0, topicId, next: regionalOffset(1n), leaderEpoch: 0, crc: 8 });
     void rig.start();
     await eventually(() => expect(rig.stage.status('things', 0)).toMatchObject({ state: 'stopped', code: 'home_older', next: '1' }));
-    expect(rig.stage.status('things', 0)?.hint).toMatch(/ farshore partition resume things:0 --stage apply --from 2 --accept-loss$/);
+    // No other command: each record before 4 would stop it again.
+    expect(rig.stage.status('things', 0)?.hint?.match(/farshore partition [^.]*/g)).toEqual([
+      'farshore partition resume things:0 --stage apply --from 4 --accept-loss',
+    ]);
     expect(rig.database.rows.size).toBe(0);
-    await rig.stage.resume('things', 0, { from: 2n, acceptLoss: true, acceptRecreated: false, by: 'ann' }, new AbortController().signal);
-    await eventually(() => expect(rig.database.next('things', 0)).toBe(6n));
-    expect(Object.keys(named(rig))).toEqual(['4', '5']);
+    await rig.stage.resume('things', 0, { from: 4n, acceptLoss: true, acceptRecreated: false, by: 'ann' }, new AbortController().signal);
+    await eventually(() => expect(rig.database.next('things', 0)).toBe(8n));
+    expect(Object.keys(named(rig))).toEqual(['6', '7']);
   });
 
   it('C3: nothing but markers of an older home is passed over', async () => {
     const rig = runningRig();
-    rig.orders.set('things', order('things', generationsOf([[0, 0n]]), thereAndBack, [1, 2]));
+    rig.orders.set('things', order('things', generationsOf([[0, 0n]]), thereAndBack, [2]));
     rig.source.append('things', 0, things(0n, 1), things(2n, 4));
     rig.database.positions.set('things:0', { topic: 'things', partition: 0, topicId, next: regionalOffset(1n), leaderEpoch: 0, crc: 1 });
     void rig.start();
     await eventually(() => expect(rig.database.next('things', 0)).toBe(6n));
     expect(Object.keys(named(rig))).toEqual(['4', '5']);
-  });
-
-  it('C3: records of an older home are applied while the region is not opened yet: its drain waits for them', async () => {
-    const rig = runningRig();
-    rig.orders.set('things', order('things', generationsOf([[0, 0n]]), thereAndBack, [1]));
-    rig.source.append('things', 0, things(0n, 2));
-    void rig.start();
-    await eventually(() => expect(rig.database.next('things', 0)).toBe(2n));
-    expect(Object.keys(named(rig))).toEqual(['0', '1']);
   });
 
   it('C1: nothing of a generation is applied before every partition has reached its start', async () => {

@@ -228,7 +228,6 @@ export function rigOf(settings: Partial<ApplySettings> = {}, changes: Partial<Ap
     source,
     compactedTopics: async () => new Set(),
     orders: { load: async (topics) => topics.flatMap((topic) => orders.get(topic) ?? []) },
-    writtenEpochs: async () => new Map(),
     positions: {
       take: async (wanted) =>
         wanted.map(({ topic, partition, topicId: id }) => {
@@ -311,10 +310,10 @@ export function order(
   topic: string,
   generations: readonly Generation[],
   homeEpochs?: TopicOrder['homeEpochs'],
-  opened: readonly number[] = [],
+  written: readonly number[] = [],
 ): TopicOrder {
   const first = [{ epoch: 1, home: 'east', starts: new Map() }];
-  return { topic, home: 'east', regionalTopicId: topicId, generations, homeEpochs: homeEpochs ?? first, opened: new Set(opened) };
+  return { topic, home: 'east', regionalTopicId: topicId, generations, homeEpochs: homeEpochs ?? first, written: new Set(written) };
 }
 
 export const eventually = (check: () => void) => vi.waitFor(check, { timeout: 5_000, interval: 2 });

@@ -25,7 +25,7 @@ const order = (changes: Partial<TopicOrder> = {}): TopicOrder => ({
   regionalTopicId: 'id',
   generations: [{ generation: 1, starts: new Map([...zero].map(([partition, start]) => [partition, regionalOffset(start)])) }],
   homeEpochs: [{ epoch: 3, home: 'home', starts: zero }],
-  opened: new Set(),
+  written: new Set(),
   ...changes,
 });
 
