@@ -6,6 +6,7 @@ import { BenchDaemon } from './daemon.ts';
 import { appliedRecords, table, withDatabase } from './database.ts';
 import { line, median } from './line.ts';
 import type { BenchRun } from './options.ts';
+import { mainThread } from './samples.ts';
 import { benchServers } from './servers.ts';
 import { percentile, RECORDS_PER_SECOND, SteadyProducer } from './steady-producer.ts';
 import { createTopic } from './topics.ts';
@@ -47,13 +48,20 @@ export async function benchBeside({ records, say, emit }: BenchRun): Promise<voi
     await daemon.start();
     await using producer = await SteadyProducer.open(rig.primary.bootstrap, topic, windows * PER_WINDOW);
     const before = await comparisons(daemon);
+    const thread = { with: { ranMs: 0, waitedMs: 0 }, without: { ranMs: 0, waitedMs: 0 } };
     for (let window = 0; window < windows; window++) {
+      const then = mainThread(daemon.pid);
       const kind = hasRequests(window) ? '' : ' bare';
       world.stdin.write(`${listen} ${REQUESTS_PER_SECOND * WINDOW_SECONDS} ${REQUESTS_PER_SECOND}${kind}\n`);
       const last = (window + 1) * PER_WINDOW;
       await producer.send(last - PER_WINDOW + 1, last);
       // What is on its way belongs to this window.
       await daemon.until(async () => (await appliedRecords(client, topic)) >= last);
+      if (window < WARM_UP) continue;
+      const now = mainThread(daemon.pid);
+      const sum = hasRequests(window) ? thread.with : thread.without;
+      sum.ranMs += now.ranMs - then.ranMs;
+      sum.waitedMs += now.waitedMs - then.waitedMs;
     }
     const asked = ((await comparisons(daemon)) - before) / ((windows / 2) * WINDOW_SECONDS);
     const latencies = await producer.latencies(client, (id) => Math.ceil(id / PER_WINDOW) - 1);
@@ -64,6 +72,11 @@ export async function benchBeside({ records, say, emit }: BenchRun): Promise<voi
     const alike = median(of((window) => window % 4 === 3)) / median(of((window) => window % 4 === 0));
     say(`${Math.round(asked)} compared a second; p99 with ${shown(withShadow)} ms, without ${shown(without)} ms`);
     say(`windows without shadow against each other: ${alike.toFixed(3)}`);
+    const aSecond = ({ ranMs, waitedMs }: typeof thread.with): string => {
+      const seconds = ((windows - WARM_UP) / 2) * WINDOW_SECONDS;
+      return `ran ${(ranMs / seconds).toFixed(0)} ms a second and waited ${(waitedMs / seconds).toFixed(0)} for a core`;
+    };
+    say(`the daemon's thread ${aSecond(thread.with)} with shadow, ${aSecond(thread.without)} without`);
     if (asked < REQUESTS_PER_SECOND * 0.8) throw new Error(`only ${asked} of ${REQUESTS_PER_SECOND} requests a second were compared`);
     emit(line('beside', { case: 'p99 beside shadow', unit: 'ms' }, withShadow, without, { target: 'P13', kind: 'at_most', ratio: 1.05 }));
   });

@@ -30,6 +30,12 @@ export function cpuSeconds(pid: number): number {
   return (fields[11]! + fields[12]!) / TICKS;
 }
 
+/** What a process's main thread has run, and has stood ready to run while no core was free, since it started. */
+export function mainThread(pid: number): { readonly ranMs: number; readonly waitedMs: number } {
+  const [ran, waited] = readFileSync(`/proc/${pid}/task/${pid}/schedstat`, 'utf8').split(' ').map(Number);
+  return { ranMs: ran! / 1e6, waitedMs: waited! / 1e6 };
+}
+
 /** The same of a process with all its children, those that have ended included: a PostgreSQL server and its sessions. */
 export function familyCpuSeconds(pid: number): number {
   const fields = statFields(pid);

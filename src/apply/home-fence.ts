@@ -3,7 +3,7 @@ import type { HomeState } from '../model/home-state.ts';
 import type { Statement, StatementResult } from './contracts.ts';
 
 /** Whether the region's writers were let in, in the epoch of a row `h` of farshore.home_epochs; where nothing tells, they may have been. */
-export const openedSql = `(exists (select 1 from farshore.cutover_log l where l.epoch = h.home_epoch and l.open = 'region')
+const openedSql = `(exists (select 1 from farshore.cutover_log l where l.epoch = h.home_epoch and l.open = 'region')
           or not exists (select 1 from farshore.cutover_log l where l.epoch = h.home_epoch))`;
 
 /** Whether the region's applications have written, or are about to, in the epoch of a row `h` of farshore.home_epochs; `t` is that of farshore.topics, if any. */

@@ -1,6 +1,5 @@
-import { FarshoreError } from '../model/errors.ts';
 import type { SourceEntry } from '../model/source-table.ts';
-import { type TableName, tableText } from '../model/sql-name.ts';
+import type { TableName } from '../model/sql-name.ts';
 import type { Cast } from './casts.ts';
 
 /** Where a column's value comes from. A plain text is a field. */
@@ -71,40 +70,4 @@ export function tableNameOf(entry: Pick<TableEntry, 'topic' | 'table'>): TableNa
   const name = entry.table ?? entry.topic.slice(entry.topic.lastIndexOf('.') + 1);
   const dot = name.indexOf('.');
   return dot === -1 ? { schema: 'public', table: name } : { schema: name.slice(0, dot), table: name.slice(dot + 1) };
-}
-
-/**
- * What is wrong between entries: offsets of two topics say nothing about each other, so states of one
- * row that come through several topics need a source version (C1).
- */
-export function checkEntries(entries: readonly TableEntry[]): readonly FarshoreError[] {
-  const problems: FarshoreError[] = [];
-  const byTable = new Map<string, TableEntry[]>();
-  const pairs = new Set<string>();
-  for (const entry of entries) {
-    const table = tableText(tableNameOf(entry));
-    byTable.set(table, [...(byTable.get(table) ?? []), entry]);
-    const pair = `${entry.topic} ${table}`;
-    if (pairs.has(pair)) {
-      problems.push(
-        new FarshoreError('table_unmappable', `Topic ${entry.topic} has two entries for ${table}`, {
-          place: `topic ${entry.topic}`,
-          hint: 'Keep one.',
-        }),
-      );
-    }
-    pairs.add(pair);
-  }
-  for (const [table, sharing] of byTable) {
-    const without = sharing.filter(({ version }) => version === undefined || version.length === 0);
-    if (sharing.length < 2 || without.length === 0) continue;
-    problems.push(
-      new FarshoreError(
-        'table_unmappable',
-        `${sharing.length} topics are applied to ${table}, and ${without.map(({ topic }) => topic).join(', ')} without a source version: their order is not known`,
-        { place: `table ${table}`, hint: 'Give every entry of the table a `version`, or each topic a table of its own.' },
-      ),
-    );
-  }
-  return problems;
 }

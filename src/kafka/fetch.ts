@@ -13,6 +13,7 @@ import { FetchTurns } from './fetch-turns.ts';
 import { type FetchAnswer, type FetchApi, fetchApis, partsOf } from './fetch-wire.ts';
 import { highWatermarks, localStarts, logStarts, partitionKey } from './offsets.ts';
 import { ReadReplicas } from './read-replicas.ts';
+import { YoungGarbage } from './young-garbage.ts';
 
 export interface FetchLimits {
   readonly maxWaitMs: number;
@@ -41,6 +42,7 @@ export class RawFetcher {
   readonly #flights = new FetchFlights();
   readonly #replicas = new ReadReplicas();
   readonly #turns = new FetchTurns();
+  readonly #youngGarbage = new YoungGarbage();
   readonly #throttledUntilMs = new Map<number, number>();
 
   /** `keepBytes`: memory of released answers that is kept for the next ones. */
@@ -153,6 +155,7 @@ export class RawFetcher {
     }
     const bytes = answer.parts.reduce((sum, { records }) => sum + records.length, 0);
     this.#allowance.answered(brokerId, atOnce, bytes, tookMs(), cluster.requestTimeoutMs);
+    this.#youngGarbage.left(bytes);
     if (answer.throttleMs > 0) this.#throttledUntilMs.set(brokerId, cluster.clock.monotonicMs() + answer.throttleMs);
     // Above its quota a reader gets an answer without a partition, which says nothing about any of them.
     if (answer.throttleMs > 0 && answer.code === 0 && answer.parts.length === 0) return [];

@@ -31,11 +31,3 @@ function sourceHex(source: SourceVersion): string {
 export function versionHex(homeEpoch: number, source: SourceVersion, generation: number, regionalOffset: bigint): string {
   return hex(homeEpoch, 8) + sourceHex(source) + hex(generation, 8) + hex(regionalOffset, 16);
 }
-
-const ORDER_DIGITS = 8 + 16;
-
-/** The part of a version that the source decides; equal in two different states of one row means a tie. */
-export const versionSourcePart = (version: string): string => version.slice(0, -ORDER_DIGITS);
-
-/** Whether the version carries a source field: without one, equal source parts are no tie. */
-export const versionHasSource = (version: string): boolean => version.slice(8, 10) !== '00';

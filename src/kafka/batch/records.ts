@@ -96,24 +96,6 @@ function visitBatch(batch: RawBatch, maxDecompressedBytes: number, visit: (recor
 
 const MAX_EXACT_BASE = 2n ** 53n - 2n ** 32n;
 
-/** Visits the headers of a record in order. A `valueStart` of -1 is a null value. Throws `batch_corrupt`. */
-export function visitHeaders(
-  record: Readonly<Pick<RecordView, 'bytes' | 'headersStart' | 'headersEnd' | 'headerCount'>>,
-  visit: (keyStart: number, keyEnd: number, valueStart: number, valueEnd: number) => void,
-): void {
-  const reader = new VarintReader(record.bytes, record.headersStart, record.headersEnd);
-  for (let left = record.headerCount; left > 0; left--) {
-    const keyLength = reader.int();
-    const keyStart = reader.position;
-    reader.position += keyLength;
-    const valueLength = reader.int();
-    const valueStart = reader.position;
-    reader.position += Math.max(0, valueLength);
-    if (keyLength < 0 || valueLength < -1 || reader.position > record.headersEnd) throw damaged('a header reaches past its record');
-    visit(keyStart, keyStart + keyLength, valueLength < 0 ? -1 : valueStart, valueLength < 0 ? -1 : valueStart + valueLength);
-  }
-}
-
 const damaged = (what: string): FarshoreError => new FarshoreError('batch_corrupt', `A batch cannot be read: ${what}`);
 
 /** A reader's error with the offset it happened at; what the visitor itself threw stays as it is. */

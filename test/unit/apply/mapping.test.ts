@@ -3,7 +3,7 @@ import { columnTypeOf, misfit, travelOf } from '../../../src/apply/column-types.
 import { createTableText } from '../../../src/apply/create-table.ts';
 import type { TableDescription } from '../../../src/apply/dependencies.ts';
 import { mapTable } from '../../../src/apply/mapping.ts';
-import { checkEntries, type TableEntry, tableNameOf } from '../../../src/apply/table-entry.ts';
+import { type TableEntry, tableNameOf } from '../../../src/apply/table-entry.ts';
 import { tableDescription } from './descriptions.ts';
 import { field } from './log-double.ts';
 
@@ -77,14 +77,6 @@ describe('the mapping', () => {
     ['a view', { topic: 'invoices' }, { ...invoices, kind: 'view' }, 'table_unmappable'],
   ])('refuses %s', (_title, entry, table, code) => {
     expect(problemsOf(entry, table)[0]?.[0]).toBe(code);
-  });
-
-  it('C1: refuses several topics on one table unless all of them have a source version', () => {
-    const shared = [{ topic: 'a.things', version: ['at'] }, { topic: 'b.things' }, { topic: 'c.others' }];
-    expect(checkEntries(shared).map(({ code, message }) => [code, message])).toEqual([
-      ['table_unmappable', expect.stringContaining('b.things without a source version')],
-    ]);
-    expect(checkEntries([shared[0]!, { topic: 'b.things', version: ['at'] }])).toEqual([]);
   });
 });
 

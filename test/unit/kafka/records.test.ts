@@ -2,7 +2,7 @@ import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { buildBatch, recordOf } from '../../../src/kafka/batch/build.ts';
 import { compress } from '../../../src/kafka/batch/codecs.ts';
-import { recordVisitor, visitHeaders } from '../../../src/kafka/batch/records.ts';
+import { recordVisitor } from '../../../src/kafka/batch/records.ts';
 import { codecs, type RawBatch } from '../../../src/model/batch.ts';
 import { batchBytes, rawBatch, rawBatchOf, sealed, seen } from './batch-fixtures.ts';
 
@@ -94,23 +94,5 @@ describe('recordVisitor', () => {
   it('refuses bytes after the last record', () => {
     const bytes = Buffer.concat([batchBytes({ baseOffset: 0n }), Buffer.alloc(3)]);
     expect(() => visit(rawBatchOf(sealed(bytes)), () => undefined)).toThrow(expect.objectContaining({ code: 'batch_corrupt' }));
-  });
-});
-
-describe('visitHeaders', () => {
-  it('visits keys and values, null values included', () => {
-    const bytes = Buffer.from([2, 0x61, 4, 0x62, 0x63, 2, 0x64, 1]);
-    const found: (string | null)[] = [];
-    visitHeaders({ bytes, headersStart: 0, headersEnd: bytes.length, headerCount: 2 }, (keyStart, keyEnd, valueStart, valueEnd) => {
-      found.push(bytes.toString('utf8', keyStart, keyEnd), valueStart < 0 ? null : bytes.toString('utf8', valueStart, valueEnd));
-    });
-    expect(found).toEqual(['a', 'bc', 'd', null]);
-  });
-
-  it('reports a header that reaches past its record', () => {
-    const bytes = Buffer.from([2, 0x61, 40, 0x62]);
-    expect(() => visitHeaders({ bytes, headersStart: 0, headersEnd: 4, headerCount: 1 }, () => undefined)).toThrow(
-      expect.objectContaining({ code: 'batch_corrupt' }),
-    );
   });
 });

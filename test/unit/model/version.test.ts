@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { type SourceVersion, versionHasSource, versionHex, versionSourcePart } from '../../../src/model/version.ts';
+import { type SourceVersion, versionHex } from '../../../src/model/version.ts';
 
 type Tuple = readonly [epoch: number, source: SourceVersion, generation: number, offset: bigint];
 const hex = ([epoch, source, generation, offset]: Tuple): string => versionHex(epoch, source, generation, offset);
@@ -46,11 +46,5 @@ describe('the version of a row', () => {
 
   it('C3: the home epoch outranks any source value', () => {
     expect(versionHex(1, (1n << 63n) - 1n, 9, 9n) < versionHex(2, null, 1, 0n)).toBe(true);
-  });
-
-  it('tells a tie by the part that the source decides', () => {
-    expect(versionSourcePart(versionHex(1, 5n, 1, 10n))).toBe(versionSourcePart(versionHex(1, 5n, 1, 11n)));
-    expect(versionSourcePart(versionHex(1, 5n, 1, 10n))).not.toBe(versionSourcePart(versionHex(1, 6n, 1, 10n)));
-    expect([versionHasSource(versionHex(1, 5n, 1, 1n)), versionHasSource(versionHex(1, null, 1, 1n))]).toEqual([true, false]);
   });
 });

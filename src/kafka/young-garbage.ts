@@ -1,0 +1,35 @@
+/** Bytes of answers after which the young generation is collected; one large answer reaches it. */
+const COLLECT_BYTES = 8 * 2 ** 20;
+
+/**
+ * Frees the chunks that answers were read from the sockets in, as soon as they are garbage.
+ *
+ * Each chunk is memory outside of V8's heap. V8 counts it all the same, and marks its whole heap once the count has grown by half of that, every
+ * 25 MB or so: over a backlog eight times a second, 28 % of the thread's time, and more on V8's own threads. A collection of the young
+ * generation would free the chunks in half a millisecond, but the heap itself hardly grows, so that none comes.
+ *
+ * Mirror, 10 million records, large batches: 0.63 to 0.85 µs of CPU a record before, 0.33 to 0.44 with this and the launcher's `--heap-growing-percent=150`;
+ * 0.40 to 0.54 with the latter alone.
+ */
+export class YoungGarbage {
+  readonly #collect: (() => void) | undefined;
+  #bytes = 0;
+
+  /** `collect`: of the young generation; undefined where Node was started without `--expose-gc`, and V8 is left to itself. */
+  constructor(collect: (() => void) | undefined = collectYoung()) {
+    this.#collect = collect;
+  }
+
+  /** An answer of `bytes` was taken out of its chunks. */
+  left(bytes: number): void {
+    this.#bytes += bytes;
+    if (this.#collect === undefined || this.#bytes < COLLECT_BYTES) return;
+    this.#bytes = 0;
+    this.#collect();
+  }
+}
+
+function collectYoung(): (() => void) | undefined {
+  const { gc } = globalThis;
+  return gc && (() => void gc({ type: 'minor' }));
+}
