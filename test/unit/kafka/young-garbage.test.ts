@@ -19,7 +19,7 @@ describe('YoungGarbage', () => {
 
   it('needs what launcher and image start Node with', () => {
     for (const file of ['src/farshore', 'deploy/docker/Dockerfile']) {
-      expect(readFileSync(join(repositoryRoot, file), 'utf8'), file).toMatch(/--heap-growing-percent=150\W+--expose-gc/);
+      expect(readFileSync(join(repositoryRoot, file), 'utf8'), file).toMatch(/--heap-growing-percent=60\W+--expose-gc/);
     }
   });
 });
