@@ -6,8 +6,14 @@ import type { Statement, StatementResult } from './contracts.ts';
 const openedSql = `(exists (select 1 from farshore.cutover_log l where l.epoch = h.home_epoch and l.open = 'region')
           or not exists (select 1 from farshore.cutover_log l where l.epoch = h.home_epoch))`;
 
-/** Whether the region's applications have written, or are about to, in the epoch of a row `h` of farshore.home_epochs; `t` is that of farshore.topics, if any. */
-export const writtenSql = (region: string): string => `(h.home = ${region} and (h.home_epoch = t.home_epoch or ${openedSql}))`;
+/**
+ * Whether the region's applications have written, or are about to, in the epoch of a row `h` of farshore.home_epochs; `t` is that of farshore.topics.
+ * An epoch of which its cutovers know nothing was none for these rows: it came to the ledger from other clusters, since the database went back to a
+ * backup from before it. Where cutovers are recorded elsewhere (`standby`, beside the primary) it may have been one.
+ */
+export const writtenSql = (region: string, standby: string): string => `(h.home = ${region} and (h.home_epoch = t.home_epoch
+          or exists (select 1 from farshore.cutover_log l where l.epoch = h.home_epoch and l.open = 'region')
+          or (${standby}::boolean and not exists (select 1 from farshore.cutover_log l where l.epoch = h.home_epoch))))`;
 
 /**
  * Whether this region has been home, and written to, in an epoch later than a state's; as SQL over a row `t` of farshore.topics. An epoch that

@@ -9,7 +9,7 @@ export type RegionDrain =
 
 /**
  * Whether apply has passed the offsets at which the region's home epoch starts. A partition that stands must not be left to be resumed later: what is
- * below that offset would then be applied over what the region itself has written.
+ * below that offset would then stop it (`home_older`), and never be applied.
  */
 export function regionDrain(regional: Offsets, { topics, partitions }: AppliedHere): RegionDrain {
   const known = new Map(partitions.map((one) => [`${one.topic}:${one.partition}`, one]));

@@ -135,8 +135,8 @@ const steps: Readonly<Record<CutoverStep, (context: StepContext) => Promise<Step
   },
 
   /**
-   * Without it apply would go on with the old home's records after the region was opened: their versions are above those of the rows that
-   * applications have written since, which leave `farshore_version` as it was.
+   * Without it apply would stop at the old home's records after the region was opened, and they would never come: their versions are above those of
+   * the rows that applications have written since, which leave `farshore_version` as it was.
    */
   async drain_region({ move, parts, signal }) {
     const { regional } = move.results.from_offsets as { readonly regional: Offsets };

@@ -17,10 +17,12 @@ import { applyPositions } from '../postgres/positions.ts';
 import { createTable, describeTables, executeDdl } from '../postgres/tables.ts';
 import { TextColumn } from '../postgres/text-column.ts';
 import { topicOrders } from '../postgres/topic-orders.ts';
+import { type HomesOfBoth, ordersBesidePrimary } from './orders-beside-primary.ts';
 import type { StageParts } from './stage-parts.ts';
 
 export interface ApplyParts extends Pick<ApplyDependencies, 'source' | 'decoders' | 'stops' | 'visitRecords' | 'onHeartbeat'> {
   readonly keepRogueWrites: ReadBackParts['keep'];
+  readonly homes: HomesOfBoth;
   /** Of one fetch of all partitions. */
   readonly maxFetchBytes: number;
 }
@@ -43,7 +45,7 @@ export const applyBudget = ({ apply, limits, mirror }: FarshoreConfig): SharedBy
 export function buildApply(
   { current, database, lease, observer, clock, failpoints }: StageParts,
   reader: KafkaCluster,
-  { source, decoders, stops, visitRecords, onHeartbeat, keepRogueWrites, maxFetchBytes }: ApplyParts,
+  { source, decoders, stops, visitRecords, onHeartbeat, keepRogueWrites, homes, maxFetchBytes }: ApplyParts,
   part: ApplyPart | undefined = undefined,
 ): { readonly apply: ApplyStage; readonly budget: SharedByteBudget; readonly readBack: ReadBack } {
   const config = current();
@@ -56,6 +58,7 @@ export function buildApply(
     { database, observe, clock, random: Math.random, keep: keepRogueWrites },
     { rows: config.apply.readBack.rows, everyMs: config.apply.readBack.everySeconds * 1_000 },
   );
+  const orders = topicOrders(database, { region: config.region, standby: config.mirror.standby });
   const apply = new ApplyStage(
     {
       source,
@@ -63,9 +66,9 @@ export function buildApply(
         const configs = await topicConfigs(reader, topics, signal);
         return new Set(topics.filter((topic) => isCompacted(configs.get(topic) ?? new Map())));
       },
-      orders: topicOrders(database, { region: config.region, standby: config.mirror.standby }),
+      orders: config.mirror.standby ? ordersBesidePrimary(orders, homes, config.region) : orders,
       positions: applyPositions(database),
-      movePosition: (move, signal) => movePositionTo(database, { ...move, region: config.region }, signal),
+      movePosition: (move, signal) => movePositionTo(database, { ...move, region: config.region, standby: config.mirror.standby }, signal),
       database,
       decoders,
       tables: {

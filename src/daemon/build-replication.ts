@@ -3,6 +3,7 @@ import type { AuditStage } from '../audit/audit-stage.ts';
 import type { AvroDecoders } from '../avro/decoders.ts';
 import { recordVisitor } from '../kafka/batch/records.ts';
 import { homeLog } from '../kafka/home-log.ts';
+import { publishedHomes } from '../kafka/published-homes.ts';
 import { regionalSource } from '../kafka/regional-source.ts';
 import type { Heartbeats } from '../lag/heartbeats.ts';
 import type { HomeLog } from '../mirror/contracts.ts';
@@ -79,6 +80,7 @@ export function buildReplication(parts: ActiveParts, clusters: ActiveClusters, n
     visitRecords,
     onHeartbeat: (key: Buffer | null, value: Buffer | null) => heartbeats?.returned(key, value),
     keepRogueWrites: needs.noteRogueWrites,
+    homes: { here: publishedHomes(clusters.reader), there: publishedHomes(clusters.primary) },
     maxFetchBytes: applyFetchBytes,
   };
   const stages =

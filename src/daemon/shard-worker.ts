@@ -6,6 +6,7 @@ import type { ConflictWatch } from '../avro/conflict-watch.ts';
 import { recordVisitor } from '../kafka/batch/records.ts';
 import type { KafkaCluster } from '../kafka/cluster.ts';
 import { homeLog } from '../kafka/home-log.ts';
+import { publishedHomes } from '../kafka/published-homes.ts';
 import { regionalSource } from '../kafka/regional-source.ts';
 import type { MirrorStage } from '../mirror/mirror-stage.ts';
 import type { OffsetKeeper } from '../mirror/offset-keeper.ts';
@@ -98,6 +99,7 @@ export class ShardWorker implements AsyncDisposable {
         onHeartbeat: () => undefined,
         // Told and counted where it is found; the audit of the region's leader finds it again by itself.
         keepRogueWrites: async () => undefined,
+        homes: { here: publishedHomes(this.#reader), there: publishedHomes(this.#primary) },
         maxFetchBytes,
       },
       { owns, heartbeats: false, budget, slots },

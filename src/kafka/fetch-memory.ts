@@ -2,8 +2,8 @@
 const LEAST_BITS = 16;
 
 /**
- * Memory for fetched records that is used again. Without it every fetch allocates what it reads, and each 60 MB
- * or so make V8 mark its whole heap: a fifth of the mirror's CPU. What is never given back is left to the
+ * Memory for fetched records that is used again. Without it every fetch allocates what it reads, and some tens
+ * of MB make V8 mark its whole heap: a fifth of the mirror's CPU. What is never given back is left to the
  * garbage collector, so forgetting costs speed and nothing else.
  *
  * Not for concurrent owners: who gives bytes back must be the last who reads them.

@@ -22,13 +22,15 @@ export interface PositionMove {
   readonly action: OperatorAction;
   /** Its name, as the ledger has it. */
   readonly region: string;
+  /** Its cutovers are recorded elsewhere: a daemon that serves the primary. */
+  readonly standby: boolean;
 }
 
 /**
  * As the fence of homes (src/apply/home-fence.ts), and the cutover's row: a drain that has seen this position must not end with it moved back. Held
  * for one short transaction, in the order in which farshore.change_cutover takes them.
  */
-const homesStatements = (topic: string, region: string): readonly Statement[] => [
+const homesStatements = (topic: string, { region, standby }: Pick<PositionMove, 'region' | 'standby'>): readonly Statement[] => [
   { text: 'select 1 from farshore.cutover for share', values: [] },
   { text: 'select 1 from farshore.topics t where t.topic = $1 for share', values: [topic] },
   {
@@ -37,9 +39,9 @@ const homesStatements = (topic: string, region: string): readonly Statement[] =>
           from farshore.home_epochs h where h.topic = $1) as epochs,
        (select coalesce(json_agg(distinct h.home_epoch), '[]')
           from farshore.home_epochs h left join farshore.topics t on t.topic = h.topic
-         where h.topic = $1 and ${writtenSql('$2')}) as written,
+         where h.topic = $1 and ${writtenSql('$2', '$3')}) as written,
        exists (select 1 from farshore.cutover c where c.move ->> 'to' = 'region') as arriving`,
-    values: [topic, region],
+    values: [topic, region, standby],
   },
 ];
 
@@ -63,7 +65,7 @@ export async function movePositionTo(database: Database, move: PositionMove, sig
   const [from, next] = [offsetValue(expected), offsetValue(move.next)];
   await database.conversation(
     [
-      () => homesStatements(topic, region),
+      () => homesStatements(topic, move),
       (answers) => {
         if (topicId === expectedTopicId)
           assertNoOlderHome({ topic, partition, from, next }, homesNow(answers.at(-1)?.rows[0] as TextRow | undefined), region);

@@ -1,4 +1,5 @@
 import type { Statement, TopicOrder, TopicOrders } from '../apply/contracts.ts';
+import { writtenSql } from '../apply/home-fence.ts';
 import type { Database } from './database.ts';
 import { json, type TextRow, text } from './result-values.ts';
 import { generationsOf } from './topic-ledger.ts';
@@ -9,10 +10,6 @@ export interface OrderedFor {
   readonly standby: boolean;
 }
 
-/*
- * `written`: an epoch of the region that its cutovers know nothing of was none for these rows: it came to the ledger from other clusters, since the
- * database went back to a backup from before it. Where cutovers are recorded elsewhere it may have been one.
- */
 const loadStatement = (topics: readonly string[], { region, standby }: OrderedFor): Statement => ({
   name: 'farshore_topic_orders',
   text: `select t.topic, t.home, t.regional_topic_id,
@@ -22,11 +19,8 @@ const loadStatement = (topics: readonly string[], { region, standby }: OrderedFo
        (select coalesce(json_agg(json_build_array(h.home_epoch, h.home, h.partition, h.from_offset::text)
                                  order by h.home_epoch, h.partition), '[]')
           from farshore.home_epochs h where h.topic = t.topic) as epochs,
-       (select coalesce(json_agg(e.home_epoch), '[]')
-          from (select distinct h.home_epoch from farshore.home_epochs h where h.topic = t.topic and h.home = $2) e
-         where e.home_epoch = t.home_epoch
-            or exists (select 1 from farshore.cutover_log l where l.epoch = e.home_epoch and l.open = 'region')
-            or ($3::boolean and not exists (select 1 from farshore.cutover_log l where l.epoch = e.home_epoch))) as written
+       (select coalesce(json_agg(h.home_epoch), '[]')
+          from (select distinct e.home, e.home_epoch from farshore.home_epochs e where e.topic = t.topic) h where ${writtenSql('$2', '$3')}) as written
   from farshore.topics t where t.topic = any ($1::text[]) order by t.topic`,
   values: [topics, region, standby],
 });

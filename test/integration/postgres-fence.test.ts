@@ -176,6 +176,7 @@ describe('an operator', () => {
         next: regionalOffset(changes.next ?? 12n),
         epoch: changes.epoch ?? 1n,
         region: 'eu-west',
+        standby: false,
         action: {
           action: 'resume',
           stage: 'apply',

@@ -57,7 +57,7 @@ const resume = async (from: bigint, expected: bigint) =>
   await movePositionTo(
     database,
     {
-      ...{ topic: 'bills', partition: 0, topicId, expectedTopicId: topicId, epoch: 1n, region: 'eu-west' },
+      ...{ topic: 'bills', partition: 0, topicId, expectedTopicId: topicId, epoch: 1n, region: 'eu-west', standby: false },
       ...{ expected: regionalOffset(expected), next: regionalOffset(from) },
       action: {
         ...{ action: 'resume', stage: 'apply', topic: 'bills', partition: 0, by: 'ann', code: undefined, options: {} },
