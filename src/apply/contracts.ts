@@ -34,6 +34,8 @@ export interface TopicOrder {
   readonly homeEpochs: readonly { readonly epoch: number; readonly home: string; readonly starts: ReadonlyMap<number, bigint> }[];
   /** Epochs of this region in which its applications have written, or are about to. */
   readonly written: ReadonlySet<number>;
+  /** Why nothing is decided of the topic now, though the ledger knows it. */
+  readonly undecided?: string | undefined;
 }
 
 export interface TopicOrders {

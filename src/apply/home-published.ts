@@ -19,10 +19,14 @@ export interface PublishedEpoch {
  * ledger knows it, with the time between, nothing of the topic is decided.
  */
 export function asPublished(order: TopicOrder, published: PublishedEpoch | undefined, region: string): TopicOrder {
-  if (published === undefined || order.homeEpochs.length === 0) return order;
-  if (published.epoch <= Math.max(...order.homeEpochs.map((one) => one.epoch))) return order;
+  const newest = order.homeEpochs.toSorted((a, b) => a.epoch - b.epoch).at(-1);
+  if (published === undefined || newest === undefined || order.undecided !== undefined || published.epoch <= newest.epoch) return order;
   const { home, epoch, fromOffsets } = published;
-  if (home !== region || fromOffsets === undefined) return { ...order, homeEpochs: [] };
+  // It stayed here: where its first epoch since began is known.
+  if (home === region && newest.home === region) return order;
+  if (home !== region) return { ...order, undecided: `its home is ${home} since epoch ${epoch}, which the mirror has yet to record` };
+  if (fromOffsets === undefined)
+    return { ...order, undecided: `its home is ${home} since epoch ${epoch}, and nothing says from which offset on` };
   return {
     ...order,
     homeEpochs: [...order.homeEpochs, { epoch, home, starts: fromOffsets }],

@@ -24,6 +24,7 @@ export function orderAt(
   region: string,
 ): OrderDecision {
   if (order === undefined) return { kind: 'wait', reason: 'the topic has no entry in the ledger yet' };
+  if (order.undecided !== undefined) return { kind: 'wait', reason: order.undecided };
   const home = homeAt(order.homeEpochs, partition, offset);
   if (home === undefined) return { kind: 'wait', reason: 'the ledger does not say where the topic has its home' };
   const found = generationAt(order.generations, partition, regionalOffset(offset));

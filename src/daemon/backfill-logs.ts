@@ -65,11 +65,11 @@ export interface HomeOrder {
 export async function homeOrders(
   name: string,
   topics: ReadonlySet<string>,
-  { region, primary: { name: home }, mirror: { standby } }: Pick<FarshoreConfig, 'region' | 'primary' | 'mirror'>,
+  { region, primary: { name: home } }: Pick<FarshoreConfig, 'region' | 'primary'>,
   database: Database,
   signal: AbortSignal,
 ): Promise<readonly HomeOrder[]> {
-  const orders = await topicOrders(database, { region, standby }).load([...topics], signal);
+  const orders = await topicOrders(database, region).load([...topics], signal);
   const missing = [...topics].filter((topic) => !orders.some((order) => order.topic === topic && order.homeEpochs.length > 0));
   if (missing.length > 0) {
     throw refusal(

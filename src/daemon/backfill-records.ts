@@ -59,7 +59,7 @@ export function recordBackfill(
       topics: [...topics],
       region: config.region,
       source,
-      orders: topicOrders(database, { region: config.region, standby: config.mirror.standby }),
+      orders: topicOrders(database, config.region),
       replay: new Replay({ ...writers, decoders, visitRecords }, { entries, all: config.apply.tables, schema: config.apply.schema }),
       database,
       epoch: lease.epoch,

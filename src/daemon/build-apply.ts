@@ -58,7 +58,7 @@ export function buildApply(
     { database, observe, clock, random: Math.random, keep: keepRogueWrites },
     { rows: config.apply.readBack.rows, everyMs: config.apply.readBack.everySeconds * 1_000 },
   );
-  const orders = topicOrders(database, { region: config.region, standby: config.mirror.standby });
+  const orders = topicOrders(database, config.region);
   const apply = new ApplyStage(
     {
       source,
@@ -66,7 +66,7 @@ export function buildApply(
         const configs = await topicConfigs(reader, topics, signal);
         return new Set(topics.filter((topic) => isCompacted(configs.get(topic) ?? new Map())));
       },
-      orders: config.mirror.standby ? ordersBesidePrimary(orders, homes, config.region) : orders,
+      orders: config.mirror.standby ? ordersBesidePrimary(orders, homes, config.region, clock) : orders,
       positions: applyPositions(database),
       movePosition: (move, signal) => movePositionTo(database, { ...move, region: config.region, standby: config.mirror.standby }, signal),
       database,

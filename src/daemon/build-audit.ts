@@ -117,7 +117,7 @@ export function buildAudit(active: ActiveParts, sources: AuditSources): ActiveAu
 /** The homes of the table's topics as they are now. One that nobody claimed has no epoch yet. */
 async function statesOf(name: string, config: FarshoreConfig, database: Database, signal: AbortSignal): Promise<readonly HomeState[]> {
   const topics = config.apply.tables.filter((entry) => tableText(tableNameOf(entry)) === name).map(({ topic }) => topic);
-  const orders = await topicOrders(database, { region: config.region, standby: config.mirror.standby }).load(topics, signal);
+  const orders = await topicOrders(database, config.region).load(topics, signal);
   return [...new Set(topics)].map((topic) => {
     const epochs = orders.find((order) => order.topic === topic)?.homeEpochs ?? [];
     return { topic, homeEpoch: Math.max(0, ...epochs.map(({ epoch }) => epoch)) };

@@ -4,13 +4,7 @@ import type { Database } from './database.ts';
 import { json, type TextRow, text } from './result-values.ts';
 import { generationsOf } from './topic-ledger.ts';
 
-/** Whose applications write into this database, and whether cutovers are recorded elsewhere: at a daemon that serves the primary. */
-export interface OrderedFor {
-  readonly region: string;
-  readonly standby: boolean;
-}
-
-const loadStatement = (topics: readonly string[], { region, standby }: OrderedFor): Statement => ({
+const loadStatement = (topics: readonly string[], region: string): Statement => ({
   name: 'farshore_topic_orders',
   text: `select t.topic, t.home, t.regional_topic_id,
        (select coalesce(json_agg(json_build_array(s.generation, s.partition, s.start_offset::text)
@@ -20,9 +14,9 @@ const loadStatement = (topics: readonly string[], { region, standby }: OrderedFo
                                  order by h.home_epoch, h.partition), '[]')
           from farshore.home_epochs h where h.topic = t.topic) as epochs,
        (select coalesce(json_agg(h.home_epoch), '[]')
-          from (select distinct e.home, e.home_epoch from farshore.home_epochs e where e.topic = t.topic) h where ${writtenSql('$2', '$3')}) as written
+          from (select distinct e.home, e.home_epoch from farshore.home_epochs e where e.topic = t.topic) h where ${writtenSql('$2', 'false')}) as written
   from farshore.topics t where t.topic = any ($1::text[]) order by t.topic`,
-  values: [topics, region, standby],
+  values: [topics, region],
 });
 
 export type EpochStart = readonly [epoch: number, home: string, partition: number, offset: string];
@@ -46,11 +40,15 @@ const topicOrder = (row: TextRow): TopicOrder => ({
   written: new Set(json(row, 'written') as readonly number[]),
 });
 
-/** What apply must know of topics; a topic nobody claimed is left out. */
-export function topicOrders(database: Database, orderedFor: OrderedFor): TopicOrders {
+/**
+ * What apply must know of topics; a topic nobody claimed is left out. Beside the primary an epoch of which no cutover is known does not count as
+ * written: a revert that fell back is such a one, and the region's records before it must still come. What was opened there is told otherwise
+ * (src/daemon/orders-beside-primary.ts).
+ */
+export function topicOrders(database: Database, region: string): TopicOrders {
   return {
     async load(topics, signal) {
-      const { rows } = await database.query(loadStatement(topics, orderedFor), signal);
+      const { rows } = await database.query(loadStatement(topics, region), signal);
       return rows.map(topicOrder);
     },
   };

@@ -34,6 +34,11 @@ describe('asPublished', () => {
     expect(at(9n, { ...back, fromOffsets: undefined })).toMatchObject({ kind: 'wait' });
   });
 
+  it('keeps where the home here began while it stays here', () => {
+    const returned = asPublished(known, back, 'us');
+    expect(asPublished(returned, { home: 'us', epoch: 5, fromOffsets: undefined }, 'us')).toBe(returned);
+  });
+
   it('leaves an order as it is that knows as much', () => {
     for (const published of [undefined, { ...back, epoch: 2 }, { ...back, home: 'eu', epoch: 1 }])
       expect(asPublished(known, published, 'us')).toBe(known);
