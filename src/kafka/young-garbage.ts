@@ -4,8 +4,8 @@ const COLLECT_BYTES = 8 * 2 ** 20;
 /**
  * Frees the chunks that answers were read from the sockets in, as soon as they are garbage.
  *
- * Each chunk is memory outside of V8's heap. V8 counts it all the same, and marks its whole heap once the count has grown by half of that, every
- * 25 MB or so: over a backlog eight times a second, 28 % of the thread's time, and more on V8's own threads. A collection of the young
+ * Each chunk is memory outside of V8's heap. V8 counts it all the same, and marked its whole heap of 43 MB each time that the count had grown by
+ * 20 to 25 MB: over a backlog eight times a second, 28 % of the thread's time, and more on V8's own threads. A collection of the young
  * generation would free the chunks in half a millisecond, but the heap itself hardly grows, so that none comes.
  *
  * What is read at once must fit below the limit, else V8 marks all the same: the launcher's `--heap-growing-percent=60` leaves room for it. Mirror, 8 million
