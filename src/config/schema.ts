@@ -204,7 +204,11 @@ const mirror = z
       .max(900_000)
       .default(15_000)
       .describe('After a crash without a successor the region’s last stable offset stands still that long.'),
-    maxCycleBytes: z.int().min(65_536).default(16_777_216).describe('Most bytes in one Kafka transaction.'),
+    maxCycleBytes: z
+      .int()
+      .min(65_536)
+      .default(16_777_216)
+      .describe('Most bytes of one round of fetches. A Kafka transaction holds one, or under a backlog those of a quarter of a second.'),
     maxPartitionFetchBytes: z.int().min(1_024).default(8_388_608).describe('Most bytes to fetch from one partition at once.'),
     fetchMaxWaitMs: z.int().min(1).max(30_000).default(1_000).describe('How long a broker may wait for records before it answers.'),
     replicationFactor: z.int().min(1).max(32_767).optional().describe('Of topics created in the region; left out: the broker’s default.'),

@@ -168,7 +168,7 @@ export function buildCopies(
           ),
         })),
       );
-      await log.commit({ writes: [], positions }, signal);
+      await log.commit(positions, signal);
     },
   };
 }

@@ -16,6 +16,9 @@ import { offsetStore } from '../postgres/offset-store.ts';
 import { creator, regionalAdmin } from './regional-admin.ts';
 import type { StageParts } from './stage-parts.ts';
 
+/** A quarter of a second more until a record can be read, while there is a backlog; ten cycles, where brokers are fast. */
+const TAKES_IN_MS = 250;
+
 interface MirrorClusters {
   readonly primary: KafkaCluster;
   readonly writer: KafkaCluster;
@@ -137,6 +140,7 @@ function mirrorSettings({ current }: StageParts, { isApplied }: MirrorParts): Mi
     fetchMaxWaitMs: config.mirror.fetchMaxWaitMs,
     maxCycleBytes: config.mirror.maxCycleBytes,
     transactionTimeoutMs: config.mirror.transactionTimeoutMs,
+    takesInMs: TAKES_IN_MS,
     maxPartitionFetchBytes: config.mirror.maxPartitionFetchBytes,
     recommitMs: config.mirror.recommitSeconds * 1_000,
   };

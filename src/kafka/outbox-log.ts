@@ -52,7 +52,8 @@ export function outboxLog(options: TransactionalWriterOptions, positionTopic: st
         };
         return { topic, partition: partitionFor(ofPartition[0]!, counts.get(topic)), batches: [batch] };
       });
-      await writer.commit(writes, () => [{ topic: positionTopic, partition: 0, offset: 0n, leaderEpoch: -1, metadata: name }], signal);
+      await writer.produce(writes, signal);
+      await writer.commit([{ topic: positionTopic, partition: 0, offset: 0n, leaderEpoch: -1, metadata: name }], signal);
     },
   };
 }

@@ -96,7 +96,7 @@ class Ranges {
   }
 }
 
-/** The requests of one transaction to one leader. */
+/** The requests of one part of a transaction to one leader. */
 class LeaderPipeline {
   readonly #connection: Connection;
   readonly #ranges: Ranges;
@@ -119,7 +119,7 @@ class LeaderPipeline {
     const { first, rest } = planProduce(this.#ranges.writes, mine, MAX_REQUEST_BYTES);
     if (this.#options.version < PRODUCE_ADDS_PARTITIONS) return this.#send([...first, ...rest], false);
 
-    // The first batch of a partition adds it to the transaction, and the coordinator may still be ending
+    // The first batch of a partition adds it to the transaction where no part before did, and the coordinator may still be ending
     // the last one: CONCURRENT_TRANSACTIONS. Were the second batch under way by then, it could be judged
     // after the coordinator became ready, ahead of the first one's repetition. So the first round is seen
     // through before anything follows.

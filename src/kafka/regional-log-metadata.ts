@@ -1,5 +1,5 @@
 import { FarshoreError } from '../model/errors.ts';
-import { homeOffset, offsetValue, type RegionalOffset, regionalOffset } from '../model/offsets.ts';
+import { homeOffset, offsetValue, regionalOffset } from '../model/offsets.ts';
 import type { MirrorPosition } from '../model/position.ts';
 import type { CommittedOffset } from './transactions-wire.ts';
 
@@ -14,10 +14,8 @@ const FORMAT = '1';
 const NONE = '-';
 const text = /^1;([^;]+);([0-9a-f]{8}|-);(\d{1,19}|-)$/;
 
-/** `regionalEnd` replaces the position's own where its partition was written in this transaction. */
-export function committedOffset(position: MirrorPosition, regionalEnd: RegionalOffset | undefined): CommittedOffset {
-  const { topic, partition, topicId, next, leaderEpoch, crc } = position;
-  const end = regionalEnd ?? position.regionalEnd;
+export function committedOffset(position: MirrorPosition): CommittedOffset {
+  const { topic, partition, topicId, next, leaderEpoch, crc, regionalEnd: end } = position;
   const crcText = crc === undefined ? NONE : crc.toString(16).padStart(8, '0');
   const endText = end === undefined ? NONE : String(offsetValue(end));
   return { topic, partition, offset: offsetValue(next), leaderEpoch, metadata: [FORMAT, topicId, crcText, endText].join(';') };

@@ -1,4 +1,4 @@
-import type { RegionalLog } from '../mirror/contracts.ts';
+import type { RegionalLog, WrittenEnd } from '../mirror/contracts.ts';
 import { FarshoreError } from '../model/errors.ts';
 import { regionalOffset } from '../model/offsets.ts';
 import { alterTopicConfigs, configsInForce, createTopic, growTopic, listTopics, topicConfigs } from './admin.ts';
@@ -74,24 +74,15 @@ export function regionalLog(
     open: (signal) => writer.open(signal),
     positions: (topics, signal) => readPositions(cluster, group, topics, signal, { owns: options.owns }),
     mirroredBehind: (ends, signal) => mirroredBehind(cluster, ends, writer.producerIds, signal),
-    async commit({ writes, positions }, signal) {
+    async produce(writes, signal) {
       refuseTwice(writes);
-      const ranges = await writer.commit(
-        writes,
-        (written) => {
-          const ends = new Map(written.map((range) => [placeOf(range), regionalOffset(range.end)]));
-          return positions.map((position) => committedOffset(position, ends.get(placeOf(position))));
-        },
-        signal,
-      );
-      return { ends: ranges.map(asEnd) };
+      return (await writer.produce(writes, signal)).map(asEnd);
     },
+    commit: (positions, signal) => writer.commit(positions.map(committedOffset), signal),
   };
 }
 
-const placeOf = ({ topic, partition }: { readonly topic: string; readonly partition: number }): string => `${topic}:${partition}`;
-
-const asEnd = ({ topic, partition, firstOffset, end }: WrittenRange) => ({
+const asEnd = ({ topic, partition, firstOffset, end }: WrittenRange): WrittenEnd => ({
   topic,
   partition,
   firstOffset: regionalOffset(firstOffset),
@@ -101,9 +92,9 @@ const asEnd = ({ topic, partition, firstOffset, end }: WrittenRange) => ({
 /** Two writes of one partition would share requests, and with that their order. */
 function refuseTwice(writes: readonly { readonly topic: string; readonly partition: number }[]): void {
   const seen = new Set<string>();
-  for (const write of writes) {
-    const place = placeOf(write);
-    if (seen.has(place)) throw new FarshoreError('internal', 'A transaction names a partition twice', { place });
+  for (const { topic, partition } of writes) {
+    const place = `${topic}:${partition}`;
+    if (seen.has(place)) throw new FarshoreError('internal', 'What is to be written names a partition twice', { place });
     seen.add(place);
   }
 }

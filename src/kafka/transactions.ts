@@ -12,8 +12,8 @@ import { lastTransactionSettled, SETTLES_WITHIN_MS } from './transactions-settle
 import type { CommittedOffset, ProducerIdentity } from './transactions-wire.ts';
 
 /**
- * Named points of a transaction, in order, at which a test can hold or break it. `…_sent`: the requests
- * were handed to a socket and their answers are out.
+ * Named points of a transaction, in order, at which a test can hold or break it; those of producing come once a part. `…_sent`: the
+ * requests were handed to a socket and their answers are out.
  */
 export type TransactionStep = 'begin' | 'produce_sent' | 'produced' | 'positions_sent' | 'positions_committed' | 'end_sent' | 'ended';
 
@@ -27,7 +27,7 @@ const NOTHING_OPEN: ReadonlySet<string> = new Set(['INVALID_TXN_STATE', 'INVALID
 const CONCURRENT_TRANSACTIONS = 51;
 
 /**
- * One transactional producer. `open`, then one `commit` after the other; after any rejected `commit`
+ * One transactional producer. `open`, then one transaction after the other: any number of `produce`, and a `commit`. After any that was rejected
  * it wants `open` again.
  *
  * Clusters with `transaction.version` 2 add partitions by the first produce request and change the
@@ -39,7 +39,10 @@ export class TransactionalWriter {
   readonly #requests: TransactionRequests;
   /** Sequence of the next record, by partition. */
   readonly #sequences = new Map<string, number>();
-  #state: 'closed' | 'open' | 'busy' = 'closed';
+  /** Partitions the open transaction has, where they are added by requests of their own. */
+  readonly #added = new Set<string>();
+  /** `begun`: a transaction is open, and nothing of it is under way. */
+  #state: 'closed' | 'open' | 'begun' | 'busy' = 'closed';
   #identity = NO_IDENTITY;
   readonly #producerIds = new Set<bigint>();
   #endedMs = Number.NEGATIVE_INFINITY;
@@ -69,6 +72,7 @@ export class TransactionalWriter {
       throw transactionFailure(error, this.#options.transactionalId);
     }
     this.#sequences.clear();
+    this.#added.clear();
     // What opening aborted has markers to be written too.
     this.#endedMs = this.#options.cluster.clock.monotonicMs();
     this.#state = 'open';
@@ -83,21 +87,51 @@ export class TransactionalWriter {
   }
 
   /**
-   * One transaction: all batches, and the offsets that `offsetsAfter` makes of where they came to lie.
-   * Stamps the batches in place. With nothing to write nothing is sent. Rejections are those of
-   * `RegionalLog.commit`, or the signal's reason: then the outcome is not known either.
+   * Writes batches in the transaction that the next `commit` ends; the first of it begin it. Stamps them in place, and answers where they lie, in
+   * the order of what was to be written. With nothing to write nothing is sent. Rejections are those of `RegionalLog.produce`, or the signal's
+   * reason: then the outcome is not known either.
    */
-  async commit(
-    writes: readonly PartitionBatches[],
-    offsetsAfter: (ranges: readonly WrittenRange[]) => readonly CommittedOffset[],
-    signal: AbortSignal,
-  ): Promise<readonly WrittenRange[]> {
-    if (this.#state !== 'open') throw new FarshoreError('internal', 'A transaction was begun on a producer that is not open');
+  async produce(writes: readonly PartitionBatches[], signal: AbortSignal): Promise<readonly WrittenRange[]> {
+    const filled = writes.filter(({ batches }) => batches.length > 0);
+    if (filled.length === 0) return [];
+    return await this.#inTransaction('begun', signal, async () => {
+      const { onStep } = this.#options;
+      if (!this.#requests.isVersion2) await this.#addPartitions(filled, signal);
+      this.#stamp(filled);
+      const ranges = await this.#during('produce_sent', () => this.#produce(filled, signal));
+      await onStep?.('produced');
+      return ranges;
+    });
+  }
+
+  /** Ends the transaction with these offsets; without one, and with nothing produced, nothing is sent. Rejections as `produce`. */
+  async commit(offsets: readonly CommittedOffset[], signal: AbortSignal): Promise<void> {
+    if (this.#state === 'open' && offsets.length === 0) return;
+    await this.#inTransaction('open', signal, async () => {
+      const { cluster, onStep } = this.#options;
+      if (offsets.length > 0) {
+        if (!this.#requests.isVersion2) await this.#requests.addGroup(this.#identity, signal);
+        await this.#during('positions_sent', () => this.#requests.commitOffsets(this.#identity, offsets, signal));
+        await onStep?.('positions_committed');
+      }
+      await this.#during('end_sent', () => this.#end(true, signal));
+      this.#added.clear();
+      this.#endedMs = cluster.clock.monotonicMs();
+      await onStep?.('ended');
+    });
+  }
+
+  /** One step of a transaction, begun where none is open; `after` is what it leaves. */
+  async #inTransaction<T>(after: 'begun' | 'open', signal: AbortSignal, work: () => Promise<T>): Promise<T> {
+    const before = this.#state;
+    if (before !== 'open' && before !== 'begun')
+      throw new FarshoreError('internal', 'A transaction was begun on a producer that is not open');
     this.#state = 'busy';
     try {
-      const ranges = await this.#transact(writes, offsetsAfter, signal);
-      this.#state = 'open';
-      return ranges;
+      if (before === 'open') await this.#begin(signal);
+      const answer = await work();
+      this.#state = after;
+      return answer;
     } catch (error) {
       const failure = transactionFailure(error, this.#options.transactionalId);
       if (failure.code === 'batch_refused' && !signal.aborted) await this.#abortRefused(signal);
@@ -108,35 +142,17 @@ export class TransactionalWriter {
     }
   }
 
-  async #transact(
-    writes: readonly PartitionBatches[],
-    offsetsAfter: (ranges: readonly WrittenRange[]) => readonly CommittedOffset[],
-    signal: AbortSignal,
-  ): Promise<readonly WrittenRange[]> {
-    const filled = writes.filter(({ batches }) => batches.length > 0);
-    if (filled.length === 0 && offsetsAfter([]).length === 0) return [];
+  async #begin(signal: AbortSignal): Promise<void> {
     const { cluster, transactionalId, onStep } = this.#options;
-    const separately = !this.#requests.isVersion2;
-    if (!separately && cluster.clock.monotonicMs() < this.#endedMs + SETTLES_WITHIN_MS)
+    if (this.#requests.isVersion2 && cluster.clock.monotonicMs() < this.#endedMs + SETTLES_WITHIN_MS)
       await lastTransactionSettled(cluster, transactionalId, signal);
     await onStep?.('begin');
-    let ranges: readonly WrittenRange[] = [];
-    if (filled.length > 0) {
-      if (separately) await this.#requests.addPartitions(this.#identity, filled, signal);
-      this.#stamp(filled);
-      ranges = await this.#during('produce_sent', () => this.#produce(filled, signal));
-      await onStep?.('produced');
-    }
-    const offsets = offsetsAfter(ranges);
-    if (offsets.length > 0) {
-      if (separately) await this.#requests.addGroup(this.#identity, signal);
-      await this.#during('positions_sent', () => this.#requests.commitOffsets(this.#identity, offsets, signal));
-      await onStep?.('positions_committed');
-    }
-    await this.#during('end_sent', () => this.#end(true, signal));
-    this.#endedMs = cluster.clock.monotonicMs();
-    await onStep?.('ended');
-    return ranges;
+  }
+
+  async #addPartitions(writes: readonly PartitionBatches[], signal: AbortSignal): Promise<void> {
+    const fresh = writes.filter(({ topic, partition }) => !this.#added.has(`${topic}:${partition}`));
+    if (fresh.length > 0) await this.#requests.addPartitions(this.#identity, fresh, signal);
+    for (const { topic, partition } of fresh) this.#added.add(`${topic}:${partition}`);
   }
 
   /** Reaches a step once the requests of `start` were handed to a socket, while their answers are out. */

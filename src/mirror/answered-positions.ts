@@ -23,14 +23,15 @@ export interface Answered {
 /** A transaction's part in a partition, while it is not known whether it was committed. */
 export interface InDoubt {
   readonly position: MirrorPosition;
-  /** Offsets its batches take up in the regional log. */
+  /** Offsets its batches take up in the regional log, one behind the other. */
   readonly offsets: bigint;
 }
 
-export function inDoubt(position: MirrorPosition, batches: readonly RawBatch[]): InDoubt {
-  let offsets = 0n;
-  for (const { bytes } of batches) offsets += BigInt(batchLastOffsetDelta(bytes) + 1);
-  return { position, offsets };
+/** What batches take up in a log. */
+export function offsetsOf(batches: readonly RawBatch[]): bigint {
+  let offsets = 0;
+  for (const { bytes } of batches) offsets += batchLastOffsetDelta(bytes) + 1;
+  return BigInt(offsets);
 }
 
 /** Judges what the group answered of partitions whose regional log ends at `endOf`; one without an end is left out. */

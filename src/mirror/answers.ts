@@ -1,16 +1,18 @@
 import type { FarshoreError } from '../model/errors.ts';
 import type { FetchedPartition } from '../model/fetch.ts';
 import { homeOffset, offsetValue } from '../model/offsets.ts';
-import { topicPartitionKey } from '../model/partition.ts';
+import { type TopicPartitionKey, topicPartitionKey } from '../model/partition.ts';
 import type { MirrorPosition } from '../model/position.ts';
+import type { PartitionStop } from './contracts.ts';
 import { type CycleInput, type CyclePlan, mayEndInGap, planCycle, positionPastGap } from './cycle.ts';
 import type { MirrorDependencies, MirrorSettings } from './dependencies.ts';
 import type { MirrorPartition } from './partition.ts';
 import { readEnds } from './partition-start.ts';
 import { explainRefusal, refusalOf } from './refusal.ts';
 import { type NoData, settle } from './settle.ts';
-import { noteWentOn, stopPartition } from './stopping.ts';
+import { noteWentOn, stopPartition, tellStopped } from './stopping.ts';
 import type { PartitionTable } from './table.ts';
+import type { Transaction } from './transaction.ts';
 
 const TOPIC_AUTHORIZATION_FAILED = 29;
 
@@ -21,6 +23,7 @@ export class Answers {
   readonly #table: PartitionTable;
   /** The topics are to be looked at again before the next round. */
   readonly #lookSoon: () => void;
+  readonly #unrecorded: PartitionStop[] = [];
 
   constructor(deps: MirrorDependencies, settings: MirrorSettings, table: PartitionTable, lookSoon: () => void) {
     this.#deps = deps;
@@ -29,7 +32,12 @@ export class Answers {
     this.#lookSoon = lookSoon;
   }
 
-  async plan(answers: readonly FetchedPartition[], signal: AbortSignal): Promise<CyclePlan> {
+  /** Where a transaction is open, nothing is written to the database: it would stand open, and may run out of time, for as long as that takes. */
+  async plan(
+    answers: readonly FetchedPartition[],
+    transaction: Pick<Transaction, 'isOpen' | 'moves'>,
+    signal: AbortSignal,
+  ): Promise<CyclePlan> {
     const inputs: CycleInput[] = [];
     const passed: MirrorPosition[] = [];
     const roundWasEmpty = answers.every((answer) => answer.kind !== 'batches' || answer.empty);
@@ -46,7 +54,8 @@ export class Answers {
         continue;
       }
       // Where it brings something, the region has to take it before the trial is over.
-      if (answer.batches.length === 0 && partition.retrying !== undefined) await noteWentOn(partition, this.#deps, signal);
+      if (answer.batches.length === 0 && partition.retrying !== undefined && !transaction.isOpen)
+        await noteWentOn(partition, this.#deps, signal);
       partition.end = homeOffset(answer.lastStableOffset);
       const { read: position, maxBatchBytes, refusedAt, compacted } = partition;
       inputs.push({ answer, position, maxBatchBytes, refusedAt, compacted });
@@ -58,11 +67,21 @@ export class Answers {
     const plan = planCycle(inputs, this.#deps);
     for (const { topic, partition, error } of plan.stopped) {
       const stopped = this.#table.get(topic, partition);
-      if (stopped !== undefined) await stopPartition(stopped, error, undefined, this.#deps, signal);
+      const stop = stopped && tellStopped(stopped, error, undefined, this.#deps);
+      if (stop !== undefined) this.#unrecorded.push(stop);
     }
-    const positions = [...plan.transaction.positions, ...passed];
-    const recommit = this.#dueForRecommit(new Set(positions.map((p) => `${p.topic}:${p.partition}`)));
-    return { ...plan, transaction: { writes: plan.transaction.writes, positions: [...positions, ...recommit] } };
+    const positions = [...plan.positions, ...passed];
+    const moving = new Set(positions.map((p) => topicPartitionKey(p.topic, p.partition)));
+    const recommit = this.#dueForRecommit((place) => moving.has(place) || transaction.moves(place));
+    return { ...plan, positions: [...positions, ...recommit] };
+  }
+
+  /** Stops that were found while planning. After the transaction, also one that failed. */
+  async recordStops(signal: AbortSignal): Promise<void> {
+    for (let stop = this.#unrecorded[0]; stop !== undefined; stop = this.#unrecorded[0]) {
+      await this.#deps.stops.put(stop, signal);
+      this.#unrecorded.shift();
+    }
   }
 
   /** C8, with the one fetch that may prove the gap. */
@@ -79,12 +98,12 @@ export class Answers {
     return answer?.kind === 'batches' ? positionPastGap(position, answer, true) : undefined;
   }
 
-  #dueForRecommit(moving: ReadonlySet<string>): readonly MirrorPosition[] {
+  #dueForRecommit(isMoving: (place: TopicPartitionKey) => boolean): readonly MirrorPosition[] {
     const dueMs = this.#deps.clock.monotonicMs() - this.#settings.recommitMs;
     const due: MirrorPosition[] = [];
     for (const p of this.#table.all()) {
-      const key = `${p.route.regional}:${p.partition}`;
-      if (p.committed !== undefined && p.inDoubt === undefined && p.committedAtMs <= dueMs && !moving.has(key)) due.push(p.committed);
+      if (p.committed === undefined || p.inDoubt !== undefined || p.committedAtMs > dueMs) continue;
+      if (!isMoving(topicPartitionKey(p.route.regional, p.partition))) due.push(p.committed);
     }
     return due;
   }
@@ -132,6 +151,7 @@ export class Answers {
     const refusal = refusalOf(error);
     const partition = refusal && this.#table.get(refusal.topic, refusal.partition);
     if (refusal === undefined || partition === undefined) throw error;
+    partition.refused = refusal.offset;
     const outcome = explainRefusal(refusal, partition);
     if (outcome.kind === 'again') {
       partition.maxBatchBytes = outcome.maxBatchBytes;

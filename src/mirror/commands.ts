@@ -160,7 +160,7 @@ async function resume(partition: MirrorPartition, request: ResumeRequest, contex
       };
       // While the outcome is not known, neither is known to be the last.
       partition.committed = undefined;
-      await deps.regional.commit({ writes: [], positions: [position] }, signal);
+      await deps.regional.commit([position], signal);
       partition.committed = position;
       break;
     }
@@ -182,7 +182,7 @@ async function resume(partition: MirrorPartition, request: ResumeRequest, contex
   async function released(): Promise<void> {
     await deps.stops.clear('mirror', at.topic, at.partition, signal);
     context.table.resumed(at.topic, at.partition);
-    partition.refusedAt = undefined;
+    [partition.refused, partition.refusedAt] = [undefined, undefined];
     partition.setMode({ mode: 'held', reason: 'resumed' });
     deps.observe({ type: 'partition_resumed', ...at, by: request.by });
   }

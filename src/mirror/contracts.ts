@@ -56,7 +56,7 @@ export interface RegionalLog {
 
   /**
    * Fences every earlier holder of the transactional id and aborts what it left open (InitProducerId).
-   * Call it at start and after any failed `commit`, before `positions`: that order is what makes an
+   * Call it at start and after any failed `produce` or `commit`, before `positions`: that order is what makes an
    * unknown outcome known again (C9).
    */
   open(signal: AbortSignal): Promise<void>;
@@ -72,12 +72,17 @@ export interface RegionalLog {
    */
   mirroredBehind(ends: readonly MirroredTo[], signal: AbortSignal): Promise<ReadonlyMap<TopicPartitionKey, MirroredBehind>>;
   /**
-   * One transaction: every batch and every position, or nothing. Resolved means durable. Rejected with
-   * `transaction_unknown` (or `fenced`) means unknown: call `open`, then `positions`, and start over
-   * from what they say. `batch_refused` names the partition whose batch the broker will not take; the
-   * transaction was aborted and `open` must follow.
+   * Writes batches in the transaction that the next `commit` ends, and begins it with the first of them. Answers where they lie, in the order of
+   * `writes`. Resolved means written, not durable; their memory may be used again. Rejected means that none of the transaction can be committed any
+   * more, and `open` must follow: `batch_refused` names the partition whose batch the broker will not take.
    */
-  commit(cycle: MirrorTransaction, signal: AbortSignal): Promise<CommittedCycle>;
+  produce(writes: readonly MirrorWrite[], signal: AbortSignal): Promise<readonly WrittenEnd[]>;
+  /**
+   * Ends the transaction: all that was produced in it and these positions, or nothing. With nothing produced it is one of positions alone.
+   * Resolved means durable. Rejected with `transaction_unknown` (or `fenced`) means unknown: call `open`, then `positions`, and start over
+   * from what they say.
+   */
+  commit(positions: readonly MirrorPosition[], signal: AbortSignal): Promise<void>;
 }
 
 export interface MirroredTo extends TopicPartition {
@@ -86,20 +91,14 @@ export interface MirroredTo extends TopicPartition {
 
 export type MirroredBehind = { readonly kind: 'nothing' } | { readonly kind: 'batch'; readonly offset: bigint };
 
-export interface MirrorTransaction {
-  readonly writes: readonly { readonly topic: string; readonly partition: number; readonly batches: readonly RawBatch[] }[];
-  /** Positions to move. `regionalEnd` is filled in by the log from the produce answers where the partition was written. */
-  readonly positions: readonly MirrorPosition[];
+export interface MirrorWrite extends TopicPartition {
+  readonly batches: readonly RawBatch[];
 }
 
-export interface CommittedCycle {
-  /** Regional base offset of each write's batches, in the order of `writes`; for the offset mapping. */
-  readonly ends: readonly {
-    readonly topic: string;
-    readonly partition: number;
-    readonly firstOffset: RegionalOffset;
-    readonly end: RegionalOffset;
-  }[];
+/** Where the batches of one write came to lie: `end` is past the last of them. */
+export interface WrittenEnd extends TopicPartition {
+  readonly firstOffset: RegionalOffset;
+  readonly end: RegionalOffset;
 }
 
 /**

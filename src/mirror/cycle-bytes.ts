@@ -1,11 +1,9 @@
-import type { Clock } from '../model/clock.ts';
-
 /** Below this a cycle is mostly its transaction: a broker answers one whole batch however small the limit is. */
 export const LEAST_CYCLE_BYTES = 65_536;
 
 /** How the last transaction went. */
 export interface CycleTiming {
-  /** What it carried. */
+  /** What its largest cycle carried. */
   readonly bytes: number;
   /** From its first request to its end, or to the error. */
   readonly tookMs: number;
@@ -36,24 +34,6 @@ export class CycleSize {
 
   limit(mostBytes: number): number {
     return Math.min(this.#bytes ?? mostBytes, mostBytes);
-  }
-
-  /** Waits for a transaction that carries `bytes`, and learns from how long it took, also where it failed for taking too long. */
-  async timed<T>(
-    committing: Promise<T>,
-    bytes: number,
-    { maxCycleBytes, transactionTimeoutMs }: { readonly maxCycleBytes: number; readonly transactionTimeoutMs: number },
-    clock: Pick<Clock, 'monotonicMs'>,
-  ): Promise<T> {
-    const startedMs = clock.monotonicMs();
-    let committed = false;
-    try {
-      const answer = await committing;
-      committed = true;
-      return answer;
-    } finally {
-      this.note(maxCycleBytes, { bytes, tookMs: clock.monotonicMs() - startedMs, committed, transactionTimeoutMs });
-    }
   }
 
   note(mostBytes: number, timing: CycleTiming): void {

@@ -4,7 +4,7 @@ import type { MirroredTopic, ReencodeReason } from '../model/events.ts';
 import type { FetchedPartition } from '../model/fetch.ts';
 import { homeOffset, offsetValue } from '../model/offsets.ts';
 import type { MirrorPosition } from '../model/position.ts';
-import type { MirrorTransaction, Reencode } from './contracts.ts';
+import type { MirrorWrite, Reencode } from './contracts.ts';
 import { reencodeReason } from './copyability.ts';
 import { nullKeyError } from './refusal.ts';
 
@@ -28,7 +28,9 @@ export interface BatchTools {
 }
 
 export interface CyclePlan {
-  readonly transaction: MirrorTransaction;
+  readonly writes: readonly MirrorWrite[];
+  /** Positions to move. Their `regionalEnd` is of the transaction before: where these writes end is known once they are written. */
+  readonly positions: readonly MirrorPosition[];
   /** What the metrics are told once the transaction is durable. */
   readonly mirrored: readonly MirroredTopic[];
   readonly reencoded: readonly { readonly topic: string; readonly partition: number; readonly reason: ReencodeReason }[];
@@ -36,9 +38,9 @@ export interface CyclePlan {
   readonly stopped: readonly { readonly topic: string; readonly partition: number; readonly error: FarshoreError }[];
 }
 
-/** Turns one round of answers into one transaction: batches in order a partition, and a position for each that moved. */
+/** Turns one round of answers into a transaction, or a part of one: batches in order a partition, and a position for each that moved. */
 export function planCycle(inputs: readonly CycleInput[], { reencode, visitRecords }: BatchTools): CyclePlan {
-  const writes: { topic: string; partition: number; batches: RawBatch[] }[] = [];
+  const writes: MirrorWrite[] = [];
   const positions: MirrorPosition[] = [];
   const mirrored: MirroredTopic[] = [];
   const reencoded: { topic: string; partition: number; reason: ReencodeReason }[] = [];
@@ -76,13 +78,7 @@ export function planCycle(inputs: readonly CycleInput[], { reencode, visitRecord
     positions.push(moved);
     mirrored.push({ topic, partition, records, bytes, batches: batches.length, droppedAborted: answer.droppedAborted });
   }
-  return { transaction: { writes, positions }, mirrored, reencoded, stopped };
-}
-
-export function bytesOf({ writes }: MirrorTransaction): number {
-  let bytes = 0;
-  for (const { batches } of writes) for (const batch of batches) bytes += batch.bytes.length;
-  return bytes;
+  return { writes, positions, mirrored, reencoded, stopped };
 }
 
 /**

@@ -4,22 +4,28 @@ import type { HomeOffset } from '../model/offsets.ts';
 import type { StageStatus } from '../model/status.ts';
 import { Answers } from './answers.ts';
 import { type CommandContext, type PartitionCommand, runCommand } from './commands.ts';
-import { bytesOf, type CyclePlan } from './cycle.ts';
+import type { CyclePlan } from './cycle.ts';
 import type { MirrorDependencies, MirrorSettings } from './dependencies.ts';
 import { type DoubtedLog, doubtedLog } from './doubted-log.ts';
 import { verifyPartitions } from './partition-start.ts';
-import { noteWentOn } from './stopping.ts';
 import { PartitionTable } from './table.ts';
 import { type TopicGaps, TopicRefresh } from './topic-refresh.ts';
+import { Transaction } from './transaction.ts';
 
 const IDLE_MS = 200;
 const READ_RETRY_MS = 1_000;
 const READ_FAILURES: ReadonlySet<ErrorCode> = new Set(['broker_request_failed', 'cluster_unreachable']);
 const BACKOFF_MS = { first: 200, most: 10_000 } as const;
 
+/** A round of fetches, and what it brought once it is there. */
+interface Fetching {
+  readonly arriving: Promise<readonly FetchedPartition[]>;
+  answers: readonly FetchedPartition[] | undefined;
+}
+
 /**
- * Copies the home's topics into the region, one Kafka transaction a cycle. While one cycle is in its
- * transaction the next one is fetched; nothing counts as mirrored before its transaction is durable.
+ * Copies the home's topics into the region, one Kafka transaction a cycle, or for several while there is a backlog. While one cycle is
+ * written the next one is fetched; nothing counts as mirrored before its transaction is durable.
  *
  * The order after any unknown outcome, and at start, is C9's: open (fence and abort what was left), read
  * the positions, rebuild everything from what they say.
@@ -40,6 +46,7 @@ export class MirrorStage {
   /** Since the last transaction that was committed: opening works also where every transaction fails. */
   #failures = 0;
   #turnMs: number;
+  readonly #transaction: Transaction;
 
   constructor({ regional, ...others }: MirrorDependencies, settings: MirrorSettings) {
     this.#regional = doubtedLog(regional, this.#table);
@@ -47,6 +54,7 @@ export class MirrorStage {
     this.#deps = deps;
     this.#settings = settings;
     this.#refresh = new TopicRefresh(deps, settings, this.#table);
+    this.#transaction = new Transaction(deps, settings, this.#table);
     this.#answers = new Answers(deps, settings, this.#table, () => this.refreshSoon());
     this.#turnMs = deps.clock.monotonicMs();
   }
@@ -131,7 +139,9 @@ export class MirrorStage {
   }
 
   async #open(signal: AbortSignal): Promise<void> {
+    this.#transaction.forget();
     await this.#deps.regional.open(signal);
+    await this.#answers.recordStops(signal);
     const stops = await this.#deps.stops.load('mirror', signal);
     for (const { topic, partition, state, message, since } of stops)
       if (state === 'paused') this.#table.pause(topic, partition, { mode: 'paused', by: message, since });
@@ -161,33 +171,44 @@ export class MirrorStage {
   }
 
   async #cycles(stop: AbortSignal, hard: AbortSignal): Promise<void> {
-    let fetching = this.#fetch(stop);
-    // A fetch that fails while a transaction is under way is looked at afterwards, not left unhandled.
-    fetching.catch(() => undefined);
+    let fetching = this.#fetching(stop);
     try {
       while (!stop.aborted) {
-        const answers = await fetching;
+        const answers = await fetching.arriving;
         this.#turnMs = this.#deps.clock.monotonicMs();
-        const startedMs = this.#turnMs;
-        const plan = await this.#answers.plan(answers, hard);
+        const plan = await this.#answers.plan(answers, this.#transaction, hard);
         this.#readAhead(plan);
         const between = this.#needsQuiet();
-        if (!between) {
-          fetching = this.#fetch(stop);
-          fetching.catch(() => undefined);
-        }
-        await this.#commit(plan, startedMs, hard);
-        // After a failed commit requests may still hold the bytes: then they are left to the garbage collector.
+        if (!between) fetching = this.#fetching(stop);
+        await this.#transaction.write(plan, hard);
+        // Where it was rejected, requests may still hold the bytes: then they are left to the garbage collector.
         for (const answer of answers) if (answer.kind === 'batches') answer.release?.();
+        const mayGoOn = !between && !stop.aborted && plan.stopped.length === 0;
+        if (mayGoOn && this.#transaction.takesIn(fetching.answers)) continue;
+        const committed = await this.#transaction.commit(hard);
+        if (committed.length > 0) this.#failures = 0;
+        await this.#transaction.noteWentOn(committed, hard);
+        await this.#answers.recordStops(hard);
         if (between) {
           await this.#quiet(hard);
-          fetching = this.#fetch(stop);
-          fetching.catch(() => undefined);
+          fetching = this.#fetching(stop);
         }
       }
     } finally {
-      await fetching.catch(() => undefined);
+      await fetching.arriving.catch(() => undefined);
     }
+  }
+
+  #fetching(signal: AbortSignal): Fetching {
+    const fetching: Fetching = { arriving: this.#fetch(signal), answers: undefined };
+    fetching.arriving.then(
+      (answers) => {
+        fetching.answers = answers;
+      },
+      // One that fails while a transaction is under way is looked at afterwards, not left unhandled.
+      () => undefined,
+    );
+    return fetching;
   }
 
   /** Work that must not run beside a transaction or a fetch that was planned before it. */
@@ -243,44 +264,14 @@ export class MirrorStage {
       await this.#deps.clock.sleep(IDLE_MS, signal).catch(() => undefined);
       return [];
     }
-    return await this.#deps.home.fetch(
-      targets,
-      { maxWaitMs: this.#settings.fetchMaxWaitMs, maxBytes: this.#deps.cycleSize.limit(this.#settings.maxCycleBytes) },
-      signal,
-    );
+    const { fetchMaxWaitMs: maxWaitMs, maxCycleBytes } = this.#settings;
+    return await this.#deps.home.fetch(targets, { maxWaitMs, maxBytes: this.#deps.cycleSize.limit(maxCycleBytes) }, signal);
   }
 
   #readAhead(plan: CyclePlan): void {
-    for (const position of plan.transaction.positions) {
+    for (const position of plan.positions) {
       const partition = this.#table.get(position.topic, position.partition);
       if (partition?.read !== undefined && partition.read.next < position.next) partition.read = position;
     }
-  }
-
-  async #commit(plan: CyclePlan, startedMs: number, signal: AbortSignal): Promise<void> {
-    const { transaction } = plan;
-    if (transaction.positions.length === 0) return;
-    const { cycleSize, clock } = this.#deps;
-    const { ends } = await cycleSize.timed(this.#deps.regional.commit(transaction, signal), bytesOf(transaction), this.#settings, clock);
-    this.#failures = 0;
-    const nowMs = this.#deps.clock.monotonicMs();
-    const regionalEnds = new Map(ends.map((e) => [`${e.topic}:${e.partition}`, e.end]));
-    for (const position of transaction.positions) {
-      const partition = this.#table.get(position.topic, position.partition);
-      if (partition === undefined) continue;
-      const regionalEnd = regionalEnds.get(`${position.topic}:${position.partition}`) ?? position.regionalEnd;
-      partition.committed = { ...position, regionalEnd };
-      partition.committedAtMs = nowMs;
-      partition.refusedAt = undefined;
-      // What is read ahead was planned from the position before the answer told the regional end.
-      if (partition.read !== undefined) partition.read = { ...partition.read, regionalEnd };
-    }
-    // When all of them are known to be committed: where it fails, the outcome is not in doubt.
-    for (const { topic, partition } of transaction.positions) {
-      const moved = this.#table.get(topic, partition);
-      if (moved?.mode.mode === 'running') await noteWentOn(moved, this.#deps, signal);
-    }
-    for (const { topic, partition, reason } of plan.reencoded) this.#deps.observe({ type: 'batch_reencoded', topic, partition, reason });
-    if (plan.mirrored.length > 0) this.#deps.observe({ type: 'mirror_cycle', topics: plan.mirrored, seconds: (nowMs - startedMs) / 1000 });
   }
 }

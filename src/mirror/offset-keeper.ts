@@ -3,8 +3,8 @@ import { FarshoreError, findFarshoreError } from '../model/errors.ts';
 import { regionalOffset } from '../model/offsets.ts';
 import { type TopicPartition, type TopicPartitionKey, topicPartitionKey } from '../model/partition.ts';
 import type { MirrorPosition } from '../model/position.ts';
-import type { CommittedCycle, MirrorTransaction, RegionalLog } from './contracts.ts';
-import { OffsetList } from './offset-list.ts';
+import type { RegionalLog } from './contracts.ts';
+import { OffsetList, type WrittenPart, writtenPart } from './offset-list.ts';
 import type { OffsetPoint } from './offset-points.ts';
 import type { KeptEnd, KeptEnds } from './old-position.ts';
 
@@ -40,6 +40,8 @@ export class OffsetKeeper implements KeptEnds {
   readonly #lists = new Map<TopicPartitionKey, OffsetList>();
   #regionalTopicIds: ReadonlyMap<string, string> = new Map();
   readonly #loaded = new Map<string, string>();
+  /** What the open transaction wrote. */
+  readonly #written = new Map<TopicPartitionKey, WrittenPart[]>();
   #saving: Promise<void> = Promise.resolve();
 
   constructor(store: OffsetStore, clock: Clock) {
@@ -72,16 +74,31 @@ export class OffsetKeeper implements KeptEnds {
         await this.#load(topics, signal);
         return await regional.positions(topics, signal);
       },
-      commit: async (transaction, signal) => {
-        await this.#beforeCommit(transaction, signal);
-        const committed = await regional.commit(transaction, signal);
-        const begins = transaction.writes.length > 0 ? [] : transaction.positions.filter(({ regionalEnd }) => regionalEnd === undefined);
-        // After it: the marker of the transaction before may not have been in the log yet.
-        const ends = begins.length === 0 ? [] : await regional.ends(begins, signal);
-        this.#committed(transaction, committed, new Map(ends.map((one) => [topicPartitionKey(one.topic, one.partition), one.end])));
-        // Until it is kept, a position from before it would pass for the newest.
-        if (begins.length > 0) await this.publish(signal);
-        return committed;
+      open: async (signal) => {
+        this.#written.clear();
+        await regional.open(signal);
+      },
+      produce: async (writes, signal) => {
+        const ends = await regional.produce(writes, signal);
+        const byPlace = new Map(writes.map(({ topic, partition, batches }) => [topicPartitionKey(topic, partition), batches]));
+        for (const { topic, partition, firstOffset, end } of ends) {
+          const place = topicPartitionKey(topic, partition);
+          const part = writtenPart(byPlace.get(place) ?? [], firstOffset, end);
+          const parts = this.#written.get(place);
+          if (parts === undefined) this.#written.set(place, [part]);
+          else parts.push(part);
+        }
+        return ends;
+      },
+      commit: async (positions, signal) => {
+        if (this.#written.size === 0) return await this.#commitAlone(regional, positions, signal);
+        await regional.commit(positions, signal);
+        for (const position of positions) {
+          const parts = this.#written.get(topicPartitionKey(position.topic, position.partition));
+          if (parts === undefined) this.#list(position).moved(position);
+          else this.#list(position).wrote(parts, position.next);
+        }
+        this.#written.clear();
       },
     };
   }
@@ -166,8 +183,7 @@ export class OffsetKeeper implements KeptEnds {
    * A rewind, or another home topic, makes the points of the pass before untrue. They are taken back in the
    * database first: were they taken back after, a crash in between would leave them there to be believed.
    */
-  async #beforeCommit({ writes, positions }: MirrorTransaction, signal: AbortSignal): Promise<void> {
-    if (writes.length > 0) return;
+  async #takeBackUntrue(positions: readonly MirrorPosition[], signal: AbortSignal): Promise<void> {
     const untrue = positions.flatMap((position) => {
       const list = this.#lists.get(topicPartitionKey(position.topic, position.partition));
       if (list?.contradicts(position) !== true) return [];
@@ -184,25 +200,20 @@ export class OffsetKeeper implements KeptEnds {
     );
   }
 
-  /** `begun` holds the log ends of the partitions that begin. */
-  #committed({ writes, positions }: MirrorTransaction, { ends }: CommittedCycle, begun: ReadonlyMap<TopicPartitionKey, bigint>): void {
-    if (writes.length === 0) {
-      for (const position of positions) {
-        const end = begun.get(topicPartitionKey(position.topic, position.partition));
-        if (end === undefined) this.#list(position).moved(position);
-        else this.#list(position).begins(position, regionalOffset(end));
-      }
-      return;
-    }
-    const written = new Map(writes.map(({ topic, partition, batches }) => [topicPartitionKey(topic, partition), batches]));
-    const ranges = new Map(ends.map((range) => [topicPartitionKey(range.topic, range.partition), range]));
+  /** Positions that move without a record, or begin. */
+  async #commitAlone(regional: RegionalLog, positions: readonly MirrorPosition[], signal: AbortSignal): Promise<void> {
+    await this.#takeBackUntrue(positions, signal);
+    await regional.commit(positions, signal);
+    const begins = positions.filter(({ regionalEnd }) => regionalEnd === undefined);
+    // After it: the marker of the transaction before may not have been in the log yet.
+    const ends = begins.length === 0 ? [] : await regional.ends(begins, signal);
+    const begun = new Map(ends.map((one) => [topicPartitionKey(one.topic, one.partition), one.end]));
     for (const position of positions) {
-      const key = topicPartitionKey(position.topic, position.partition);
-      const list = this.#list(position);
-      const batches = written.get(key);
-      const range = ranges.get(key);
-      if (batches === undefined || range === undefined) list.moved(position);
-      else list.wrote(batches, position.next, range.firstOffset, range.end);
+      const end = begun.get(topicPartitionKey(position.topic, position.partition));
+      if (end === undefined) this.#list(position).moved(position);
+      else this.#list(position).begins(position, regionalOffset(end));
     }
+    // Until it is kept, a position from before it would pass for the newest.
+    if (begins.length > 0) await this.publish(signal);
   }
 }

@@ -3,6 +3,29 @@ import { type HomeOffset, homeOffset, offsetValue, type RegionalOffset, regional
 import type { MirrorPosition } from '../model/position.ts';
 import { MOST_POINTS, type OffsetPoint, thinned } from './offset-points.ts';
 
+/** One part of what a transaction wrote to a partition, as points: its batches' memory is used again before the transaction ends. */
+export interface WrittenPart {
+  /** Where the first batch lies at home. */
+  readonly from: HomeOffset | undefined;
+  readonly first: RegionalOffset;
+  readonly end: RegionalOffset;
+  /** One behind each batch, where their offsets follow from the first one's. */
+  readonly points: readonly OffsetPoint[];
+}
+
+/** Of batches that came to lie at `first` to `end`. */
+export function writtenPart(batches: readonly RawBatch[], first: RegionalOffset, end: RegionalOffset): WrittenPart {
+  const from = batches[0] === undefined ? undefined : homeOffset(batches[0].baseOffset);
+  const points: OffsetPoint[] = [];
+  let regional = offsetValue(first);
+  for (const { bytes, lastOffset } of batches) {
+    regional += BigInt(batchLastOffsetDelta(bytes) + 1);
+    points.push({ home: homeOffset(lastOffset + 1n), regional: regionalOffset(regional) });
+  }
+  // Somebody else wrote between them.
+  return { from, first, end, points: regional === offsetValue(end) ? points : [] };
+}
+
 /** The points of one partition while it is mirrored. They rise in both offsets, or are dropped. */
 export class OffsetList {
   readonly topic: string;
@@ -73,22 +96,14 @@ export class OffsetList {
     this.#add(next, end);
   }
 
-  /** Batches that are durable at `first` to `end`, with the home offset mirrored up to. */
-  wrote(batches: readonly RawBatch[], next: HomeOffset, first: RegionalOffset, end: RegionalOffset): void {
-    const { last } = this;
+  /** Parts of one transaction that are durable, in order and at least one, with the home offset mirrored up to. */
+  wrote(parts: readonly WrittenPart[], next: HomeOffset): void {
+    const [{ from, first }, { last }] = [parts[0]!, this];
     // The regional log counts from lower again: it is another log, or was cut. Nothing kept is true of it.
     if (last !== undefined && first < last.regional) this.forget(this.homeTopicId);
-    const begin = this.#next ?? (batches[0] === undefined ? next : homeOffset(batches[0].baseOffset));
-    this.#add(begin, first);
-    if (isContiguous(batches, first, end)) {
-      let regional = offsetValue(first);
-      for (const batch of batches) {
-        regional += BigInt(batchLastOffsetDelta(batch.bytes) + 1);
-        const home = homeOffset(batch.lastOffset + 1n);
-        if (home < next) this.#add(home, regionalOffset(regional));
-      }
-    }
-    this.#add(next, end);
+    this.#add(this.#next ?? from ?? next, first);
+    for (const { points } of parts) for (const { home, regional } of points) if (home < next) this.#add(home, regional);
+    this.#add(next, parts.at(-1)!.end);
     this.#next = next;
   }
 
@@ -100,11 +115,4 @@ export class OffsetList {
     this.changed = true;
     if (this.#fresh.length >= MOST_POINTS / 4) this.points();
   }
-}
-
-/** Whether nobody else wrote between the batches, so that each one's offset follows from the first. */
-function isContiguous(batches: readonly RawBatch[], first: RegionalOffset, end: RegionalOffset): boolean {
-  let records = 0;
-  for (const { bytes } of batches) records += batchLastOffsetDelta(bytes) + 1;
-  return offsetValue(end) - offsetValue(first) === BigInt(records);
 }

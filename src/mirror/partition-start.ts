@@ -131,7 +131,10 @@ export async function startPartitions(
   if (begin.length === 0) return unproved;
   // A position always exists before the first record does, so that a missing one can only be a lost one.
   for (const { partition } of begin) partition.committed = undefined;
-  await deps.regional.commit({ writes: [], positions: begin.map((b) => b.position) }, signal);
+  await deps.regional.commit(
+    begin.map((b) => b.position),
+    signal,
+  );
   for (const { partition, position } of begin) run(partition, position, deps);
   return unproved;
 }

@@ -54,6 +54,8 @@ export class MirrorPartition {
   inDoubt: InDoubt | undefined;
   /** Monotonic milliseconds since when the region's group answers an older position than was committed. */
   oldSinceMs: number | undefined;
+  /** A batch from this offset on was refused; until it is passed, no other cycle shares its transaction and fails with it. */
+  refused: bigint | undefined;
   /** The batch at this offset was refused in its own form. */
   refusedAt: bigint | undefined;
   /** The stop that is being tried again. It is still shown and recorded: what came of the trial is known when data has come. */

@@ -1,21 +1,35 @@
 import type { FarshoreError } from '../model/errors.ts';
+import type { PartitionStop } from './contracts.ts';
 import type { MirrorDependencies } from './dependencies.ts';
 import type { MirrorPartition } from './partition.ts';
+
+type Lost = { readonly from: bigint; readonly to: bigint } | undefined;
 
 /** Stops a partition: mode, event and ledger say the same. Saying it again with the same code changes nothing. */
 export async function stopPartition(
   partition: MirrorPartition,
   error: FarshoreError,
-  lost: { readonly from: bigint; readonly to: bigint } | undefined,
-  { stops, observe, clock }: Pick<MirrorDependencies, 'stops' | 'observe' | 'clock'>,
+  lost: Lost,
+  deps: Pick<MirrorDependencies, 'stops' | 'observe' | 'clock'>,
   signal: AbortSignal,
 ): Promise<void> {
+  const stop = tellStopped(partition, error, lost, deps);
+  if (stop !== undefined) await deps.stops.put(stop, signal);
+}
+
+/** As `stopPartition`, where the ledger is written later: answers what is to be recorded, if anything is. */
+export function tellStopped(
+  partition: MirrorPartition,
+  error: FarshoreError,
+  lost: Lost,
+  { observe, clock }: Pick<MirrorDependencies, 'observe' | 'clock'>,
+): PartitionStop | undefined {
   const { mode, retrying } = partition;
-  if (mode.mode === 'paused' || (mode.mode === 'stopped' && mode.error.code === error.code)) return;
+  if (mode.mode === 'paused' || (mode.mode === 'stopped' && mode.error.code === error.code)) return undefined;
   if (retrying?.error.code === error.code) {
     partition.setMode({ ...retrying, error, lost });
     partition.rewindToCommitted();
-    return;
+    return undefined;
   }
   const since = new Date(clock.wallMs()).toISOString();
   partition.setMode({ mode: 'stopped', error, since, lost });
@@ -23,7 +37,7 @@ export async function stopPartition(
   const { code, message, hint } = error;
   const at = { stage: 'mirror', topic: partition.route.regional, partition: partition.partition } as const;
   observe({ type: 'partition_stopped', ...at, code, message, hint, lostFrom: lost?.from, lostTo: lost?.to });
-  await stops.put({ ...at, state: 'stopped', code, message, hint, since }, signal);
+  return { ...at, state: 'stopped', code, message, hint, since };
 }
 
 /** A partition that was tried again has read on: what was said and recorded of its stop is taken back. */

@@ -29,7 +29,7 @@ export class TopicGenerations {
     this.#table = table;
   }
 
-  /** Whether a topic that grows may have become ready since: asked after each transaction, so it must be cheap. */
+  /** Whether a topic that grows may have become ready since: asked after each cycle, so it must be cheap. */
   growthReady(): boolean {
     for (const [topic, ends] of this.#growing) if (growthMayBeRecorded(ends, this.#committed(topic)).ready) return true;
     return false;

@@ -73,7 +73,7 @@ export class TopicRefresh {
     return this.#records.get(regionalTopic);
   }
 
-  /** Whether a topic that grows may have become ready since: asked after each transaction, so it must be cheap. */
+  /** Whether a topic that grows may have become ready since: asked after each cycle, so it must be cheap. */
   growthReady(): boolean {
     return this.#generations.growthReady();
   }

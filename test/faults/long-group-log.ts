@@ -38,7 +38,7 @@ export async function fillGroupLog(bootstrap: string, group: string, groupPartit
       ...{ topic: 'filler', partition, topicId: 'none', next: homeOffset(1n), leaderEpoch: -1, crc: undefined, regionalEnd: undefined },
     }));
     await again(() => log.open(signal));
-    for (let committed = 0; committed < offsets; committed += PARTITIONS) await log.commit({ writes: [], positions }, signal);
+    for (let committed = 0; committed < offsets; committed += PARTITIONS) await log.commit(positions, signal);
   } finally {
     await cluster.close();
   }

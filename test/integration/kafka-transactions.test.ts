@@ -14,12 +14,13 @@ import { HOMES_TOPIC } from '../../src/kafka/published-homes.ts';
 import { positionGroup, regionalLog } from '../../src/kafka/regional-log.ts';
 import type { TransactionStep } from '../../src/kafka/transactions.ts';
 import { addPartitionsApi, endTxnApi, initProducerIdApi } from '../../src/kafka/transactions-wire.ts';
-import type { MirrorTransaction, RegionalLog } from '../../src/mirror/contracts.ts';
+import type { RegionalLog } from '../../src/mirror/contracts.ts';
 import type { RawBatch } from '../../src/model/batch.ts';
 import { systemClock } from '../../src/model/clock.ts';
 import { homeOffset, offsetValue, regionalOffset } from '../../src/model/offsets.ts';
 import { topicPartitionKey } from '../../src/model/partition.ts';
 import { type KafkaServer, startKafka } from '../rig/kafka.ts';
+import { commitCycle, commitCycles, type MirrorCycle } from './commit-cycle.ts';
 
 const signal = new AbortController().signal;
 const topicId = '7d9f6b1e-0000-4000-8000-0123456789ab';
@@ -42,7 +43,7 @@ const position = (topic: string, partition: number, next: number) => ({
   regionalEnd: undefined,
 });
 
-const cycle = (topic: string, from: number, to: number): MirrorTransaction => ({
+const cycle = (topic: string, from: number, to: number): MirrorCycle => ({
   writes: [{ topic, partition: 0, batches: [batch(from, to)] }],
   positions: [position(topic, 0, to)],
 });
@@ -111,7 +112,7 @@ describe.each([2, 0])('the regional log where transaction.version is %i', (trans
 
   /** Keys that a read_committed consumer sees, up to and with the sentinel, by partition. */
   async function committedKeys(topic: string, log: RegionalLog): Promise<string[]> {
-    await log.commit({ writes: [{ topic, partition: 0, batches: [batch(999_999, 1_000_000)] }], positions: [] }, signal);
+    await commitCycle(log, { writes: [{ topic, partition: 0, batches: [batch(999_999, 1_000_000)] }], positions: [] }, signal);
     const consumer = kafka.consumer({ groupId: `reader-${++names}`, maxWaitTimeInMs: 50 });
     await consumer.connect();
     await consumer.subscribe({ topics: [topic], fromBeginning: true });
@@ -134,7 +135,8 @@ describe.each([2, 0])('the regional log where transaction.version is %i', (trans
     const topic = await newTopic(2);
     const { log } = await newLog();
     await log.open(signal);
-    const { ends } = await log.commit(
+    const ends = await commitCycle(
+      log,
       {
         writes: [
           { topic, partition: 0, batches: [batch(0, 10), batch(10, 15), batch(15, 40)] },
@@ -149,8 +151,8 @@ describe.each([2, 0])('the regional log where transaction.version is %i', (trans
       [1, 0n, 3n],
     ]);
     // One marker lies between the transactions.
-    const again = await log.commit(cycle(topic, 40, 42), signal);
-    expect(again.ends.map((e) => [offsetValue(e.firstOffset), offsetValue(e.end)])).toEqual([[41n, 43n]]);
+    const again = await commitCycle(log, cycle(topic, 40, 42), signal);
+    expect(again.map((e) => [offsetValue(e.firstOffset), offsetValue(e.end)])).toEqual([[41n, 43n]]);
     const seen = await committedKeys(topic, log);
     expect(seen.filter((key) => !['k0', 'k1', 'k2'].includes(key))).toEqual(keys(3, 42));
   });
@@ -160,7 +162,8 @@ describe.each([2, 0])('the regional log where transaction.version is %i', (trans
     const { log, primary } = await newLog();
     await log.open(signal);
     expect((await log.positions([topic], signal)).get(topic)).toEqual([]);
-    await log.commit(
+    await commitCycle(
+      log,
       { writes: [{ topic, partition: 1, batches: [batch(5, 8)] }], positions: [position(topic, 1, 8), position(topic, 2, 4)] },
       signal,
     );
@@ -183,7 +186,7 @@ describe.each([2, 0])('the regional log where transaction.version is %i', (trans
       },
     });
     await log.open(signal);
-    await log.commit(cycle(topic, 0, 5), signal);
+    await commitCycle(log, cycle(topic, 0, 5), signal);
     expect(written).toEqual([5n]);
   });
 
@@ -192,9 +195,9 @@ describe.each([2, 0])('the regional log where transaction.version is %i', (trans
     const steps: TransactionStep[] = [];
     const { log } = await newLog({ onStep: (step) => steps.push(step) });
     await log.open(signal);
-    expect(await log.commit({ writes: [], positions: [] }, signal)).toEqual({ ends: [] });
+    expect(await commitCycle(log, { writes: [], positions: [] }, signal)).toEqual([]);
     expect(steps).toEqual([]);
-    await log.commit({ writes: [], positions: [position(topic, 0, 7)] }, signal);
+    await commitCycle(log, { writes: [], positions: [position(topic, 0, 7)] }, signal);
     expect(steps).toEqual(['begin', 'positions_sent', 'positions_committed', 'end_sent', 'ended']);
     expect((await log.positions([topic], signal)).get(topic)?.map((p) => p.next)).toEqual([7n]);
   });
@@ -203,12 +206,12 @@ describe.each([2, 0])('the regional log where transaction.version is %i', (trans
     const topic = await newTopic();
     const { log: zombie, primary } = await newLog();
     await zombie.open(signal);
-    await zombie.commit(cycle(topic, 0, 5), signal);
+    await commitCycle(zombie, cycle(topic, 0, 5), signal);
     const { log } = await newLog({ primary });
     await log.open(signal);
-    await expect(zombie.commit(cycle(topic, 5, 9), signal)).rejects.toMatchObject({ code: 'fenced' });
+    await expect(commitCycle(zombie, cycle(topic, 5, 9), signal)).rejects.toMatchObject({ code: 'fenced' });
     await expect(zombie.open(signal)).rejects.toMatchObject({ code: 'fenced' });
-    await log.commit(cycle(topic, 5, 7), signal);
+    await commitCycle(log, cycle(topic, 5, 7), signal);
     expect((await log.positions([topic], signal)).get(topic)?.map((p) => p.next)).toEqual([7n]);
     expect(await committedKeys(topic, log)).toEqual(keys(0, 7));
   });
@@ -217,9 +220,9 @@ describe.each([2, 0])('the regional log where transaction.version is %i', (trans
     const topic = await newTopic();
     const { log, primary } = await newLog();
     await log.open(signal);
-    await log.commit(cycle(topic, 0, 3), signal);
-    await log.commit(cycle(topic, 3, 5), signal);
-    await log.commit(cycle(topic, 5, 9), signal);
+    await commitCycle(log, cycle(topic, 0, 3), signal);
+    await commitCycle(log, cycle(topic, 3, 5), signal);
+    await commitCycle(log, cycle(topic, 5, 9), signal);
     const behind = async (from: RegionalLog, end: bigint) =>
       (await from.mirroredBehind([{ topic, partition: 0, regionalEnd: regionalOffset(end) }], signal)).get(topicPartitionKey(topic, 0));
     // Three records and their marker.
@@ -241,9 +244,9 @@ describe.each([2, 0])('the regional log where transaction.version is %i', (trans
       },
     });
     await log.open(signal);
-    await log.commit(cycle(topic, 0, 3), signal);
+    await commitCycle(log, cycle(topic, 0, 3), signal);
     breaks = true;
-    await expect(log.commit(cycle(topic, 3, 5), signal)).rejects.toThrow();
+    await expect(commitCycle(log, cycle(topic, 3, 5), signal)).rejects.toThrow();
     breaks = false;
     await log.open(signal);
     const behind = async () =>
@@ -261,7 +264,7 @@ describe.each([2, 0])('the regional log where transaction.version is %i', (trans
     let hold: (() => Promise<void>) | undefined;
     const { log, cluster } = await newLog({ transactionTimeoutMs: 1_000, onStep: (step) => (step === 'produced' ? hold?.() : undefined) });
     await log.open(signal);
-    await log.commit(cycle(topic, 0, 2), signal);
+    await commitCycle(log, cycle(topic, 0, 2), signal);
     hold = async () => {
       // The transaction is over when its partition's last stable offset may move: an abort marker is written.
       const admin = kafka.admin();
@@ -272,7 +275,7 @@ describe.each([2, 0])('the regional log where transaction.version is %i', (trans
       while ((await highWatermark()) === written && Date.now() < deadline) await systemClock.sleep(20, signal);
       await admin.disconnect();
     };
-    await expect(log.commit(cycle(topic, 2, 4), signal)).rejects.toMatchObject({ code: 'fenced' });
+    await expect(commitCycle(log, cycle(topic, 2, 4), signal)).rejects.toMatchObject({ code: 'fenced' });
     hold = undefined;
     for (let tries = 0; tries < 2; tries++) {
       const failed = await log.open(signal).then(
@@ -283,7 +286,7 @@ describe.each([2, 0])('the regional log where transaction.version is %i', (trans
       expect(failed).toMatchObject({ code: 'fenced' });
       expect(tries).toBe(0);
     }
-    await log.commit(cycle(topic, 2, 4), signal);
+    await commitCycle(log, cycle(topic, 2, 4), signal);
     expect(await committedKeys(topic, log)).toEqual(keys(0, 4));
     expect(cluster.transactionVersion).toBe(transactionVersion);
   });
@@ -303,14 +306,14 @@ describe.each([2, 0])('the regional log where transaction.version is %i', (trans
       });
       await log.open(signal);
       await log.positions([topic], signal);
-      await log.commit(cycle(topic, 0, 10), signal);
+      await commitCycle(log, cycle(topic, 0, 10), signal);
       armed = true;
-      await expect(log.commit(cycle(topic, 10, 20), signal)).rejects.toMatchObject({ code: 'transaction_unknown' });
+      await expect(commitCycle(log, cycle(topic, 10, 20), signal)).rejects.toMatchObject({ code: 'transaction_unknown' });
       await log.open(signal);
       const next = Number((await log.positions([topic], signal)).get(topic)?.[0]?.next);
       expect([10, 20]).toContain(next);
       if (broken !== 'end_sent') expect(next).toBe(10);
-      if (next < 20) await log.commit(cycle(topic, next, 20), signal);
+      if (next < 20) await commitCycle(log, cycle(topic, next, 20), signal);
       expect(await committedKeys(topic, log)).toEqual(keys(0, 20));
     },
   );
@@ -323,7 +326,7 @@ describe.each([2, 0])('the regional log where transaction.version is %i', (trans
     let stableLater = 0;
     for (let n = 0; n < 200; n++) {
       const writes = places.map(({ partition }) => ({ topic, partition, batches: [batch(n, n + 1)] }));
-      const { ends } = await log.commit({ writes, positions: places.map(({ partition }) => position(topic, partition, n + 1)) }, signal);
+      const ends = await commitCycle(log, { writes, positions: places.map(({ partition }) => position(topic, partition, n + 1)) }, signal);
       // Asked for at the same time, right behind the answer to the commit.
       const [stable, high] = await Promise.all([stableEnds(cluster, places, signal), highWatermarks(cluster, places, signal)]);
       for (const { partition, end } of ends) {
@@ -339,7 +342,8 @@ describe.each([2, 0])('the regional log where transaction.version is %i', (trans
     const topic = await newTopic(2, new Map([['max.message.bytes', '2000']]));
     const { log } = await newLog();
     await log.open(signal);
-    const refused = log.commit(
+    const refused = commitCycle(
+      log,
       {
         writes: [
           { topic, partition: 0, batches: [batch(0, 2)] },
@@ -354,10 +358,63 @@ describe.each([2, 0])('the regional log where transaction.version is %i', (trans
       place: `${topic}:1@812`,
       facts: { topic, partition: 1, offset: '812', kafkaCode: 10, kafkaError: 'MESSAGE_TOO_LARGE', bytes: expect.any(Number) },
     });
-    await expect(log.commit(cycle(topic, 0, 2), signal)).rejects.toMatchObject({ code: 'internal' });
+    await expect(commitCycle(log, cycle(topic, 0, 2), signal)).rejects.toMatchObject({ code: 'internal' });
     await log.open(signal);
     expect((await log.positions([topic], signal)).get(topic)).toEqual([]);
-    await log.commit(cycle(topic, 0, 2), signal);
+    await commitCycle(log, cycle(topic, 0, 2), signal);
+    expect(await committedKeys(topic, log)).toEqual(['k0', 'k1']);
+  });
+
+  it('several cycles share a transaction: nothing of them is read before its end, and then all, in order', async () => {
+    const topic = await newTopic(2);
+    const { log } = await newLog();
+    await log.open(signal);
+    const [first, second] = [cycle(topic, 0, 5), cycle(topic, 5, 9)];
+    await log.produce(first.writes, signal);
+    await log.produce(second.writes, signal);
+    const place = [{ topic, partition: 0 }];
+    // Answered by one broker with all of its replicas, so it is the high watermark at once.
+    expect((await highWatermarks(await connect(), place, signal)).get(`${topic}:0`)).toBe(9n);
+    expect((await stableEnds(await connect(), place, signal)).get(`${topic}:0`)).toBe(0n);
+    await log.commit([position(topic, 0, 9)], signal);
+    const third = { writes: [{ topic, partition: 1, batches: [batch(0, 2)] }], positions: [position(topic, 1, 2)] };
+    const ends = await commitCycles(log, [cycle(topic, 9, 12), third, cycle(topic, 12, 20)], signal);
+    expect(ends.map((e) => [e.partition, offsetValue(e.firstOffset), offsetValue(e.end)])).toEqual([
+      [0, 10n, 13n],
+      [1, 0n, 2n],
+      [0, 13n, 21n],
+    ]);
+    const positions = (await log.positions([topic], signal)).get(topic);
+    expect(positions?.map(({ partition, next, regionalEnd }) => [partition, next, regionalEnd])).toEqual([
+      [0, 20n, 21n],
+      [1, 2n, 2n],
+    ]);
+    expect((await committedKeys(topic, log)).toSorted()).toEqual([...keys(0, 20), 'k0', 'k1'].toSorted());
+  });
+
+  it('C9: a transaction that is refused in its second cycle leaves nothing of the first', async () => {
+    const topic = await newTopic(1, new Map([['max.message.bytes', '2000']]));
+    const { log } = await newLog();
+    await log.open(signal);
+    await log.produce(cycle(topic, 0, 5).writes, signal);
+    await expect(log.produce([{ topic, partition: 0, batches: [batch(5, 6, 3_000)] }], signal)).rejects.toMatchObject({
+      code: 'batch_refused',
+    });
+    await expect(log.commit([position(topic, 0, 5)], signal)).rejects.toMatchObject({ code: 'internal' });
+    await log.open(signal);
+    expect((await log.positions([topic], signal)).get(topic)).toEqual([]);
+    await commitCycle(log, cycle(topic, 0, 2), signal);
+    expect(await committedKeys(topic, log)).toEqual(['k0', 'k1']);
+  });
+
+  it('C9: opening aborts what was produced and not committed', async () => {
+    const topic = await newTopic();
+    const { log } = await newLog();
+    await log.open(signal);
+    await log.produce(cycle(topic, 0, 5).writes, signal);
+    await log.open(signal);
+    expect((await log.positions([topic], signal)).get(topic)).toEqual([]);
+    await commitCycle(log, cycle(topic, 0, 2), signal);
     expect(await committedKeys(topic, log)).toEqual(['k0', 'k1']);
   });
 
@@ -372,7 +429,7 @@ describe.each([2, 0])('the regional log where transaction.version is %i', (trans
         batch(n + 9, n + 10),
         ...Array.from({ length: 20 }, (_, i) => batch(n + 10 + i, n + 11 + i)),
       ];
-      await log.commit({ writes: [{ topic, partition: 0, batches }], positions: [position(topic, 0, n + 30)] }, signal);
+      await commitCycle(log, { writes: [{ topic, partition: 0, batches }], positions: [position(topic, 0, n + 30)] }, signal);
     }
     expect(await committedKeys(topic, log)).toEqual(keys(0, 300));
   });

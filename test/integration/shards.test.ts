@@ -5,13 +5,13 @@ import { compress } from '../../src/kafka/batch/codecs.ts';
 import { KafkaCluster } from '../../src/kafka/cluster.ts';
 import { fenceShards } from '../../src/kafka/fence-shards.ts';
 import { regionalLog } from '../../src/kafka/regional-log.ts';
-import type { MirrorTransaction } from '../../src/mirror/contracts.ts';
 import { SHARD_FUNCTION } from '../../src/mirror/shards.ts';
 import { systemClock } from '../../src/model/clock.ts';
 import { homeOffset } from '../../src/model/offsets.ts';
 import type { Database } from '../../src/postgres/database.ts';
 import { shardLedger } from '../../src/postgres/shard-ledger.ts';
 import { createTopic, freshDatabase, sharedRig, uniqueTopic } from '../rig/context.ts';
+import { commitCycle, type MirrorCycle } from './commit-cycle.ts';
 import { migratedDatabase, never } from './postgres-fixtures.ts';
 
 describe('changing the number of shards', () => {
@@ -33,7 +33,7 @@ describe('changing the number of shards', () => {
     await cluster.connect(never);
     return cluster;
   };
-  const cycle = (partition: number, from: number): MirrorTransaction => {
+  const cycle = (partition: number, from: number): MirrorCycle => {
     const bytes = buildBatch([recordOf(Buffer.from('k'), Buffer.from(`v${from}`), 1_700_000_000_000)], 'none', compress);
     const next = homeOffset(BigInt(from + 1));
     const position = { topic, partition, topicId: '7d9f6b1e-0000-4000-8000-0123456789ab', leaderEpoch: 0, crc: 1, regionalEnd: undefined };
@@ -59,7 +59,7 @@ describe('changing the number of shards', () => {
     const zombies = await Promise.all([0, 1, 2].map(async (shard) => regionalLog(await connect(), { ...ids, shard })));
     for (const [partition, zombie] of zombies.entries()) {
       await zombie.open(never);
-      await zombie.commit(cycle(partition, 0), never);
+      await commitCycle(zombie, cycle(partition, 0), never);
     }
     const cluster = await connect();
     const events: unknown[] = [];
@@ -76,7 +76,7 @@ describe('changing the number of shards', () => {
     expect(events).toEqual([{ type: 'shards_changed', primary: 'us-east', from: 3, to: 1 }]);
     expect(await ledger.read('us-east', never)).toMatchObject({ shards: 1 });
     for (const [partition, zombie] of zombies.entries())
-      await expect(zombie.commit(cycle(partition, 1), never)).rejects.toMatchObject({ code: 'fenced' });
+      await expect(commitCycle(zombie, cycle(partition, 1), never)).rejects.toMatchObject({ code: 'fenced' });
     const one = regionalLog(cluster, { ...ids, shard: 0 });
     await one.open(never);
     const positions = (await one.positions([topic], never)).get(topic) ?? [];

@@ -76,6 +76,9 @@ export const mutations: readonly Mutation[] = [
     from: 'if (record.homeTopicId !== home.topicId || record.regionalTopicId !== regional.topicId) {',
     to: 'if (record.topic === home.topicId) {',
   },
+  { by: 'positions', file: 'mirror/transaction.ts', from: 'forget(): void {\n    this.#open = undefined;', to: 'forget(): void {' },
+  { by: 'positions', file: 'mirror/open-transaction.ts', from: 'this.#ends.get(place) ?? position', to: 'position' },
+  { by: 'positions', file: 'mirror/answers.ts', from: ' || transaction.moves(place)', to: '' },
   { by: 'positions', file: 'mirror/topic-plan.ts', from: 'if (acceptRecreated || restartRecreated)', to: 'if (true)' },
   { by: 'positions', file: 'mirror/settle.ts', from: 'if (truncated !== undefined)\n', to: 'if (truncated === undefined)\n' },
   {

@@ -56,6 +56,7 @@ const history: fc.Arbitrary<History> = fc.record({
   shownBy: fc.constantFrom('both' as const, 'log' as const),
   steps: fc.array(step, { minLength: 3, maxLength: 24 }),
   fates: fc.array(fc.oneof({ weight: 3, arbitrary: fc.constant('done' as const) }, fc.constantFrom(...commitFates)), { maxLength: 20 }),
+  isShared: fc.boolean(),
 });
 
 const places = [
@@ -72,6 +73,7 @@ const places = [
     'paused',
     'given_up',
     'position_old',
+    'shared',
   ],
   ...['source_truncated', 'source_diverged', 'source_recreated', 'position_missing', 'region_truncated'],
 ];

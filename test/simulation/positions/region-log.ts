@@ -1,4 +1,4 @@
-import type { CommittedCycle, MirroredTo, MirrorTransaction } from '../../../src/mirror/contracts.ts';
+import type { MirroredTo, MirrorWrite, WrittenEnd } from '../../../src/mirror/contracts.ts';
 import { FarshoreError } from '../../../src/model/errors.ts';
 import { offsetValue, regionalOffset } from '../../../src/model/offsets.ts';
 import type { MirrorPosition } from '../../../src/model/position.ts';
@@ -41,8 +41,10 @@ export class RegionLog {
   readonly #cutAt = new Map<number, number>();
   readonly #onDurable: OnDurable;
   #producerEpoch = 0;
-  /** Its batches are in the logs, without a marker. */
-  #pending: MirrorTransaction | undefined;
+  /** By partition: what the open transaction wrote. Its batches are in the logs, without a marker. */
+  #open: Map<number, { readonly offset: bigint; readonly record: SimRecord }[]> | undefined;
+  /** It was told to commit, and the answer is lost. */
+  #isInDoubt = false;
   readonly #refused = new Set<SimBatch>();
 
   constructor(partitions: number, onDurable: OnDurable) {
@@ -122,65 +124,80 @@ export class RegionLog {
    */
   open(known: number): number {
     if (known !== -1 && known !== this.#producerEpoch) throw new FarshoreError('fenced', 'a newer producer has the transactional id');
-    for (const { partition } of this.#pending?.writes ?? []) this.partitions[partition]!.end++;
-    this.#pending = undefined;
+    this.#abort();
     return ++this.#producerEpoch;
   }
 
-  commit(epoch: number, transaction: MirrorTransaction, fate: CommitFate): CommittedCycle {
-    if (epoch !== this.#producerEpoch) throw new FarshoreError('fenced', 'a newer producer has the transactional id');
-    if (this.#pending !== undefined) throw new Error('a transaction was begun while the outcome of another was unknown');
-    const [first] = transaction.writes;
-    const refused = first?.batches[0] as SimBatch | undefined;
-    if (fate === 'refused' && first !== undefined && refused !== undefined && !this.#refused.has(refused)) {
-      this.#refused.add(refused);
-      this.#leaveGarbage(transaction);
-      const facts = { topic: first.topic, partition: first.partition, offset: String(refused.baseOffset), bytes: 100, kafkaCode: 87 };
-      throw new FarshoreError('batch_refused', 'INVALID_RECORD', { facts });
-    }
-    if (fate === 'done' || fate === 'refused') return this.#apply(transaction);
-    if (fate.endsWith('_done')) this.#apply(transaction);
-    else if (fate.endsWith('_undone')) this.#leaveGarbage(transaction);
-    else {
-      this.#pending = transaction;
-      this.#write(transaction);
-    }
-    throw new FarshoreError('transaction_unknown', 'the answer is lost');
-  }
-
-  /** Aborted copies stay in the log, and the marker behind them. */
-  #leaveGarbage(transaction: MirrorTransaction): void {
-    this.#write(transaction);
-    for (const { partition } of transaction.writes) this.partitions[partition]!.end++;
-  }
-
-  #write({ writes }: MirrorTransaction): void {
-    for (const { partition, batches } of writes) this.partitions[partition]!.end += BigInt(batches.length);
-  }
-
-  #apply({ writes, positions }: MirrorTransaction): CommittedCycle {
-    const ends: { topic: string; partition: number; firstOffset: bigint; end: bigint }[] = [];
-    const byPartition = new Map<number, SimRecord[]>();
+  /** `refused`: the first batch is not taken, and the transaction aborted; `lost_undone`: the answer is lost. */
+  produce(epoch: number, writes: readonly MirrorWrite[], fate: CommitFate): readonly WrittenEnd[] {
+    this.#ownedBy(epoch);
+    this.#open ??= new Map();
+    const ends: WrittenEnd[] = [];
     for (const { topic, partition, batches } of writes) {
       const stored = this.partitions[partition]!;
       const firstOffset = stored.end;
-      const records = (batches as readonly SimBatch[]).flatMap((batch) => batch.records);
-      for (const record of records) stored.records.push({ offset: stored.end++, record });
-      ends.push({ topic, partition, firstOffset, end: stored.end });
-      stored.end++;
-      byPartition.set(partition, records);
+      const written = this.#open.get(partition) ?? [];
+      for (const { records } of batches as readonly SimBatch[])
+        for (const record of records) written.push({ offset: stored.end++, record });
+      this.#open.set(partition, written);
+      ends.push({ topic, partition, firstOffset: regionalOffset(firstOffset), end: regionalOffset(stored.end) });
     }
+    const [first] = writes;
+    const refused = first?.batches[0] as SimBatch | undefined;
+    if (fate === 'refused' && first !== undefined && refused !== undefined && !this.#refused.has(refused)) {
+      this.#refused.add(refused);
+      this.#abort();
+      const facts = { topic: first.topic, partition: first.partition, offset: String(refused.baseOffset), bytes: 100, kafkaCode: 87 };
+      throw new FarshoreError('batch_refused', 'INVALID_RECORD', { facts });
+    }
+    if (fate === 'lost_undone' || fate === 'crash_undone') throw new FarshoreError('transaction_unknown', 'the answer is lost');
+    return ends;
+  }
+
+  commit(epoch: number, positions: readonly MirrorPosition[], fate: CommitFate): void {
+    this.#ownedBy(epoch);
+    const isAnswered = fate === 'done' || fate === 'refused';
+    if (isAnswered || fate.endsWith('_done')) this.#apply(positions);
+    else if (fate.endsWith('_undone')) this.#abort();
+    else this.#isInDoubt = true;
+    if (!isAnswered) throw new FarshoreError('transaction_unknown', 'the answer is lost');
+  }
+
+  #ownedBy(epoch: number): void {
+    if (epoch !== this.#producerEpoch) throw new FarshoreError('fenced', 'a newer producer has the transactional id');
+    if (this.#isInDoubt) throw new Error('a transaction was begun while the outcome of another was unknown');
+  }
+
+  /** Aborted copies stay in the log, and the marker behind them. */
+  #abort(): void {
+    for (const partition of this.#open?.keys() ?? []) this.partitions[partition]!.end++;
+    this.#open = undefined;
+    this.#isInDoubt = false;
+  }
+
+  #apply(positions: readonly MirrorPosition[]): void {
+    const written = this.#open ?? new Map<number, { readonly offset: bigint; readonly record: SimRecord }[]>();
+    this.#open = undefined;
     const moved = new Set(positions.map(({ partition }) => partition));
-    for (const partition of byPartition.keys()) if (!moved.has(partition)) throw new Error('records without a position');
-    for (const position of positions) {
-      const written = ends.find(({ partition }) => partition === position.partition);
-      const regionalEnd = written === undefined ? position.regionalEnd : regionalOffset(written.end);
-      const before = this.#positions.get(position.partition);
-      this.#positions.set(position.partition, { ...position, regionalEnd });
-      this.#committed.push({ ...position, regionalEnd });
-      this.#onDurable({ ...position, regionalEnd }, byPartition.get(position.partition) ?? [], before);
+    for (const partition of written.keys()) if (!moved.has(partition)) throw new Error('records without a position');
+    for (const [partition, records] of written) {
+      this.partitions[partition]!.records.push(...records);
+      this.partitions[partition]!.end++;
     }
-    return { ends: ends.map((one) => ({ ...one, firstOffset: regionalOffset(one.firstOffset), end: regionalOffset(one.end) })) };
+    for (const position of positions) {
+      const records = written.get(position.partition) ?? [];
+      const last = records.at(-1);
+      if (last !== undefined && position.regionalEnd !== regionalOffset(last.offset + 1n))
+        throw new Error('a position with another end than its records');
+      const before = this.#positions.get(position.partition);
+      this.#positions.set(position.partition, position);
+      this.#committed.push(position);
+      this.#onDurable(
+        position,
+        records.map(({ record }) => record),
+        before,
+      );
+    }
   }
 
   ends(partition: number): { readonly start: bigint; readonly end: bigint } {

@@ -64,6 +64,8 @@ export interface History {
   readonly shownBy: 'both' | 'log';
   readonly steps: readonly Step[];
   readonly fates: readonly CommitFate[];
+  /** A transaction takes in several cycles, each with a fate of its own. */
+  readonly isShared?: boolean;
 }
 
 export const PARTITIONS = 2;
@@ -307,8 +309,9 @@ export class World {
         fetchMaxWaitMs: 500,
         maxCycleBytes: 1 << 20,
         transactionTimeoutMs: 15_000,
+        takesInMs: this.#history.isShared === true ? 250 : 0,
         maxPartitionFetchBytes: 1 << 20,
-        recommitMs: 60_000,
+        recommitMs: this.#history.isShared === true ? 150 : 60_000,
       },
     };
   }
@@ -332,10 +335,9 @@ export class World {
       home: this.#home(hard),
       regional: {
         ...watched,
-        commit: async (transaction, signal) => {
-          const committed = await watched.commit(transaction, signal);
+        commit: async (positions, signal) => {
+          await watched.commit(positions, signal);
           if (publishes) await keeper.publish(signal);
-          return committed;
         },
       },
       kept: keeper,
@@ -383,7 +385,14 @@ export class World {
           if (how === 'epochs_forgotten' && target.lastFetchedEpoch >= 0 && !this.#history.compacted && target.topicId === this.#topicId)
             return { kind: 'out_of_range', topic, partition, logStartOffset: log.start, logEndOffset: log.end };
           // The byte limit was used up by another partition; one that is asked alone gets a batch always.
-          const most = how === 'starved' && targets.length > 1 && index === 0 ? 0 : how === 'one_batch' ? 1 : 100;
+          const most =
+            how === 'starved' && targets.length > 1 && index === 0
+              ? 0
+              : how === 'one_batch'
+                ? 1
+                : this.#history.isShared === true
+                  ? 2
+                  : 100;
           const answer = log.answer(target, most);
           if (answer.kind === 'out_of_range') this.#goesOnBeforeEnds = true;
           if (answer.kind === 'batches') {
@@ -410,6 +419,23 @@ export class World {
     const life = this.#lives.length + 1;
     let epoch = -1;
     let doubt = true;
+    /** Cycles in the open transaction. */
+    let produced = 0;
+    let fate: CommitFate = 'done';
+    const step = async <T>(draws: boolean, work: () => T): Promise<T> => {
+      hard.throwIfAborted();
+      if (doubt) throw new Error('a transaction was begun before an unknown outcome was cleared (C9)');
+      if (draws) fate = this.#nextFate();
+      this.#commits = life;
+      try {
+        return work();
+      } catch (error) {
+        doubt = true;
+        if (!(error instanceof FarshoreError)) this.failure ??= error;
+        else this.#refusedOrSo(error);
+        throw error;
+      }
+    };
     const configs = new Map<string, string>();
     return {
       listTopics: async () => (this.#regionExists ? [this.#described('R')] : []),
@@ -428,7 +454,7 @@ export class World {
         const known = epoch;
         epoch = -1;
         epoch = this.region.open(known);
-        doubt = false;
+        [doubt, produced] = [false, 0];
       },
       positions: async () => {
         if (doubt) throw new Error('positions were read before what was left open was ended (C9)');
@@ -444,28 +470,32 @@ export class World {
         }
         return behind;
       },
-      commit: async (transaction) => {
-        hard.throwIfAborted();
-        if (doubt) throw new Error('a transaction was begun before an unknown outcome was cleared (C9)');
-        // Beyond the history everything goes well.
-        const isOver = this.#turn > this.#history.steps.length;
-        const given = isOver ? 'done' : (this.#history.fates[this.#fate++] ?? 'done');
-        const fate = this.#isAway && given === 'done' ? 'lost_done' : given;
-        this.#isAway = false;
-        doubt = true;
-        if (fate.startsWith('crash')) this.#crash();
-        this.#commits = life;
-        try {
-          const committed = this.region.commit(epoch, transaction, fate);
+      produce: async (writes) =>
+        await step(true, () => {
+          // Where the fates of both are one, what dies with the answer to the commit dies there.
+          if (fate === 'crash_undone' || (this.#history.isShared === true && fate.startsWith('crash'))) this.#crash();
+          const ends = this.region.produce(epoch, writes, fate);
+          if (++produced > 1) this.happened.add('shared');
+          return ends;
+        }),
+      commit: async (positions) =>
+        await step(produced === 0 || this.#history.isShared === true, () => {
+          produced = 0;
+          doubt = true;
+          if (fate.startsWith('crash')) this.#crash();
+          this.region.commit(epoch, positions, fate);
           doubt = false;
-          return committed;
-        } catch (error) {
-          if (!(error instanceof FarshoreError)) this.failure ??= error;
-          else this.#refusedOrSo(error);
-          throw error;
-        }
-      },
+        }),
     };
+  }
+
+  /** Beyond the history everything goes well. */
+  #nextFate(): CommitFate {
+    const isOver = this.#turn > this.#history.steps.length;
+    const given = isOver ? 'done' : (this.#history.fates[this.#fate++] ?? 'done');
+    const fate = this.#isAway && given === 'done' ? 'lost_done' : given;
+    this.#isAway = false;
+    return fate;
   }
 
   /** A batch that is refused in its own form and in the one it is written anew in is a cause to stop. */

@@ -41,7 +41,7 @@ describe('ids a producer has had', () => {
     await writer.open(signal);
     expect([...writer.producerIds]).toEqual([7n]);
     const offset = { topic: 't', partition: 0, offset: 1n, leaderEpoch: -1, metadata: '' };
-    for (let commit = 0; commit < 2; commit++) await writer.commit([], () => [offset], signal);
+    for (let commit = 0; commit < 2; commit++) await writer.commit([offset], signal);
     expect([...writer.producerIds]).toEqual([7n, 8n]);
   });
 });

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { type Answered, inDoubt, isTrusted, readAnswered } from '../../../src/mirror/answered-positions.ts';
+import { type Answered, isTrusted, offsetsOf, readAnswered } from '../../../src/mirror/answered-positions.ts';
 import type { MirroredBehind, MirroredTo } from '../../../src/mirror/contracts.ts';
 import { carriedTo, type KeptEnd } from '../../../src/mirror/old-position.ts';
 import { MirrorPartition } from '../../../src/mirror/partition.ts';
@@ -120,7 +120,7 @@ describe('what this process knows where the group answers an old position', () =
   };
   const doubtful = (partition: MirrorPartition): void => {
     committed(partition);
-    partition.inDoubt = inDoubt(position(14n, 12n), [batch(2), batch(3)]);
+    partition.inDoubt = { position: position(14n, 12n), offsets: offsetsOf([batch(2), batch(3)]) };
   };
   const old = { answers: position(3n, 4n), kept: kept(9n, 12n) };
 

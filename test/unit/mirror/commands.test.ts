@@ -40,7 +40,7 @@ async function resumed(
     home: { ends: async () => [{ ...at, start: 8n, end: 20n }] },
     regional: {
       ends: async () => [{ ...at, start: 0n, end: regionalEnd }],
-      commit: async (transaction: { positions: readonly MirrorPosition[] }) => positions.push(...transaction.positions),
+      commit: async (moved: readonly MirrorPosition[]) => positions.push(...moved),
     },
     kept: {
       last: () =>

@@ -63,19 +63,19 @@ const noTools = {
 describe('one round of answers as one transaction', () => {
   it('copies batches as they are and moves the position past them, with their proof', () => {
     const plan = planCycle([input()], noTools);
-    expect(plan.transaction.writes).toEqual([{ topic: 'r', partition: 0, batches: [input().answer.batches[0]] }]);
-    expect(plan.transaction.positions).toEqual([{ ...position, next: homeOffset(15n), leaderEpoch: 2, crc: 9 }]);
+    expect(plan.writes).toEqual([{ topic: 'r', partition: 0, batches: [input().answer.batches[0]] }]);
+    expect(plan.positions).toEqual([{ ...position, next: homeOffset(15n), leaderEpoch: 2, crc: 9 }]);
   });
 
   it('moves the position over an answer whose batches were all aborted, without a write', () => {
     const plan = planCycle([input({ answer: answer({ batches: [], droppedAborted: 5 }) })], noTools);
-    expect(plan.transaction.writes).toEqual([]);
-    expect(plan.transaction.positions.map((p) => offsetValue(p.next))).toEqual([15n]);
+    expect(plan.writes).toEqual([]);
+    expect(plan.positions.map((p) => offsetValue(p.next))).toEqual([15n]);
   });
 
   it('leaves out a partition that did not move', () => {
     const plan = planCycle([input({ answer: answer({ batches: [], nextOffset: 10n, empty: true, lastBatch: undefined }) })], noTools);
-    expect(plan.transaction).toEqual({ writes: [], positions: [] });
+    expect(plan).toMatchObject({ writes: [], positions: [] });
   });
 
   it.each([
@@ -88,7 +88,7 @@ describe('one round of answers as one transaction', () => {
     const rewritten = [batch(10n, 5)];
     const plan = planCycle([input({ answer: answer({ batches: [raw] }) })], { ...noTools, reencode: () => rewritten });
     expect(plan.reencoded).toEqual([{ topic: 'r', partition: 0, reason }]);
-    expect(plan.transaction.writes[0]?.batches).toEqual(rewritten);
+    expect(plan.writes[0]?.batches).toEqual(rewritten);
   });
 
   it('leaves out what a batch holds below the position: records that were given up came back with the rest of their batch', () => {
@@ -115,7 +115,7 @@ describe('one round of answers as one transaction', () => {
       tools,
     );
     expect(plan.stopped.map((s) => [s.topic, s.error.code])).toEqual([['r', 'batch_refused']]);
-    expect(plan.transaction.positions.map((p) => p.topic)).toEqual(['other']);
+    expect(plan.positions.map((p) => p.topic)).toEqual(['other']);
   });
 
   it('C14: names a record without a key when the region compacts the topic', () => {
@@ -132,8 +132,8 @@ describe('a batch that is not the first of its answer', () => {
     const rewritten = batch(15n, 5);
     const plan = planCycle([input({ answer: three, refusedAt: 15n })], { ...noTools, reencode: () => [rewritten] });
     expect(plan.reencoded).toEqual([{ topic: 'r', partition: 0, reason: 'refused' }]);
-    expect(plan.transaction.writes[0]?.batches).toEqual([three.batches[0], rewritten, three.batches[2]]);
-    expect(plan.transaction.writes[0]?.batches[1]).toBe(rewritten);
+    expect(plan.writes[0]?.batches).toEqual([three.batches[0], rewritten, three.batches[2]]);
+    expect(plan.writes[0]?.batches[1]).toBe(rewritten);
   });
 
   it('is asked for records without a key where the region compacts the topic', () => {
@@ -155,8 +155,8 @@ describe('a batch that is not the first of its answer', () => {
     };
     const plan = planCycle([input({ answer: bad })], tools);
     expect(plan.stopped.map(({ error }) => error.code)).toEqual(['memory_limit']);
-    expect(plan.transaction.writes[0]?.batches).toEqual([bad.batches[0]]);
-    expect(plan.transaction.positions).toEqual([{ ...position, next: homeOffset(15n), leaderEpoch: 3, crc: 77 }]);
+    expect(plan.writes[0]?.batches).toEqual([bad.batches[0]]);
+    expect(plan.positions).toEqual([{ ...position, next: homeOffset(15n), leaderEpoch: 3, crc: 77 }]);
     expect(plan.mirrored).toMatchObject([{ records: 5, batches: 1 }]);
   });
 });

@@ -1,5 +1,5 @@
 import { beforeEach, describe, expect, it } from 'vitest';
-import type { MirrorTransaction, RegionalLog } from '../../../src/mirror/contracts.ts';
+import type { MirrorWrite, RegionalLog } from '../../../src/mirror/contracts.ts';
 import { type KeptOffsets, OffsetKeeper } from '../../../src/mirror/offset-keeper.ts';
 import { FarshoreError } from '../../../src/model/errors.ts';
 import { homeOffset, regionalOffset } from '../../../src/model/offsets.ts';
@@ -38,6 +38,7 @@ function world() {
     stored: new Map<string, KeptOffsets>(),
     committed: position(0n),
     end: 0n,
+    written: undefined as bigint | undefined,
     commitFails: undefined as FarshoreError | undefined,
     saveFails: undefined as FarshoreError | undefined,
   };
@@ -45,16 +46,23 @@ function world() {
     listTopics: async () => [{ topic, topicId: state.regionalTopicId, partitions: [] }],
     positions: async () => new Map([[topic, [state.committed]]]),
     ends: async () => [{ topic, partition: 0, start: 0n, end: state.end }],
-    commit: async ({ writes, positions }: MirrorTransaction) => {
+    produce: async (writes: readonly MirrorWrite[]) =>
+      writes.map(({ batches }) => {
+        const first = state.end;
+        for (const { recordCount } of batches) state.end += BigInt(recordCount);
+        state.written = state.end;
+        return { topic, partition: 0, firstOffset: regionalOffset(first), end: regionalOffset(state.end) };
+      }),
+    commit: async (positions: readonly MirrorPosition[]) => {
       if (state.commitFails !== undefined) throw state.commitFails;
       steps.push('committed');
-      const first = state.end;
-      for (const { batches } of writes) for (const { recordCount } of batches) state.end += BigInt(recordCount);
-      const end = state.end;
+      state.committed = { ...positions[0]!, regionalEnd: regionalOffset(state.written ?? state.end) };
       // The marker of the transaction.
       state.end++;
-      state.committed = { ...positions[0]!, regionalEnd: regionalOffset(end) };
-      return { ends: writes.map(() => ({ topic, partition: 0, firstOffset: regionalOffset(first), end: regionalOffset(end) })) };
+      state.written = undefined;
+    },
+    open: async () => {
+      state.end++;
     },
   } as unknown as RegionalLog;
   const store = {
@@ -76,11 +84,10 @@ function world() {
     keeper.found(state.committed);
     return { keeper, watched, mirror: (from: bigint, count: number) => mirror(watched, from, count) };
   };
-  const mirror = (watched: RegionalLog, from: bigint, count: number) =>
-    watched.commit(
-      { writes: [{ topic, partition: 0, batches: [batch(from, count)] }], positions: [position(from + BigInt(count))] },
-      never,
-    );
+  const mirror = async (watched: RegionalLog, from: bigint, count: number) => {
+    await watched.produce([{ topic, partition: 0, batches: [batch(from, count)] }], never);
+    await watched.commit([position(from + BigInt(count))], never);
+  };
   return { state, start };
 }
 
@@ -96,6 +103,25 @@ describe('the keeper of offsets', () => {
     state.commitFails = new FarshoreError('transaction_unknown', 'gone');
     await expect(mirror(5n, 5)).rejects.toThrow('gone');
     expect(keeper.of(topic, 0)?.points).toEqual(points([0n, 0n], [5n, 5n]));
+  });
+
+  it('C9: learns nothing of what was produced in a transaction that was given up', async () => {
+    const { keeper, watched, mirror } = await start();
+    await watched.produce([{ topic, partition: 0, batches: [batch(0n, 5)] }], never);
+    await watched.open(never);
+    await mirror(0n, 2);
+    expect(keeper.of(topic, 0)?.points).toEqual(points([0n, 6n], [2n, 8n]));
+  });
+
+  it('C5: has a point behind each batch of a transaction of several cycles, whose memory is used again before it ends', async () => {
+    const { keeper, watched } = await start();
+    const [first, second] = [batch(0n, 5), batch(5n, 3)];
+    await watched.produce([{ topic, partition: 0, batches: [first, second] }], never);
+    for (const { bytes } of [first, second]) bytes.fill(0xff);
+    await watched.produce([{ topic, partition: 0, batches: [batch(8n, 2)] }], never);
+    expect(keeper.of(topic, 0)?.points ?? []).toEqual([]);
+    await watched.commit([position(10n)], never);
+    expect(keeper.of(topic, 0)?.points).toEqual(points([0n, 0n], [5n, 5n], [8n, 8n], [10n, 10n]));
   });
 
   it('C5: goes on after a restart with what was published and what the region holds', async () => {
@@ -114,7 +140,7 @@ describe('the keeper of offsets', () => {
     await mirror(0n, 5);
     await keeper.publish(never);
     state.steps.splice(0);
-    await watched.commit({ writes: [], positions: [position(2n)] }, never);
+    await watched.commit([position(2n)], never);
     expect(state.steps).toEqual(['saved 0', 'committed', 'saved 1']);
     await mirror(2n, 3);
     expect(keeper.of(topic, 0)?.points).toEqual(points([2n, 7n], [5n, 10n]));
@@ -126,7 +152,7 @@ describe('the keeper of offsets', () => {
     await keeper.publish(never);
     state.saveFails = new FarshoreError('database_unreachable', 'away');
     state.steps.splice(0);
-    await expect(watched.commit({ writes: [], positions: [position(2n)] }, never)).rejects.toThrow('away');
+    await expect(watched.commit([position(2n)], never)).rejects.toThrow('away');
     expect(state.steps).toEqual([]);
   });
 
@@ -134,8 +160,8 @@ describe('the keeper of offsets', () => {
     const { keeper, watched, mirror } = await start();
     await mirror(0n, 5);
     const regionalEnd = regionalOffset(5n);
-    await watched.commit({ writes: [], positions: [position(5n, { regionalEnd })] }, never);
-    await watched.commit({ writes: [], positions: [position(9n, { regionalEnd })] }, never);
+    await watched.commit([position(5n, { regionalEnd })], never);
+    await watched.commit([position(9n, { regionalEnd })], never);
     expect(keeper.of(topic, 0)?.points).toEqual(points([0n, 0n], [5n, 5n]));
     expect(state.steps).not.toContain('saved 0');
   });
@@ -155,7 +181,7 @@ describe('the keeper of offsets', () => {
   it('C9: tells how far a partition came: from its begin on, after a restart too, and anew after a rewind', async () => {
     const first = await start();
     expect(first.keeper.last(topic, 0)).toBeUndefined();
-    await first.watched.commit({ writes: [], positions: [position(0n)] }, never);
+    await first.watched.commit([position(0n)], never);
     const begun = { homeTopicId: HOME_ID, point: points([0n, 0n])[0], next: homeOffset(0n) };
     expect((await start()).keeper.last(topic, 0)).toEqual(begun);
     await first.mirror(0n, 5);
@@ -163,9 +189,9 @@ describe('the keeper of offsets', () => {
     const { keeper, watched } = await start();
     expect(keeper.last(topic, 0)).toEqual({ ...begun, point: points([5n, 6n])[0], next: homeOffset(5n) });
     // Moved on without a record: what was written last stays the proof.
-    await watched.commit({ writes: [], positions: [position(7n, { regionalEnd: regionalOffset(6n) })] }, never);
+    await watched.commit([position(7n, { regionalEnd: regionalOffset(6n) })], never);
     expect(keeper.last(topic, 0)).toEqual({ ...begun, point: points([5n, 6n])[0], next: homeOffset(7n) });
-    await watched.commit({ writes: [], positions: [position(2n)] }, never);
+    await watched.commit([position(2n)], never);
     expect((await start()).keeper.last(topic, 0)).toEqual({ ...begun, point: points([2n, 8n])[0], next: homeOffset(2n) });
   });
 

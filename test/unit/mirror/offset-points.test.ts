@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { OffsetList } from '../../../src/mirror/offset-list.ts';
+import { OffsetList, writtenPart } from '../../../src/mirror/offset-list.ts';
 import { MOST_POINTS, type OffsetPoint, thinned, toHome, toRegional } from '../../../src/mirror/offset-points.ts';
 import type { RawBatch } from '../../../src/model/batch.ts';
 import { homeOffset, offsetValue, regionalOffset } from '../../../src/model/offsets.ts';
@@ -33,7 +33,7 @@ function mirrored(
       regional += BigInt(foreign);
     }
     const end = (records.at(-1)?.regional ?? -1n) + 1n;
-    list.wrote(raw, homeOffset(home), regionalOffset(first), regionalOffset(end));
+    list.wrote([writtenPart(raw, regionalOffset(first), regionalOffset(end))], homeOffset(home));
     regional = end + BigInt(markers);
   }
   return { list, records };
@@ -179,7 +179,7 @@ describe('the points of a partition', () => {
   it('C5: are dropped when the regional log counts from lower again', () => {
     const list = new OffsetList('billing.invoices', 0, TOPIC_ID, kept);
     list.found(position(50n, 60n));
-    list.wrote([batch(50n, 5)], homeOffset(55n), regionalOffset(3n), regionalOffset(8n));
+    list.wrote([writtenPart([batch(50n, 5)], regionalOffset(3n), regionalOffset(8n))], homeOffset(55n));
     expect(list.points()).toEqual([
       { home: 50n, regional: 3n },
       { home: 55n, regional: 8n },
@@ -188,7 +188,7 @@ describe('the points of a partition', () => {
 
   it('C5: take no place inside a cycle in which somebody else wrote between the batches', () => {
     const list = new OffsetList('billing.invoices', 0, TOPIC_ID);
-    list.wrote([batch(0n, 2), batch(2n, 2)], homeOffset(4n), regionalOffset(10n), regionalOffset(15n));
+    list.wrote([writtenPart([batch(0n, 2), batch(2n, 2)], regionalOffset(10n), regionalOffset(15n))], homeOffset(4n));
     expect(list.points()).toEqual([
       { home: 0n, regional: 10n },
       { home: 4n, regional: 15n },

@@ -40,7 +40,7 @@ function started(share?: MirrorSettings['share']) {
       positions: async () => new Map([[topic, []]]),
       mirroredBehind: async () => new Map(),
       ends,
-      commit: async () => ({ ends: [] }),
+      commit: async () => undefined,
     },
     kept: { last: () => undefined, found: () => undefined },
     ledger: { load: async () => [record] },
