@@ -99,7 +99,7 @@ const steps: Readonly<Record<CutoverStep, (context: StepContext) => Promise<Step
       if (notCarried.length > 0) return unless(notCarried, null);
       // Read after all was carried there; of the other partitions nothing came back.
       const atHome = (await parts.logs.home(signal)).filter(({ topic, partition }) => grown[topic]?.[partition] !== undefined);
-      return unless(await copies.notAppliedBack(atHome, cutover.epoch, signal), { passed: ends });
+      return unless(await copies.notAppliedBack(atHome, becameHome(cutover), signal), { passed: ends });
     }
     const notMirrored = copies.notMirrored(ends);
     if (notMirrored.length > 0) return unless(notMirrored, null);
@@ -172,7 +172,10 @@ const steps: Readonly<Record<CutoverStep, (context: StepContext) => Promise<Step
     const from = move.results.from_offsets as { readonly home: Offsets | null };
     // Before anybody is told: what the mirror of the former primary carried there must not come back.
     if (move.to === 'primary' && from.home !== null) await parts.copies.startForwardAt(from.home, signal);
-    return done(await publish(context, move.to));
+    const told = await publish(context, move.to);
+    // One that was fenced and started anew may have looked before anybody was told, and carries the primary's own records back to it, in a circle.
+    if (move.to === 'primary') await parts.copies.fenceBack(signal);
+    return done(told);
   },
 
   async open({ cutover, move, parts, signal }) {
@@ -193,6 +196,15 @@ const steps: Readonly<Record<CutoverStep, (context: StepContext) => Promise<Step
     return done({ open: move.from });
   },
 };
+
+/**
+ * The epoch in which the region became the home. After a revert that fell back it is in a later one, and records of that are kept at the primary under
+ * the earlier as long as its daemon has not learned of it.
+ */
+function becameHome({ kept, epoch }: Pick<Cutover, 'kept' | 'epoch'>): bigint {
+  const published = kept?.results.publish_home as { readonly epoch: number } | undefined;
+  return published === undefined ? epoch : BigInt(published.epoch);
+}
 
 /** Rights that were not even read were not taken. */
 async function giveBack(parts: StepParts, rights: unknown, signal: AbortSignal): Promise<void> {

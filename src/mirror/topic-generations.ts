@@ -1,5 +1,5 @@
 import { FarshoreError } from '../model/errors.ts';
-import { offsetValue, regionalOffset } from '../model/offsets.ts';
+import { offsetValue, type RegionalOffset, regionalOffset } from '../model/offsets.ts';
 import { topicPartitionKey } from '../model/partition.ts';
 import type { TopicDescription, TopicRecord } from './contracts.ts';
 import type { MirrorDependencies, MirrorSettings } from './dependencies.ts';
@@ -10,7 +10,7 @@ import { readEnds } from './partition-start.ts';
 import { holdPartitions, recordRestart } from './recreated.ts';
 import type { Route } from './routes.ts';
 import type { PartitionTable } from './table.ts';
-import { growthMayBeRecorded, homeUnknown, movedHere } from './topic-plan.ts';
+import { growthMayBeRecorded, homeUnknown, movedHere, returnedHere } from './topic-plan.ts';
 
 const LEADER_LOOKS = 50;
 const LEADER_LOOK_MS = 100;
@@ -92,17 +92,53 @@ export class TopicGenerations {
       throw new FarshoreError('internal', `The home of ${route.regional} cannot move before it is claimed`);
     const { primary, region } = this.#settings;
     const ends = await this.#regionalEnds(route.regional, record.partitions, signal);
-    const positions = (await this.#deps.regional.positions([route.regional], signal)).get(route.regional) ?? [];
-    const carried = [...ends.keys()].flatMap((partition) => {
-      const position = positions.find((one) => one.partition === partition);
-      const end = carriedTo(position, this.#deps.kept.last(route.regional, partition), record.homeTopicId);
-      return end === undefined ? [] : [[partition, end] as const];
-    });
-    const between = record.home === primary ? [{ epoch: published.epoch - 1, home: region, starts: new Map(carried) }] : [];
+    const between =
+      record.home === primary
+        ? [{ epoch: published.epoch - 1, home: region, starts: await this.#carried(record, [...ends.keys()], signal) }]
+        : [];
     const starts = new Map([...ends].map(([partition, { end }]) => [partition, regionalOffset(end)]));
     const adopted = await this.#deps.ledger.adopt(route.regional, [...between, { epoch: published.epoch, home: primary, starts }], signal);
     look.records.set(route.regional, adopted);
     this.#deps.observe({ type: 'home_claimed', topic: route.regional, home: adopted.home, epoch: adopted.homeEpoch });
+  }
+
+  /**
+   * Beside the primary: records that the home is here again, from where its own cluster tells that the epoch begins. No topic is carried then, so
+   * nothing else would record it before the next cutover, and whoever writes states of the region's epoch asks the ledger whether they may (C25).
+   */
+  async recordReturned(homeTopicOf: (regionalTopic: string) => string, look: Look, signal: AbortSignal): Promise<void> {
+    const { region } = this.#settings;
+    for (const record of look.records.values()) {
+      const { topic, partitions } = record;
+      const [publishedHome, publishedInRegion] = [look.publishedAtHome.get(homeTopicOf(topic)), look.publishedInRegion.get(topic)];
+      if (!returnedHere({ region, publishedHome, publishedInRegion, record })) continue;
+      const starts = new Map([...(publishedInRegion?.fromOffsets ?? [])].map(([partition, start]) => [partition, regionalOffset(start)]));
+      // Of a partition without a start nothing would say whose its records are.
+      if (starts.size < partitions) continue;
+      const { epoch } = publishedInRegion!;
+      // It was here since before: by the start of this epoch alone, what was written here until then would pass for the other side's.
+      const isLater = record.home !== region && epoch > record.homeEpoch + 1;
+      const carried = isLater ? await this.#carried(record, [...starts.keys()], signal) : starts;
+      const since = { epoch: record.homeEpoch + 1, home: region, starts: new Map([...starts, ...carried]) };
+      const recorded = await this.#deps.ledger.adopt(topic, [...(isLater ? [since] : []), { epoch, home: region, starts }], signal);
+      look.records.set(topic, recorded);
+      this.#deps.observe({ type: 'home_claimed', topic, home: recorded.home, epoch: recorded.homeEpoch });
+    }
+  }
+
+  /** How far the region's log holds what this mirror carried of the home that is recorded; partitions of which nothing tells are left out. */
+  async #carried(
+    { topic, homeTopicId }: TopicRecord,
+    partitions: readonly number[],
+    signal: AbortSignal,
+  ): Promise<ReadonlyMap<number, RegionalOffset>> {
+    const positions = (await this.#deps.regional.positions([topic], signal)).get(topic) ?? [];
+    const carried = partitions.flatMap((partition) => {
+      const position = positions.find((one) => one.partition === partition);
+      const end = carriedTo(position, this.#deps.kept.last(topic, partition), homeTopicId);
+      return end === undefined ? [] : [[partition, end] as const];
+    });
+    return new Map(carried);
   }
 
   /** False while a growing topic waits for its old partitions. */

@@ -48,6 +48,21 @@ export const movedHere = ({
   publishedInRegion.epoch === publishedHome.epoch &&
   publishedHome.epoch > (record?.homeEpoch ?? 1);
 
+/**
+ * The way back is over: both clusters tell that the home is this region again, later than what is recorded. One alone may be about to fall back, and
+ * tells another epoch then.
+ */
+export const returnedHere = ({
+  region,
+  publishedHome,
+  publishedInRegion,
+  record,
+}: Pick<TopicView, 'publishedHome' | 'publishedInRegion'> & { readonly region: string; readonly record: TopicRecord }): boolean =>
+  publishedHome?.home === region &&
+  publishedInRegion?.home === region &&
+  publishedInRegion.epoch === publishedHome.epoch &&
+  publishedHome.epoch > record.homeEpoch;
+
 const resume = (topic: string, flags: string): string => `farshore partition resume ${topic} --stage mirror ${flags}`;
 
 export function nextTopicStep(view: TopicView): TopicStep {

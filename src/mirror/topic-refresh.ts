@@ -13,7 +13,7 @@ import { TopicConfigSync } from './topic-config-sync.ts';
 import { isCompacted, lacksForced, maxBatchBytes } from './topic-configs.ts';
 import { TopicGenerations } from './topic-generations.ts';
 import { TopicPartitions, topicMissing } from './topic-partitions.ts';
-import { nextTopicStep } from './topic-plan.ts';
+import { movedHere, nextTopicStep } from './topic-plan.ts';
 
 /** A step is repeated until the topic is ready; more than this many is a loop that cannot end. */
 const MAX_STEPS = 8;
@@ -104,9 +104,10 @@ export class TopicRefresh {
   }
 
   async run(signal: AbortSignal): Promise<void> {
-    const look = await lookAround(this.#deps, this.#settings.rules(), signal);
     const rules = this.#settings.rules();
-    const routes = selectRoutes([...look.home.keys()], rules, look.publishedAtHome);
+    const look = await lookAround(this.#deps, rules, signal);
+    if (rules.heartbeatsOnly) await this.#generations.recordReturned((topic) => topic.slice(rules.prefix.length), look, signal);
+    const routes = selectRoutes([...look.home.keys()], rules, look.publishedAtHome).filter((route) => !this.#isHere(route, look));
     if (this.#keepsTopics) this.#reportMissing(missingTopics([...look.home.keys()], rules));
     for (const route of routes) {
       if (!this.#keepsTopics && !this.#partitions.ownsOf(route, look.home.get(route.home))) continue;
@@ -136,6 +137,14 @@ export class TopicRefresh {
     this.#epochStarts = epochStarts(look, routes, this.#settings.primary);
     if (this.#keepsTopics) await this.#homes.tell(routes, this.#records, signal);
     await this.startHeld(signal);
+  }
+
+  /** Beside the primary: the home is recorded to be here, and its own cluster does not tell that it has moved again. */
+  #isHere({ home, regional }: Route, { records, publishedAtHome, publishedInRegion }: Look): boolean {
+    const { region, primary, rules } = this.#settings;
+    const record = records.get(regional);
+    if (!rules().heartbeatsOnly || record?.home !== region) return false;
+    return !movedHere({ primary, record, publishedHome: publishedAtHome.get(home), publishedInRegion: publishedInRegion.get(regional) });
   }
 
   /** A new generation for a rewind of one partition, recorded before the position goes back. */

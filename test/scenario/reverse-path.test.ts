@@ -247,6 +247,17 @@ describe('the way back of a cutover', () => {
     await alike();
   });
 
+  it('C25: after a revert, nothing at the daemon beside the primary writes states of the region over the primary’s rows', async () => {
+    const { epoch } = await plan();
+    const recorded = async () =>
+      (await home.query<{ at: string }>(`select home || ' ' || home_epoch as at from farshore.topics where topic = $1`, [topic])).rows[0]
+        ?.at;
+    await eventually(async () => (await recorded()) === `${former} ${epoch}`, { deadlineMs: 60_000, what: 'the home being recorded' });
+    await expect(back.cli(['backfill', 'start', '--table', table, '--from', 'topic', '--by', 'ada'])).rejects.toThrow(
+      `The home of topic ${topic} is ${former}, not ${region}`,
+    );
+  });
+
   it('C25: a revert waits until the primary’s own database has applied what came back, a delete that no last digest would miss too', async () => {
     const { epoch } = await move('start');
     await writeInRegion(KEYS, epoch);

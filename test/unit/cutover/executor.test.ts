@@ -43,6 +43,10 @@ class World {
   unpublished = 0n;
   differing = 0;
   notApplied = false;
+  /** The epoch from which on what came back was asked for. */
+  askedSince: bigint | undefined;
+  /** What both clusters told when the daemon beside the primary was fenced last. */
+  fencedAfter: { readonly primary: string; readonly region: string } | undefined;
   /** Where apply stands in the region, told by the time. */
   appliedAt: (nowMs: number) => bigint = () => 7n;
   applyStands: AppliedHere['partitions'][number]['stands'];
@@ -150,7 +154,11 @@ class World {
         passed: () => this.#atPrimary(() => 'passed' as const),
         notMirrored: () => [],
         notCarriedBack: () => this.#atPrimary(() => []),
-        notAppliedBack: () => this.#atPrimary(() => (this.notApplied ? ['the database of the primary is behind'] : [])),
+        notAppliedBack: (_ends, since) =>
+          this.#atPrimary(() => {
+            this.askedSince = since;
+            return this.notApplied ? ['the database of the primary is behind'] : [];
+          }),
         appliedHere: () =>
           this.#effect(() => ({
             topics: new Set(['orders']),
@@ -168,7 +176,10 @@ class World {
           this.#effect(() => {
             expect(this.mirrorRuns).toBe(false);
           }),
-        fenceBack: () => this.#atPrimary(() => undefined),
+        fenceBack: () =>
+          this.#atPrimary(() => {
+            this.fencedAfter = { ...this.told };
+          }),
         startForwardAt: (from) =>
           this.#effect(() => {
             expect([this.mirrorRuns, from]).toEqual([false, offsets]);
@@ -271,6 +282,26 @@ describe('the steps of a cutover, acted on', () => {
     await world.run();
     expect(world.store.row).toMatchObject({ state: 'observing', home: 'primary', open: 'primary', epoch: 3n, kept: null });
     expect([world.primaryOpen, world.mirrorRuns, world.mirrorAt]).toEqual([true, true, 'fromOffsets']);
+  });
+
+  it('C24: a revert fences the daemon beside the primary once both were told: one that looked before would carry in a circle', async () => {
+    const world = new World(started(await switchedRow(), { type: 'revert', ...command }));
+    world.primaryOpen = false;
+    await world.run();
+    expect(world.fencedAfter).toEqual({ primary: 'us-east 3', region: 'us-east 3' });
+  });
+
+  it('C25: a revert after one that fell back asks for what came back since the region became the home', async () => {
+    const world = new World(started(await switchedRow(), { type: 'revert', ...command }));
+    world.primaryOpen = false;
+    world.differing = 1;
+    await world.run();
+    expect(world.store.row).toMatchObject({ state: 'switched', home: 'region', epoch: 4n, move: null });
+    world.store.row = started(world.store.row, { type: 'revert', ...command });
+    world.differing = 0;
+    await world.run();
+    expect(world.store.row).toMatchObject({ home: 'primary', open: 'primary', epoch: 5n });
+    expect(world.askedSince).toBe(2n);
   });
 
   it('C26: a lost primary is neither frozen nor asked, keeps its bound, latches, and is not reverted to', async () => {
