@@ -15,7 +15,8 @@ import { Transaction } from './transaction.ts';
 const IDLE_MS = 200;
 const READ_RETRY_MS = 1_000;
 const READ_FAILURES: ReadonlySet<ErrorCode> = new Set(['broker_request_failed', 'cluster_unreachable']);
-const BACKOFF_MS = { first: 200, most: 10_000 } as const;
+/** A broker that was frozen is told of by the cluster some seconds after it answers again: two waits of ten seconds would make that half a minute. */
+const BACKOFF_MS = { first: 200, most: 3_000 } as const;
 
 /** A round of fetches, and what it brought once it is there. */
 interface Fetching {
