@@ -72,10 +72,10 @@ describe('the farshore process', () => {
   it('offers a completion that bash takes', async () => {
     const { out } = await farshore('completion', 'bash');
     const script = `${out}\nCOMP_WORDS=(farshore partition res); COMP_CWORD=2; _farshore; echo "\${COMPREPLY[*]}"`;
-    expect(await text(spawn('bash', ['-c', script]).stdout)).toBe('resume\n');
+    expect(await text(spawn('bash', ['--norc', '-c', script]).stdout)).toBe('resume\n');
     const outputs = (verb: string) =>
       `COMP_WORDS=(farshore ${verb} -o ""); COMP_CWORD=$((\${#COMP_WORDS[@]} - 1)); _farshore; echo "\${COMPREPLY[*]}"`;
     const both = `${out}\n${outputs('schema docs')}; ${outputs('schema diff')}`;
-    expect(await text(spawn('bash', ['-c', both]).stdout)).toBe('markdown json\nhuman json\n');
+    expect(await text(spawn('bash', ['--norc', '-c', both]).stdout)).toBe('markdown json\nhuman json\n');
   });
 });

@@ -86,7 +86,8 @@ describe('the first run', () => {
   const shell = async (script: string): Promise<{ readonly code: number; readonly out: string; readonly err: string }> => {
     const env = { ...process.env, PATH: `${join(folder, 'bin')}:${process.env.PATH}` };
     try {
-      const { stdout, stderr } = await run('bash', ['-euc', exports + script], { cwd: folder, env });
+      // With a socket for its input, and started by no other shell, it takes itself for one of rshd and reads what an interactive one would.
+      const { stdout, stderr } = await run('bash', ['--norc', '-euc', exports + script], { cwd: folder, env });
       return { code: 0, out: stdout, err: stderr };
     } catch (error) {
       const { code, stdout, stderr } = error as { readonly code: number; readonly stdout: string; readonly stderr: string };
