@@ -6,6 +6,7 @@ import { publishedHomes } from '../kafka/published-homes.ts';
 import { positionGroup, regionalLog } from '../kafka/regional-log.ts';
 import { readPositions } from '../kafka/regional-log-positions.ts';
 import type { HomeLog, RegionalLog, StopLedger, TopicLedger } from '../mirror/contracts.ts';
+import { LEAST_CYCLE_BYTES } from '../mirror/cycle-bytes.ts';
 import type { MirrorDependencies, MirrorSettings, MirrorShare } from '../mirror/dependencies.ts';
 import { MirrorStage } from '../mirror/mirror-stage.ts';
 import { OffsetKeeper } from '../mirror/offset-keeper.ts';
@@ -141,6 +142,7 @@ function mirrorSettings({ current }: StageParts, { isApplied }: MirrorParts): Mi
     maxCycleBytes: config.mirror.maxCycleBytes,
     transactionTimeoutMs: config.mirror.transactionTimeoutMs,
     takesInMs: TAKES_IN_MS,
+    takesInBytes: LEAST_CYCLE_BYTES,
     maxPartitionFetchBytes: config.mirror.maxPartitionFetchBytes,
     recommitMs: config.mirror.recommitSeconds * 1_000,
   };

@@ -57,6 +57,8 @@ export interface MirrorSettings {
    * (markers, positions, end), beside 37 ms for a cycle of 16 MiB at 1.7 million records/s; what is committed later is read later.
    */
   readonly takesInMs: number;
+  /** What a round brings at least to be taken in: of less, a record should be read soon. */
+  readonly takesInBytes: number;
   readonly maxPartitionFetchBytes: number;
   /** A position that did not move for this long is committed again: group offsets expire one by one (C11). */
   readonly recommitMs: number;

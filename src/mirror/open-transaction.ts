@@ -22,15 +22,16 @@ export interface Ahead {
  */
 export function takesIn(
   { answers, openForMs, isRefused }: Ahead,
-  { takesInMs, transactionTimeoutMs }: Pick<MirrorSettings, 'takesInMs' | 'transactionTimeoutMs'>,
+  { takesInMs, takesInBytes, transactionTimeoutMs }: Pick<MirrorSettings, 'takesInMs' | 'takesInBytes' | 'transactionTimeoutMs'>,
 ): boolean {
   if (answers === undefined || isRefused || openForMs >= Math.min(takesInMs, transactionTimeoutMs / 16)) return false;
-  let isBehind = false;
+  let [isBehind, bytes] = [false, 0];
   for (const answer of answers) {
     if (answer.kind !== 'batches') return false;
     if (answer.batches.length > 0 && answer.nextOffset < answer.lastStableOffset) isBehind = true;
+    for (const batch of answer.batches) bytes += batch.bytes.length;
   }
-  return isBehind;
+  return isBehind && bytes >= takesInBytes;
 }
 
 /** What one transaction holds so far: one cycle, or under a backlog several. */

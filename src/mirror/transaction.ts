@@ -9,7 +9,7 @@ import { noteWentOn } from './stopping.ts';
 import type { PartitionTable } from './table.ts';
 
 type Deps = Pick<MirrorDependencies, 'regional' | 'stops' | 'observe' | 'clock' | 'cycleSize'>;
-type Settings = Pick<MirrorSettings, 'maxCycleBytes' | 'transactionTimeoutMs' | 'takesInMs'>;
+type Settings = Pick<MirrorSettings, 'maxCycleBytes' | 'transactionTimeoutMs' | 'takesInMs' | 'takesInBytes'>;
 
 /** Writes cycles to the region and commits them, one by one or several at once, and tells the partitions what is durable. */
 export class Transaction {

@@ -309,6 +309,7 @@ export class World {
         fetchMaxWaitMs: 500,
         maxCycleBytes: 1 << 20,
         transactionTimeoutMs: 15_000,
+        takesInBytes: 0,
         takesInMs: this.#history.isShared === true ? 250 : 0,
         maxPartitionFetchBytes: 1 << 20,
         recommitMs: this.#history.isShared === true ? 150 : 60_000,

@@ -5,11 +5,17 @@ import { homeOffset, regionalOffset } from '../../../src/model/offsets.ts';
 import type { MirrorPosition } from '../../../src/model/position.ts';
 
 const at = { topic: 'billing.invoices', partition: 0 };
-const settings = { takesInMs: 250, transactionTimeoutMs: 60_000 };
+const settings = { takesInMs: 250, takesInBytes: 100, transactionTimeoutMs: 60_000 };
 
 /** Of a log that ends at 10. */
 const answered = (nextOffset: bigint, batches = 1): FetchedPartition =>
-  ({ ...at, kind: 'batches', nextOffset, lastStableOffset: 10n, batches: new Array(batches) }) as unknown as FetchedPartition;
+  ({
+    ...at,
+    kind: 'batches',
+    nextOffset,
+    lastStableOffset: 10n,
+    batches: new Array(batches).fill({ bytes: Buffer.alloc(100) }),
+  }) as unknown as FetchedPartition;
 const ahead = (...answers: readonly FetchedPartition[]) => ({ answers, openForMs: 0, isRefused: false });
 
 describe('whether an open transaction takes in what was read ahead', () => {
@@ -24,6 +30,11 @@ describe('whether an open transaction takes in what was read ahead', () => {
     expect(takesIn(ahead(answered(10n)), settings)).toBe(false);
     expect(takesIn(ahead(answered(3n, 0)), settings)).toBe(false);
     expect(takesIn(ahead(), settings)).toBe(false);
+  });
+
+  it('it ends first where a round brought little: at a low rate a record would be read later for nothing', () => {
+    expect(takesIn(ahead(answered(9n)), { ...settings, takesInBytes: 101 })).toBe(false);
+    expect(takesIn(ahead(answered(9n), answered(10n)), { ...settings, takesInBytes: 101 })).toBe(true);
   });
 
   it('it waits for nothing that is still on its way', () => {

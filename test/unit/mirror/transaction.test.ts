@@ -69,7 +69,14 @@ function world() {
     cycleSize: new CycleSize(),
   } as unknown as MirrorDependencies;
   const settings = {
-    ...{ maxCycleBytes: MOST, maxPartitionFetchBytes: MOST, transactionTimeoutMs: 60_000, takesInMs: 250, recommitMs: 60_000 },
+    ...{
+      maxCycleBytes: MOST,
+      maxPartitionFetchBytes: MOST,
+      transactionTimeoutMs: 60_000,
+      takesInMs: 250,
+      takesInBytes: 0,
+      recommitMs: 60_000,
+    },
   } as unknown as MirrorSettings;
   const transaction = new Transaction(deps, settings, table);
   const answers = new Answers(deps, settings, table, () => undefined);
