@@ -17,7 +17,7 @@ import { offsetStore } from '../postgres/offset-store.ts';
 import { creator, regionalAdmin } from './regional-admin.ts';
 import type { StageParts } from './stage-parts.ts';
 
-/** A quarter of a second more until a record can be read, while there is a backlog; ten cycles, where brokers are fast. */
+/** While there is a backlog, so much later a record can be read at most, beside the cycle that was taken in last. */
 const TAKES_IN_MS = 250;
 
 interface MirrorClusters {
