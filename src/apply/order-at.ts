@@ -27,10 +27,11 @@ export function orderAt(
   if (order.undecided !== undefined) return { kind: 'wait', reason: order.undecided };
   const home = homeAt(order.homeEpochs, partition, offset);
   if (home === undefined) return { kind: 'wait', reason: 'the ledger does not say where the topic has its home' };
+  // Before a generation is asked for: one begins with what is mirrored, so a partition that was added while the region was home has none there.
+  if (home.home === region) return { kind: 'pass', end: home.end };
   const found = generationAt(order.generations, partition, regionalOffset(offset));
   if (found === undefined) return { kind: 'wait', reason: 'the ledger does not know this partition yet' };
   const end = earlier(home.end, found.end === undefined ? undefined : offsetValue(found.end));
-  if (home.home === region) return { kind: 'pass', end };
   // The drain before a move leaves none; a table that was not among `apply.tables` meanwhile has them still before it.
   const olderEnd = order.written.size === 0 ? 0n : olderHomesEnd(order, partition, region);
   if (offset < olderEnd) return { kind: 'older', end: home.end ?? olderEnd, olderEnd };

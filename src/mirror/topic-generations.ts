@@ -86,12 +86,14 @@ export class TopicGenerations {
    * frozen: the epoch begins at its end. Where this mirror carried an earlier epoch, the region was home in between, from behind what was carried.
    */
   async adopt(route: Route, look: Look, signal: AbortSignal): Promise<void> {
-    const record = look.records.get(route.regional);
+    const [record, regional] = [look.records.get(route.regional), look.regional.get(route.regional)];
     const published = look.publishedAtHome.get(route.home);
-    if (record === undefined || published === undefined)
+    if (record === undefined || regional === undefined || published === undefined)
       throw new FarshoreError('internal', `The home of ${route.regional} cannot move before it is claimed`);
     const { primary, region } = this.#settings;
-    const ends = await this.#regionalEnds(route.regional, record.partitions, signal);
+    // Also of those that no generation knows yet: one that was added while the region was home holds what the region wrote, and would pass for
+    // the new home's from its first offset.
+    const ends = await this.#regionalEnds(route.regional, regional.partitions.length, signal);
     const between =
       record.home === primary
         ? [{ epoch: published.epoch - 1, home: region, starts: await this.#carried(record, [...ends.keys()], signal) }]

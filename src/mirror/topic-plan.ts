@@ -63,6 +63,10 @@ export const returnedHere = ({
   publishedInRegion.epoch === publishedHome.epoch &&
   publishedHome.epoch > record.homeEpoch;
 
+/** Beside the primary: the home is recorded to be here, and its own cluster does not tell that it has moved again. */
+export const homeIsHere = (view: Parameters<typeof movedHere>[0] & { readonly region: string }): boolean =>
+  view.record?.home === view.region && !movedHere(view);
+
 const resume = (topic: string, flags: string): string => `farshore partition resume ${topic} --stage mirror ${flags}`;
 
 export function nextTopicStep(view: TopicView): TopicStep {

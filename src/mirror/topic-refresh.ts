@@ -13,7 +13,7 @@ import { TopicConfigSync } from './topic-config-sync.ts';
 import { isCompacted, lacksForced, maxBatchBytes } from './topic-configs.ts';
 import { TopicGenerations } from './topic-generations.ts';
 import { TopicPartitions, topicMissing } from './topic-partitions.ts';
-import { movedHere, nextTopicStep } from './topic-plan.ts';
+import { homeIsHere, nextTopicStep } from './topic-plan.ts';
 
 /** A step is repeated until the topic is ready; more than this many is a loop that cannot end. */
 const MAX_STEPS = 8;
@@ -107,7 +107,8 @@ export class TopicRefresh {
     const rules = this.#settings.rules();
     const look = await lookAround(this.#deps, rules, signal);
     if (rules.heartbeatsOnly) await this.#generations.recordReturned((topic) => topic.slice(rules.prefix.length), look, signal);
-    const routes = selectRoutes([...look.home.keys()], rules, look.publishedAtHome).filter((route) => !this.#isHere(route, look));
+    const found = selectRoutes([...look.home.keys()], rules, look.publishedAtHome);
+    const routes = rules.heartbeatsOnly ? found.filter((route) => !homeIsHere(this.#view(route, look))) : found;
     if (this.#keepsTopics) this.#reportMissing(missingTopics([...look.home.keys()], rules));
     for (const route of routes) {
       if (!this.#keepsTopics && !this.#partitions.ownsOf(route, look.home.get(route.home))) continue;
@@ -137,14 +138,6 @@ export class TopicRefresh {
     this.#epochStarts = epochStarts(look, routes, this.#settings.primary);
     if (this.#keepsTopics) await this.#homes.tell(routes, this.#records, signal);
     await this.startHeld(signal);
-  }
-
-  /** Beside the primary: the home is recorded to be here, and its own cluster does not tell that it has moved again. */
-  #isHere({ home, regional }: Route, { records, publishedAtHome, publishedInRegion }: Look): boolean {
-    const { region, primary, rules } = this.#settings;
-    const record = records.get(regional);
-    if (!rules().heartbeatsOnly || record?.home !== region) return false;
-    return !movedHere({ primary, record, publishedHome: publishedAtHome.get(home), publishedInRegion: publishedInRegion.get(regional) });
   }
 
   /** A new generation for a rewind of one partition, recorded before the position goes back. */
@@ -210,13 +203,10 @@ export class TopicRefresh {
     if (home === undefined) return;
     for (let steps = 0; steps < MAX_STEPS; steps++) {
       const step = nextTopicStep({
+        ...this.#view(route, look),
         route,
-        primary: this.#settings.primary,
         home,
         regional: look.regional.get(route.regional),
-        record: look.records.get(route.regional),
-        publishedHome: look.publishedAtHome.get(route.home),
-        publishedInRegion: look.publishedInRegion.get(route.regional),
         acceptRecreated: this.#accepted.has(route.regional),
         restartRecreated: this.#settings.onRecreated === 'restart',
       });
@@ -254,6 +244,15 @@ export class TopicRefresh {
       }
     }
     throw new FarshoreError('internal', `${route.regional} was not ready after ${MAX_STEPS} steps`);
+  }
+
+  /** What the ledger and both clusters say of a topic's home. */
+  #view({ home, regional }: Route, { records, publishedAtHome, publishedInRegion }: Look) {
+    const { primary, region } = this.#settings;
+    return {
+      ...{ primary, region, record: records.get(regional) },
+      ...{ publishedHome: publishedAtHome.get(home), publishedInRegion: publishedInRegion.get(regional) },
+    };
   }
 
   async #relook(look: Look, signal: AbortSignal): Promise<void> {

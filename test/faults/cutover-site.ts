@@ -182,7 +182,18 @@ export class CutoverSite implements AsyncDisposable {
     return true;
   }
 
+  /** Into the folder that `FARSHORE_TRIAL_LOGS` names: what the daemons said goes with them otherwise. */
+  async #keepLogs(): Promise<void> {
+    const parent = process.env.FARSHORE_TRIAL_LOGS;
+    if (parent === undefined) return;
+    const folder = join(parent, this.region);
+    await mkdir(folder, { recursive: true });
+    await writeFile(join(folder, 'daemon.log'), await this.daemon.log());
+    if (this.back !== undefined) await writeFile(join(folder, 'back.log'), await this.back.log());
+  }
+
   async [Symbol.asyncDispose](): Promise<void> {
+    await this.#keepLogs();
     await this.daemon[Symbol.asyncDispose]();
     await this.back?.[Symbol.asyncDispose]();
     await this.primary[Symbol.asyncDispose]();

@@ -1,11 +1,11 @@
 import { setTimeout as delay } from 'node:timers/promises';
-import { parseArgs } from 'node:util';
+import { inspect, parseArgs } from 'node:util';
 import { passes, type Trial, TrialSkipped } from './trial.ts';
 import { lanes, trials } from './trials.ts';
 import { keptVerdicts, type Verdict } from './verdicts.ts';
 
 const usage = `usage: npm run test:faults -- [--full] [--only ${Object.keys(trials).join(',')}] [--lane 1..${lanes.length}] [--seed N]
-FARSHORE_TRIAL_LOGS=<folder> keeps what daemons and brokers of the trials with one region wrote.`;
+FARSHORE_TRIAL_LOGS=<folder> keeps what daemons and brokers of the trials with one region, and of moves, wrote.`;
 
 /** A trial that hangs fails by itself, and those after it are still judged. The slowest took 325 s in short, on a busy machine, and 100 min in full. */
 const LIMIT_MINUTES = { short: 15, full: 180 } as const;
@@ -33,7 +33,8 @@ async function judged(name: string, trial: Trial, seed: number, full: boolean): 
       say(`skipped: ${name} (${error.message})`);
       return undefined;
     }
-    say(`${name}: ${error instanceof Error ? (error.stack ?? error.message) : String(error)}`);
+    // With its causes: that something did not come says nothing of what was there instead.
+    say(`${name}: ${inspect(error)}`);
     return { trial: name, seed, full, lost: 0, duplicated: 0, stale: 0, cases: 0, verdict: 'fail', seconds: seconds() };
   } finally {
     over.abort();

@@ -23,7 +23,7 @@ describe('the way back of a cutover', () => {
   const region = topic.replaceAll('.', '-');
   const former = `${region}-home`;
   const role = `app_${randomBytes(5).toString('hex')}`;
-  const producer = kafkajsFor(primary).producer({ idempotent: true });
+  let producer = kafkajsFor(primary).producer({ idempotent: true });
   let home: pg.Pool;
   let copy: pg.Pool;
   let atHome: ConfluentRegistry;
@@ -42,15 +42,15 @@ describe('the way back of a cutover', () => {
     return row;
   };
   /** As an application at the primary does, whose relay is quick. */
-  const writeAtHome = async (times: number): Promise<void> => {
+  const writeAtHome = async (times: number, partitions = PARTITIONS): Promise<void> => {
     for (let n = 0; n < times; n++) {
       const { id, note, version: v } = next('home');
       await home.query(upsert, [id, note, v]);
-      await producer.send({ topic, messages: [{ key: String(id), value: rowValue(id, note, v), partition: id % PARTITIONS }] });
+      await producer.send({ topic, messages: [{ key: String(id), value: rowValue(id, note, v), partition: id % partitions }] });
     }
   };
   /** As an application in the region does: row and outbox in one transaction that names its epoch. */
-  const writeInRegion = async (times: number, epoch: string, schemaId = ROW_SCHEMA_ID): Promise<void> => {
+  const writeInRegion = async (times: number, epoch: string, { schemaId = ROW_SCHEMA_ID, partitions = PARTITIONS } = {}): Promise<void> => {
     const client = await copy.connect();
     try {
       for (let n = 0; n < times; n++) {
@@ -60,7 +60,7 @@ describe('the way back of a cutover', () => {
         await client.query(upsert, [id, note, v]);
         await client.query('insert into farshore.outbox (topic, partition, key, value) values ($1, $2, $3, $4)', [
           topic,
-          id % PARTITIONS,
+          id % partitions,
           Buffer.from(String(id)),
           rowValue(id, note, v, schemaId),
         ]);
@@ -297,7 +297,7 @@ describe('the way back of a cutover', () => {
     const id = inRegion.register(subject, newer);
     expect(id).toBe(ROW_SCHEMA_ID + 1);
     const held = written.length;
-    await writeInRegion(3, epoch, id);
+    await writeInRegion(3, epoch, { schemaId: id });
     const down = async () => (await back.status()).components.some(({ component, up }) => component === 'regional_registry' && !up);
     await eventually(down, { what: 'the registry of the primary being told as down', deadlineMs: 60_000 });
     // The mirror beside it goes on, and these records are not in the primary's log.
@@ -314,5 +314,24 @@ describe('the way back of a cutover', () => {
     await move('revert');
     expect(await rowsOf(home)).toBe(await rowsOf(copy));
     await seconds('the primary taking schemas again', () => atHome.mode(subject) === 'READWRITE' && inRegion.mode(subject) === 'IMPORT');
+  });
+
+  it('C1, C3: a topic that grew while the primary was home again can be moved and reverted again', async () => {
+    const partitions = PARTITIONS + 1;
+    const admin = kafkajsFor(primary).admin();
+    await admin.connect();
+    await admin.createPartitions({ topicPartitions: [{ topic, count: partitions }] });
+    await Promise.all([admin.disconnect(), producer.disconnect()]);
+    // The one from before does not know the new partition yet, and says nothing of records for it that it left out.
+    producer = kafkajsFor(primary).producer({ idempotent: true });
+    await producer.connect();
+    await writeAtHome(KEYS, partitions);
+    await alike();
+    const { epoch } = await move('start');
+    await writeInRegion(KEYS, epoch, { partitions });
+    await move('revert');
+    expect(await rowsOf(home)).toBe(await rowsOf(copy));
+    const notes = await notesIn(primary, written.length);
+    expect(notes.toSorted()).toEqual(written.toSorted());
   });
 });

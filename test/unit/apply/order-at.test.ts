@@ -61,6 +61,28 @@ describe('orderAt', () => {
     expect(orderAt(topic, 1, 0n, applied(0n, 0n), 'west'), 'a partition younger than the switch').toMatchObject({ homeEpoch: 3 });
   });
 
+  it('C1, C3: passes over what the region wrote in a partition that no generation knows, where it was home when that was added', () => {
+    const since = (starts: ReadonlyMap<number, bigint>) => [
+      { epoch: 1, home: 'east', starts: new Map() },
+      { epoch: 2, home: 'west', starts: new Map([[0, 5n]]) },
+      { epoch: 3, home: 'east', starts },
+    ];
+    const topic = order('t', generationsOf([[0, 0n]]), since(new Map([[0, 8n]])).slice(0, 2));
+    expect(orderAt(topic, 1, 0n, applied(5n), 'west')).toEqual({ kind: 'pass', end: undefined });
+    const moved = order(
+      't',
+      topic.generations,
+      since(
+        new Map([
+          [0, 8n],
+          [1, 4n],
+        ]),
+      ),
+    );
+    expect(orderAt(moved, 1, 0n, applied(8n), 'west')).toEqual({ kind: 'pass', end: 4n });
+    expect(orderAt(moved, 1, 4n, applied(8n, 4n), 'west').kind, 'the new home’s, whose generation is not recorded yet').toBe('wait');
+  });
+
   it('C3: what is before an epoch in which the region was written to is of an older home, up to the last of such', () => {
     const epochs = [
       { epoch: 1, home: 'east', starts: new Map() },

@@ -22,6 +22,8 @@ function besidePrimary() {
     us: { home: 'eu', epoch: 2 } as Told,
     /** Of partition 0, in the log of `us`. */
     carriedTo: undefined as bigint | undefined,
+    /** Where the log of `us` ends, by partition, on both sides as many. */
+    ends: [0n, 0n] as readonly bigint[],
     record: {
       ...{ topic, home: 'eu', homeEpoch: 2, homeTopicId: 'A', regionalTopicId: 'R', partitions: 2 },
       generations: [{ generation: 1, starts }],
@@ -29,24 +31,25 @@ function besidePrimary() {
     } as TopicRecord,
   };
   const recorded: string[] = [];
-  const partitions = [0, 1].map((partition) => ({ partition, leaderEpoch: 0, available: true }));
+  const partitions = () => state.ends.map((_, partition) => ({ partition, leaderEpoch: 0, available: true }));
   const publishes = (of: 'eu' | 'us') => ({ read: async () => new Map([[topic, { fromOffsets: undefined, ...state[of] }]]) });
-  const ends = async (asked: readonly { topic: string; partition: number }[]) => asked.map((place) => ({ ...place, start: 0n, end: 0n }));
+  const ends = (of: (partition: number) => bigint) => async (asked: readonly { topic: string; partition: number }[]) =>
+    asked.map((place) => ({ ...place, start: 0n, end: of(place.partition) }));
   const deps = {
     home: {
-      listTopics: async () => [{ topic, topicId: 'A', partitions }],
+      listTopics: async () => [{ topic, topicId: 'A', partitions: partitions() }],
       topicConfigs: async () => new Map([[topic, new Map()]]),
-      ends,
+      ends: ends(() => 0n),
     },
     regional: {
-      listTopics: async () => [{ topic, topicId: 'R', partitions }],
+      listTopics: async () => [{ topic, topicId: 'R', partitions: partitions() }],
       topicConfigs: async () => new Map([[topic, mirroredConfigs(new Map(), [])]]),
       positions: async () =>
         new Map([
           [topic, state.carriedTo === undefined ? [] : [{ ...at, next: homeOffset(3n), regionalEnd: regionalOffset(state.carriedTo) }]],
         ]),
       mirroredBehind: async () => new Map(),
-      ends,
+      ends: ends((partition) => state.ends[partition]!),
       commit: async () => undefined,
     },
     kept: { last: () => undefined, found: () => undefined },
@@ -131,5 +134,22 @@ describe('the daemon beside the primary', () => {
     state.us = { home: 'eu', epoch: 4 };
     expect(await carried()).toEqual(['running', 'running']);
     expect(recorded).toEqual(['us 3 from 7,9', 'eu 4 from 0,0']);
+  });
+
+  it('C1, C3: says whose the records of a partition are that was added while the home was here: they would wait for a generation, and pass for the region’s', async () => {
+    const { state, recorded, carried } = besidePrimary();
+    [state.us, state.eu] = [
+      { home: 'us', epoch: 3, fromOffsets },
+      { home: 'us', epoch: 3 },
+    ];
+    await carried();
+    state.ends = [8n, 9n, 5n];
+    await carried();
+    [state.us, state.eu] = [
+      { home: 'eu', epoch: 4 },
+      { home: 'eu', epoch: 4 },
+    ];
+    await carried();
+    expect(recorded).toEqual(['us 3 from 7,9', 'eu 4 from 8,9,5']);
   });
 });
