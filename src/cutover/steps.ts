@@ -118,7 +118,7 @@ const steps: Readonly<Record<CutoverStep, (context: StepContext) => Promise<Step
 
   async from_offsets({ move, parts, signal }) {
     const { logs } = parts;
-    const region = await logs.region(signal);
+    const region = await logs.region(signal, move.lost !== null);
     const regional = offsetsOf(region);
     if (move.lost !== null) {
       // Of a move that was taken over: where the primary stood when it was frozen.

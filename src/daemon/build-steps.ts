@@ -86,7 +86,7 @@ export function buildSteps(active: ActiveParts, sources: StepSources): BuiltStep
           firstHop.unpublishedQuery === undefined ? null : await unpublished(admin, firstHop.unpublishedQuery, signal),
         unpublishedOutbox: async (signal) => (config.outbox.enabled ? BigInt((await sources.outbox.backlog(signal)).unpublished) : null),
       },
-      logs: movingLogs({ primary, reader, primaryConnected: sources.primaryConnected, topics, matches }),
+      logs: movingLogs({ region: config.region, primary, reader, primaryConnected: sources.primaryConnected, topics, matches }),
       copies: buildCopies(active, sources, topics),
       digest:
         sources.audit === undefined

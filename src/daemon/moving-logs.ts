@@ -1,4 +1,5 @@
 import type { FarshoreConfig } from '../config/config.ts';
+import { areAll, partitionsWanted, type WantedPartitions } from '../cutover/moving-partitions.ts';
 import type { MovingLogs, PartitionEnd } from '../cutover/step-contracts.ts';
 import { listTopics } from '../kafka/admin.ts';
 import type { KafkaCluster } from '../kafka/cluster.ts';
@@ -24,6 +25,7 @@ export function movingTopics({ mirror }: Pick<FarshoreConfig, 'mirror'>, records
 }
 
 export interface MovingLogsParts {
+  readonly region: string;
   readonly primary: KafkaCluster;
   readonly reader: KafkaCluster;
   readonly primaryConnected: () => boolean;
@@ -32,16 +34,21 @@ export interface MovingLogsParts {
   readonly matches: (topic: string) => boolean;
 }
 
-export function movingLogs({ primary, reader, primaryConnected, topics, matches }: MovingLogsParts): MovingLogs {
-  const ends = async (cluster: KafkaCluster, nameOf: (topic: MovingTopic) => string, signal: AbortSignal) => {
-    const moving = await topics(signal);
-    const described = new Map((await cluster.topics(moving.map(nameOf), signal)).map((topic) => [topic.topic, topic]));
+export function movingLogs({ region, primary, reader, primaryConnected, topics, matches }: MovingLogsParts): MovingLogs {
+  const counts = async (cluster: KafkaCluster, names: readonly string[], signal: AbortSignal) =>
+    new Map((await cluster.topics(names, signal)).map(({ topic, partitions }) => [topic, partitions.length]));
+  const ends = async (
+    cluster: KafkaCluster,
+    moving: readonly MovingTopic[],
+    nameOf: (topic: MovingTopic) => string,
+    wantedOf: (topic: MovingTopic) => WantedPartitions,
+    signal: AbortSignal,
+  ) => {
+    const there = await counts(cluster, moving.map(nameOf), signal);
     const asked = moving.flatMap((topic) => {
-      const partitions = described.get(nameOf(topic))?.partitions ?? [];
-      if (partitions.length !== topic.record.partitions) {
-        throw unanswered(nameOf(topic), `it has ${partitions.length} partitions, the ledger ${topic.record.partitions}`);
-      }
-      return partitions.map(({ partition }) => ({ name: nameOf(topic), regional: topic.regional, partition }));
+      const [count, wanted] = [there.get(nameOf(topic)) ?? 0, wantedOf(topic)];
+      if (!areAll(count, wanted)) throw unanswered(nameOf(topic), `it has ${count} partitions, and ${wanted.partitions} are known`);
+      return Array.from({ length: count }, (_, partition) => ({ name: nameOf(topic), regional: topic.regional, partition }));
     });
     const places = asked.map(({ name, partition }) => ({ topic: name, partition }));
     // The high watermark is asked for first: what is committed in between makes the stable end the later one, never the other way round.
@@ -56,16 +63,29 @@ export function movingLogs({ primary, reader, primaryConnected, topics, matches 
       return { topic: regional, partition, end, highWatermark };
     });
   };
+  const isHere = ({ record }: MovingTopic) => record.home === region;
   return {
-    home: async (signal) => {
+    async home(signal) {
       if (!primaryConnected()) throw new FarshoreError('cluster_unreachable', 'The primary was not reached yet');
       const known = new Set((await topics(signal)).map(({ home }) => home));
       const unknown = (await listTopics(primary, signal)).find(({ topic }) => matches(topic) && !known.has(topic));
       // A topic that was made a moment ago: nothing of it is here, and it would be left behind.
       if (unknown !== undefined) throw unanswered(unknown.topic, 'it is not mirrored yet');
-      return await ends(primary, ({ home }) => home, signal);
+      const moving = await topics(signal);
+      const grown = moving.filter(isHere).map(({ regional }) => regional);
+      const inRegion = grown.length === 0 ? new Map<string, number>() : await counts(reader, grown, signal);
+      const wanted = (topic: MovingTopic) =>
+        partitionsWanted('primary', {
+          ...{ recorded: topic.record.partitions, inRegion: inRegion.get(topic.regional) },
+          ...{ isHomeHere: isHere(topic), isLost: false },
+        });
+      return await ends(primary, moving, ({ home }) => home, wanted, signal);
     },
-    region: (signal) => ends(reader, ({ regional }) => regional, signal),
+    async region(signal, isLost = false) {
+      const wanted = (topic: MovingTopic) =>
+        partitionsWanted('region', { recorded: topic.record.partitions, inRegion: undefined, isHomeHere: isHere(topic), isLost });
+      return await ends(reader, await topics(signal), ({ regional }) => regional, wanted, signal);
+    },
   };
 }
 

@@ -118,6 +118,8 @@ export interface TopicRecord {
   readonly generations: readonly Generation[];
   /** Where the copy of the present log begins in the region, by partition: growth and rewinds begin a generation, and not a copy. */
   readonly mirroredFrom: ReadonlyMap<number, RegionalOffset>;
+  /** Where the present epoch of the home begins in the region, by partition; one that is missing is younger than the epoch. */
+  readonly epochFrom: ReadonlyMap<number, RegionalOffset>;
 }
 
 export interface TopicLedger {

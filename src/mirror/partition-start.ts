@@ -1,6 +1,6 @@
 import { concurrently } from '../model/concurrently.ts';
 import { findFarshoreError } from '../model/errors.ts';
-import { homeOffset, offsetValue } from '../model/offsets.ts';
+import { homeOffset, offsetValue, type RegionalOffset } from '../model/offsets.ts';
 import { topicPartitionKey } from '../model/partition.ts';
 import type { MirrorPosition } from '../model/position.ts';
 import { isTrusted, readAnswered } from './answered-positions.ts';
@@ -30,6 +30,8 @@ export interface Starts {
   readonly mirroredFrom: (partition: MirrorPartition) => bigint;
   /** Where the present epoch of the home begins there, after a cutover. */
   readonly epoch: (partition: MirrorPartition) => bigint | undefined;
+  /** Where it begins in the region. */
+  readonly epochInRegion: (partition: MirrorPartition) => RegionalOffset | undefined;
 }
 
 /** Where partitions stand that are paused or stopped: it is shown, and committed again so that it does not expire. Answers whether to ask again. */
@@ -107,6 +109,7 @@ export async function startPartitions(
       position,
       mirroredFrom: starts.mirroredFrom(partition),
       epochStart: starts.epoch(partition),
+      epochInRegion: starts.epochInRegion(partition),
       home: ends.home,
       regional: ends.regional,
       settled: !partition.sentSinceOpen,

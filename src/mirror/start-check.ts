@@ -1,5 +1,5 @@
 import { FarshoreError } from '../model/errors.ts';
-import { homeOffset, offsetValue } from '../model/offsets.ts';
+import { homeOffset, offsetValue, type RegionalOffset } from '../model/offsets.ts';
 import type { LogProof, MirrorPosition } from '../model/position.ts';
 import { isBehind, type KeptEnd } from './old-position.ts';
 
@@ -14,6 +14,8 @@ export interface StartView {
   readonly mirroredFrom: bigint;
   /** Offset at home from which on the present epoch is mirrored; undefined for the first. What is below came from here. */
   readonly epochStart?: bigint | undefined;
+  /** Regional offset at which that epoch begins: nothing of it is mirrored while the end is still there. */
+  readonly epochInRegion?: RegionalOffset | undefined;
   readonly home: { readonly start: bigint; readonly end: bigint };
   readonly regional: { readonly start: bigint; readonly end: bigint };
   /**
@@ -63,6 +65,12 @@ export function decideStart(view: StartView): StartDecision {
   if (kept !== undefined && view.regional.end < offsetValue(kept.point.regional)) {
     const stop = regionTruncated(view, offsetValue(kept.point.regional));
     return position === undefined || isBehind(position, kept) ? { ...stop, isOld: true } : stop;
+  }
+  // Whatever the group answers then is of an earlier epoch. It forgets that too: nothing is committed while the home is the other one.
+  const isUnwritten = view.epochInRegion !== undefined && view.regional.end === offsetValue(view.epochInRegion);
+  if (isUnwritten && (position === undefined || view.old !== undefined)) {
+    const begins = fromEpochStart(view);
+    if (begins !== undefined) return begins;
   }
   if (view.old !== undefined) {
     if (view.oldForMs < OLD_ANSWERS_WITHIN_MS) return { kind: 'wait', reason: `the region's group answers ${view.old}: asked again` };

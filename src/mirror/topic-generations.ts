@@ -121,7 +121,9 @@ export class TopicGenerations {
       // It was here since before: by the start of this epoch alone, what was written here until then would pass for the other side's.
       const isLater = record.home !== region && epoch > record.homeEpoch + 1;
       const carried = isLater ? await this.#carried(record, [...starts.keys()], signal) : starts;
-      const since = { epoch: record.homeEpoch + 1, home: region, starts: new Map([...starts, ...carried]) };
+      // One that was added since is left out: all of it is of an epoch that is not older than it.
+      const known = [...starts].filter(([partition]) => partition < partitions);
+      const since = { epoch: record.homeEpoch + 1, home: region, starts: new Map([...known, ...carried]) };
       const recorded = await this.#deps.ledger.adopt(topic, [...(isLater ? [since] : []), { epoch, home: region, starts }], signal);
       look.records.set(topic, recorded);
       this.#deps.observe({ type: 'home_claimed', topic, home: recorded.home, epoch: recorded.homeEpoch });

@@ -152,7 +152,8 @@ export class TopicRefresh {
     const known = [...this.#table.all()].filter((p) => !this.#generations.isHeldByGrowth(p) && !this.#isAwaited(p));
     const starts = {
       mirroredFrom: (p: MirrorPartition) => this.#mirroredFrom(p),
-      epoch: (p: MirrorPartition) => this.#epochStart(p),
+      epoch: ({ route, partition }: MirrorPartition) => this.#epochStarts.get(route.home)?.get(partition),
+      epochInRegion: ({ route, partition }: MirrorPartition) => this.#records.get(route.regional)?.epochFrom.get(partition),
     };
     this.#unproved = await startKnown(known, starts, this.#deps, this.#settings, signal);
   }
@@ -185,10 +186,6 @@ export class TopicRefresh {
   #hold(route: Route, home: TopicDescription, records: ReadonlyMap<string, TopicRecord>, reason: string): void {
     this.#awaited.add(route.regional);
     this.#partitions.hold(route, home, records, reason);
-  }
-
-  #epochStart({ route, partition }: MirrorPartition): bigint | undefined {
-    return this.#epochStarts.get(route.home)?.get(partition);
   }
 
   #mirroredFrom(partition: MirrorPartition): bigint {

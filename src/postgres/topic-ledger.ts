@@ -17,7 +17,9 @@ const recordColumns = `t.topic, t.home, t.home_epoch, t.home_topic_id, t.regiona
        (select coalesce(json_agg(json_build_array(m.partition, m.start_offset::text)), '[]')
           from (select distinct on (s.partition) s.partition, s.start_offset
                   from farshore.generation_starts s where s.topic = t.topic
-                 order by s.partition, ${continues('s')}, case when ${continues('s')} then s.generation else -s.generation end) m) as mirrored_from`;
+                 order by s.partition, ${continues('s')}, case when ${continues('s')} then s.generation else -s.generation end) m) as mirrored_from,
+       (select coalesce(json_agg(json_build_array(h.partition, h.from_offset::text)), '[]')
+          from farshore.home_epochs h where h.topic = t.topic and h.home_epoch = t.home_epoch) as epoch_from`;
 
 const loadStatement: Statement = { text: `select ${recordColumns} from farshore.topics t order by t.topic`, values: [] };
 
@@ -115,13 +117,13 @@ const topicRecord = (row: TextRow): TopicRecord => ({
   regionalTopicId: text(row, 'regional_topic_id'),
   partitions: integer(row, 'partitions'),
   generations: generationsOf(json(row, 'starts') as readonly (readonly [number, number, string])[]),
-  mirroredFrom: new Map(
-    (json(row, 'mirrored_from') as readonly (readonly [number, string])[]).map(([partition, offset]) => [
-      partition,
-      regionalOffset(BigInt(offset)),
-    ]),
-  ),
+  mirroredFrom: offsetsByPartition(json(row, 'mirrored_from')),
+  epochFrom: offsetsByPartition(json(row, 'epoch_from')),
 });
+
+/** From [partition, offset] pairs. */
+const offsetsByPartition = (pairs: unknown): ReadonlyMap<number, RegionalOffset> =>
+  new Map((pairs as readonly (readonly [number, string])[]).map(([partition, offset]) => [partition, regionalOffset(BigInt(offset))]));
 
 /** Generations in order, from [generation, partition, offset] triples. */
 export function generationsOf(triples: readonly (readonly [number, number, string])[]): readonly Generation[] {

@@ -45,6 +45,7 @@ describe('the topic ledger', () => {
       partitions: 2,
       generations: [{ generation: 1, starts: starts(0n, 0n) }],
       mirroredFrom: starts(0n, 0n),
+      epochFrom: starts(0n, 0n),
     });
     expect(await claim('one', 'ap-south')).toEqual(claimed);
     expect(await ledger().load(never)).toEqual([claimed]);
@@ -149,6 +150,14 @@ describe('the topic ledger', () => {
     expect((await raise(3, 'partitions_grown', 10n, 11n, 0n)).mirroredFrom).toEqual(starts(5n, 6n, 0n));
     expect((await raise(4, 'rewind_accepted', 12n, 13n, 3n)).mirroredFrom).toEqual(starts(5n, 6n, 0n));
     expect((await raise(5, 'home_recreated', 20n, 21n, 22n)).mirroredFrom).toEqual(starts(20n, 21n, 22n));
+  });
+
+  it('C3: the present epoch begins in the region where it was adopted; a partition that is younger has its start from its first offset', async () => {
+    await claim('moved.and.grown');
+    const adopted = await ledger().adopt('moved.and.grown', [{ epoch: 2, home: 'eu', starts: starts(5n, 6n) }], never);
+    expect(adopted.epochFrom).toEqual(starts(5n, 6n));
+    const grown = { topic: 'moved.and.grown', expected: 1, reason: 'partitions_grown', homeTopicId: uuid(1), regionalTopicId: uuid(2) };
+    expect((await ledger().raiseGeneration({ ...grown, starts: starts(7n, 8n, 0n) }, never)).epochFrom).toEqual(starts(5n, 6n, 0n));
   });
 
   it('tells apply the generations, and where each home begins in every partition', async () => {

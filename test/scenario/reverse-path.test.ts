@@ -316,22 +316,29 @@ describe('the way back of a cutover', () => {
     await seconds('the primary taking schemas again', () => atHome.mode(subject) === 'READWRITE' && inRegion.mode(subject) === 'IMPORT');
   });
 
-  it('C1, C3: a topic that grew while the primary was home again can be moved and reverted again', async () => {
-    const partitions = PARTITIONS + 1;
-    const admin = kafkajsFor(primary).admin();
-    await admin.connect();
-    await admin.createPartitions({ topicPartitions: [{ topic, count: partitions }] });
-    await Promise.all([admin.disconnect(), producer.disconnect()]);
+  it('C1, C3: a topic that grew while the primary was home again, and then in the region, can be moved and reverted', async () => {
+    const grow = async (cluster: string, partitions: number): Promise<void> => {
+      const admin = kafkajsFor(cluster).admin();
+      await admin.connect();
+      await admin.createPartitions({ topicPartitions: [{ topic, count: partitions }] });
+      await admin.disconnect();
+    };
+    const [grown, more] = [PARTITIONS + 1, PARTITIONS + 2];
+    await grow(primary, grown);
+    await producer.disconnect();
     // The one from before does not know the new partition yet, and says nothing of records for it that it left out.
     producer = kafkajsFor(primary).producer({ idempotent: true });
     await producer.connect();
-    await writeAtHome(KEYS, partitions);
+    await writeAtHome(KEYS, grown);
     await alike();
     const { epoch } = await move('start');
-    await writeInRegion(KEYS, epoch, { partitions });
+    await writeInRegion(KEYS, epoch, { partitions: grown });
+    await grow(regional, more);
+    await writeInRegion(KEYS * 2, epoch, { partitions: more });
     await move('revert');
     expect(await rowsOf(home)).toBe(await rowsOf(copy));
-    const notes = await notesIn(primary, written.length);
-    expect(notes.toSorted()).toEqual(written.toSorted());
-  });
+    await writeAtHome(KEYS, grown);
+    await alike();
+    for (const bootstrap of [primary, regional]) expect((await notesIn(bootstrap, written.length)).toSorted()).toEqual(written.toSorted());
+  }, 240_000);
 });

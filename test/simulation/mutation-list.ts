@@ -142,7 +142,7 @@ export const mutations: readonly Mutation[] = [
   },
   { by: 'fold', file: 'apply/order-at.ts', from: 'if (waits.length > 0) {', to: 'if (waits.length > 9) {' },
   { by: 'fold', file: 'apply/order-at.ts', from: 'if (offset < olderEnd) return', to: 'if (offset < 0n) return' },
-  { by: 'fold', file: 'apply/order-at.ts', from: "if (home.home === region) return { kind: 'pass', end };", to: '' },
+  { by: 'fold', file: 'apply/order-at.ts', from: "if (home.home === region) return { kind: 'pass', end: home.end };", to: '' },
   {
     by: 'fold',
     file: 'apply/order-at.ts',

@@ -523,7 +523,14 @@ export class World {
       load: async () => (this.#record === undefined ? [] : [this.#record]),
       claim: async ({ starts, ...claimed }) => {
         fence();
-        this.#record ??= { ...claimed, homeEpoch: 1, partitions: PARTITIONS, generations: [generation(1, starts)], mirroredFrom: starts };
+        this.#record ??= {
+          ...claimed,
+          homeEpoch: 1,
+          partitions: PARTITIONS,
+          generations: [generation(1, starts)],
+          mirroredFrom: starts,
+          epochFrom: starts,
+        };
         return this.#record;
       },
       adopt: async () => this.#record!,

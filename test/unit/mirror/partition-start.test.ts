@@ -51,7 +51,7 @@ function world() {
 const modes = (all: readonly MirrorPartition[]): readonly string[] => all.map(({ mode }) => mode.mode);
 
 describe('partitions whose log cannot be proved', () => {
-  const starts = { mirroredFrom: () => 0n, epoch: () => undefined, settled: true };
+  const starts = { mirroredFrom: () => 0n, epoch: () => undefined, epochInRegion: () => undefined, settled: true };
 
   it('do not keep the others from starting: one without a leader is held and asked again, one that may not be read stops', async () => {
     const { deps, all, put } = world();

@@ -28,6 +28,7 @@ function besidePrimary() {
       ...{ topic, home: 'eu', homeEpoch: 2, homeTopicId: 'A', regionalTopicId: 'R', partitions: 2 },
       generations: [{ generation: 1, starts }],
       mirroredFrom: starts,
+      epochFrom: starts,
     } as TopicRecord,
   };
   const recorded: string[] = [];

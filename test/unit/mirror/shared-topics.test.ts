@@ -22,6 +22,7 @@ function world(keepsTopics: boolean, topics: readonly string[] = ['*']) {
     ...{ topic, home: 'us-east', homeEpoch: 1, homeTopicId: 'A', regionalTopicId: 'R', partitions: 1 },
     generations: [{ generation: 1, starts: zero }],
     mirroredFrom: zero,
+    epochFrom: zero,
   };
   const published = { read: async () => new Map([[topic, { home: 'us-east', epoch: 1, fromOffsets: undefined }]]) };
   const ends = async () => [{ topic, partition: 0, start: 0n, end: 0n }];

@@ -55,6 +55,23 @@ describe('where mirror starts in a partition', () => {
     expect(stopCode({ epochStart: 40n })).toBe('continue');
   });
 
+  it('C3, C11: the way back begins so where its positions expired while the primary was home: nothing of the epoch is carried, and every revert waited', () => {
+    const epochInRegion = regionalOffset(121n);
+    const kept = { homeTopicId: 'home-id', point: { home: homeOffset(100n), regional: regionalOffset(111n) }, next: homeOffset(100n) };
+    for (const [before, old] of [
+      [undefined, undefined],
+      [undefined, 'no position, although 100 was committed'],
+      [{ ...position, next: homeOffset(90n) }, 'the position 90'],
+    ] as const) {
+      const decision = decideStart(view({ position: before, old, kept, epochStart: 300n, epochInRegion }));
+      expect(decision.kind === 'begin' && offsetValue(decision.position.next)).toBe(300n);
+    }
+    const carried = { position: undefined, epochStart: 300n, epochInRegion, regional: { start: 0n, end: 123n } };
+    expect(stopCode(carried), 'something of it is carried').toBe('position_missing');
+    expect(stopCode({ ...carried, regional: { start: 0n, end: 110n }, kept }), 'the region lost records').toBe('region_truncated');
+    expect(stopCode({ position: undefined, epochInRegion }), 'no cutover began it').toBe('position_missing');
+  });
+
   it('C6: the way back stops where retention or a cut took the start of its epoch', () => {
     expect(stopCode({ epochStart: 300n, home: { start: 350n, end: 500n } })).toBe('source_truncated');
     expect(stopCode({ epochStart: 300n, home: { start: 0n, end: 200n } })).toBe('source_diverged');

@@ -18,6 +18,7 @@ const record = (changes: Partial<TopicRecord> = {}): TopicRecord => ({
   partitions: 4,
   generations: [{ generation: 1, starts: new Map([[0, regionalOffset(0n)]]) }],
   mirroredFrom: new Map([[0, regionalOffset(0n)]]),
+  epochFrom: new Map([[0, regionalOffset(0n)]]),
   ...changes,
 });
 

@@ -25,6 +25,7 @@ function started(share?: MirrorSettings['share']) {
     ...{ topic, home: 'us-east', homeEpoch: 1, homeTopicId: 'A', regionalTopicId: 'R', partitions: 2 },
     generations: [{ generation: 1, starts }],
     mirroredFrom: starts,
+    epochFrom: starts,
   };
   const published = { read: async () => new Map([[topic, { home: 'us-east', epoch: 1, fromOffsets: undefined }]]) };
   const ends = async (asked: readonly { topic: string; partition: number }[]) => asked.map((place) => ({ ...place, start: 0n, end: 0n }));
