@@ -19,13 +19,12 @@ export interface WantedPartitions {
  *
  *     the primary is home and has grown · its mirror has not · what is in the new partition would be left behind
  *
- * While the region is home its topic grows by itself, which nobody records there; the way back must have made as many at the primary. One that has more,
- * of before it was given up, carries nothing in them. Of a primary that is lost a growth under way is never recorded: nothing is mirrored into what it
+ * While the region is home its topic grows by itself, which nobody records there; the way back must have made as many at the primary. Of a primary that is lost a growth under way is never recorded: nothing is mirrored into what it
  * added before that.
  */
 export function partitionsWanted(side: 'primary' | 'region', { recorded, inRegion, isHomeHere, isLost }: MovingCounts): WantedPartitions {
   if (side === 'region') return { partitions: recorded, orMore: isHomeHere || isLost };
-  return { partitions: isHomeHere ? Math.max(recorded, inRegion ?? 0) : recorded, orMore: isHomeHere };
+  return { partitions: isHomeHere ? Math.max(recorded, inRegion ?? 0) : recorded, orMore: false };
 }
 
 export const areAll = (count: number, { partitions, orMore }: WantedPartitions): boolean =>

@@ -49,6 +49,8 @@ export interface PartitionEnd {
 export interface MovingLogs {
   /** In the primary's cluster. */
   home(signal: AbortSignal): Promise<readonly PartitionEnd[]>;
+  /** In the primary's cluster, of whatever partitions there are: of one that was given up, they need not be those of the region. */
+  homeAsItIs(signal: AbortSignal): Promise<readonly PartitionEnd[]>;
   /** In the region's cluster. `isLost`: the primary is given up, so that a growth which was under way there is never recorded. */
   region(signal: AbortSignal, isLost?: boolean): Promise<readonly PartitionEnd[]>;
 }

@@ -42,7 +42,7 @@ export const tailsOf = ({ partitions }: LossBound, ends: readonly PartitionEnd[]
 export async function watchTail(
   parts: {
     readonly row: () => Cutover | undefined;
-    readonly logs: Pick<MovingLogs, 'home'>;
+    readonly logs: Pick<MovingLogs, 'homeAsItIs'>;
     readonly store: Pick<TailStore, 'keep'>;
     readonly observe: Observe;
     readonly clock: Clock;
@@ -54,7 +54,7 @@ export async function watchTail(
     const lost = parts.row()?.kept?.lost;
     if (lost != null) {
       try {
-        const tails = tailsOf(lost, await parts.logs.home(signal));
+        const tails = tailsOf(lost, await parts.logs.homeAsItIs(signal));
         const fresh = tails.filter(({ topic, partition, to }) => told.get(`${topic}:${partition}`) !== to);
         if (fresh.length > 0) await parts.store.keep(fresh, signal);
         for (const { topic, partition, from, to } of fresh) {

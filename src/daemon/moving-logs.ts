@@ -63,10 +63,18 @@ export function movingLogs({ region, primary, reader, primaryConnected, topics, 
       return { topic: regional, partition, end, highWatermark };
     });
   };
+  const requireConnected = (): void => {
+    if (!primaryConnected()) throw new FarshoreError('cluster_unreachable', 'The primary was not reached yet');
+  };
   const isHere = ({ record }: MovingTopic) => record.home === region;
   return {
+    async homeAsItIs(signal) {
+      requireConnected();
+      const whatever = () => ({ partitions: 0, orMore: true });
+      return await ends(primary, await topics(signal), ({ home }) => home, whatever, signal);
+    },
     async home(signal) {
-      if (!primaryConnected()) throw new FarshoreError('cluster_unreachable', 'The primary was not reached yet');
+      requireConnected();
       const known = new Set((await topics(signal)).map(({ home }) => home));
       const unknown = (await listTopics(primary, signal)).find(({ topic }) => matches(topic) && !known.has(topic));
       // A topic that was made a moment ago: nothing of it is here, and it would be left behind.

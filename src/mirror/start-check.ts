@@ -66,19 +66,13 @@ export function decideStart(view: StartView): StartDecision {
     const stop = regionTruncated(view, offsetValue(kept.point.regional));
     return position === undefined || isBehind(position, kept) ? { ...stop, isOld: true } : stop;
   }
-  // Whatever the group answers then is of an earlier epoch. It forgets that too: nothing is committed while the home is the other one.
-  const isUnwritten = view.epochInRegion !== undefined && view.regional.end === offsetValue(view.epochInRegion);
-  if (isUnwritten && (position === undefined || view.old !== undefined)) {
-    const begins = fromEpochStart(view);
-    if (begins !== undefined) return begins;
-  }
   if (view.old !== undefined) {
     if (view.oldForMs < OLD_ANSWERS_WITHIN_MS) return { kind: 'wait', reason: `the region's group answers ${view.old}: asked again` };
-    return beginsUnwritten(view, kept) ?? oldPosition(view, view.old);
+    return epochUnwritten(view, kept) ?? beginsUnwritten(view, kept) ?? oldPosition(view, view.old);
   }
   if (position === undefined || position.topicId !== view.homeTopicId) {
     // A position of another topic id is left from before an accepted re-creation: the ledger's id is the accepted one.
-    if (position === undefined && view.regional.end > view.mirroredFrom) return missing(view);
+    if (position === undefined && view.regional.end > view.mirroredFrom) return epochUnwritten(view, kept) ?? missing(view);
     return fromEpochStart(view) ?? { kind: 'begin', position: beginning(view) };
   }
   const next = offsetValue(position.next);
@@ -104,6 +98,18 @@ function fromEpochStart(view: StartView): StartDecision | undefined {
   if (truncated !== undefined) return truncated;
   if (epochStart > home.end) return diverged(view, `the log ends at ${home.end}, before the start of its epoch ${epochStart}`, home.end);
   return { kind: 'begin', position: { ...beginning(view), next: homeOffset(epochStart), regionalEnd: position?.regionalEnd } };
+}
+
+/**
+ * The region's log still ends where the epoch begins in it, so nothing of the epoch is carried: whatever the group answers, or has forgotten, since
+ * nothing is committed while the home is the other one, is of an earlier epoch. Unless more is known to have been mirrored: a stage that learned of
+ * the epoch late went on under the one before, and had its end taken for the beginning.
+ */
+function epochUnwritten(view: StartView, kept: KeptEnd | undefined): StartDecision | undefined {
+  const { epochStart, epochInRegion, regional, position } = view;
+  if (epochStart === undefined || epochInRegion === undefined || regional.end !== offsetValue(epochInRegion)) return undefined;
+  const reached = [kept?.next, position?.next].some((next) => next !== undefined && offsetValue(next) > epochStart);
+  return reached ? undefined : fromEpochStart(view);
 }
 
 export function beginning(view: Pick<StartView, 'topic' | 'partition' | 'homeTopicId' | 'home'>): MirrorPosition {

@@ -37,7 +37,7 @@ export const mutations: readonly Mutation[] = [
   {
     by: 'positions',
     file: 'mirror/start-check.ts',
-    from: 'if (position === undefined && view.regional.end > view.mirroredFrom) return missing(view);',
+    from: 'if (position === undefined && view.regional.end > view.mirroredFrom) return epochUnwritten(view, kept) ?? missing(view);',
     to: '',
   },
   { by: 'positions', file: 'mirror/partition.ts', from: 'lastFetchedEpoch: proof.leaderEpoch', to: 'lastFetchedEpoch: -1' },

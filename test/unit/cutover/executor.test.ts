@@ -143,6 +143,7 @@ class World {
       },
       logs: {
         home: () => this.#atPrimary(() => ends),
+        homeAsItIs: () => this.#atPrimary(() => ends),
         region: () =>
           this.#effect(() => {
             const step = this.store.row.move?.step;

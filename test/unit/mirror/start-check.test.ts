@@ -63,9 +63,17 @@ describe('where mirror starts in a partition', () => {
       [undefined, 'no position, although 100 was committed'],
       [{ ...position, next: homeOffset(90n) }, 'the position 90'],
     ] as const) {
-      const decision = decideStart(view({ position: before, old, kept, epochStart: 300n, epochInRegion }));
+      const decision = decideStart(view({ position: before, old, oldForMs: 30_000, kept, epochStart: 300n, epochInRegion }));
       expect(decision.kind === 'begin' && offsetValue(decision.position.next)).toBe(300n);
     }
+    expect(stopCode({ position: undefined, old: 'none', kept, epochStart: 300n, epochInRegion }), 'the group may be reading its log').toBe(
+      'wait',
+    );
+    const beyond = { ...kept, next: homeOffset(350n) };
+    expect(
+      stopCode({ position: undefined, old: 'none', oldForMs: 30_000, kept: beyond, epochStart: 300n, epochInRegion }),
+      'it was carried before the epoch was known here: twice, and over newer rows',
+    ).toBe('position_missing');
     const carried = { position: undefined, epochStart: 300n, epochInRegion, regional: { start: 0n, end: 123n } };
     expect(stopCode(carried), 'something of it is carried').toBe('position_missing');
     expect(stopCode({ ...carried, regional: { start: 0n, end: 110n }, kept }), 'the region lost records').toBe('region_truncated');
