@@ -2,7 +2,7 @@
 export interface MovingCounts {
   /** Partitions that the region's ledger has. */
   readonly recorded: number;
-  /** Partitions that the regional topic has; undefined where that did not answer. */
+  /** Partitions that the regional topic has; undefined where it was not asked for, or is not there. */
   readonly inRegion: number | undefined;
   readonly isHomeHere: boolean;
   /** The primary is given up. */

@@ -25,6 +25,7 @@ export function movingTopics({ mirror }: Pick<FarshoreConfig, 'mirror'>, records
 }
 
 export interface MovingLogsParts {
+  /** The region's name: whose home a topic has. */
   readonly region: string;
   readonly primary: KafkaCluster;
   readonly reader: KafkaCluster;
@@ -75,13 +76,13 @@ export function movingLogs({ region, primary, reader, primaryConnected, topics, 
     },
     async home(signal) {
       requireConnected();
-      const known = new Set((await topics(signal)).map(({ home }) => home));
+      const moving = await topics(signal);
+      const known = new Set(moving.map(({ home }) => home));
       const unknown = (await listTopics(primary, signal)).find(({ topic }) => matches(topic) && !known.has(topic));
       // A topic that was made a moment ago: nothing of it is here, and it would be left behind.
       if (unknown !== undefined) throw unanswered(unknown.topic, 'it is not mirrored yet');
-      const moving = await topics(signal);
-      const grown = moving.filter(isHere).map(({ regional }) => regional);
-      const inRegion = grown.length === 0 ? new Map<string, number>() : await counts(reader, grown, signal);
+      const here = moving.filter(isHere).map(({ regional }) => regional);
+      const inRegion = here.length === 0 ? new Map<string, number>() : await counts(reader, here, signal);
       const wanted = (topic: MovingTopic) =>
         partitionsWanted('primary', {
           ...{ recorded: topic.record.partitions, inRegion: inRegion.get(topic.regional) },
