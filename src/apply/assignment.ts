@@ -64,7 +64,9 @@ export class Assignment {
     await this.#tryAgain(signal);
     await this.#prove(signal);
     for (const partition of this.#partitions.all()) {
-      if (partition.mode.mode !== 'running' || partition.committed?.topicId === partition.topicId) continue;
+      // One that waits too: once what it waits for has come it would go on in the new log, at an offset of the old one.
+      const isAtWork = partition.mode.mode === 'running' || partition.mode.mode === 'waiting';
+      if (!isAtWork || partition.committed?.topicId === partition.topicId) continue;
       const { error, lost } = recreated(partition.place);
       await stopPartition(partition, error, lost, this.#deps, signal);
     }

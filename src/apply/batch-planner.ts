@@ -2,7 +2,7 @@ import { findFarshoreError } from '../model/errors.ts';
 import type { ApplyPlan, PlanContext, PlanLimits, PlanResult } from './apply-plan.ts';
 import { type BackOff, untilDone } from './back-off.ts';
 import { loadMissing } from './load-missing.ts';
-import { type OrderDecision, orderAt } from './order-at.ts';
+import { type OrderDecision, orderOfLog } from './order-at.ts';
 import type { ApplyPartition } from './partition.ts';
 import { planBatch } from './plan-batch.ts';
 import type { WorkerContext } from './worker-context.ts';
@@ -34,10 +34,10 @@ export class BatchPlanner {
 
   /** What the order of homes and generations says of the record at an offset. */
   decide(offset: bigint): OrderDecision {
-    const { topic, partition, order } = this.#partition;
+    const { topic, partition, topicId, order } = this.#partition;
     const { settings, partitions } = this.#context;
     if (topic === settings.heartbeatTopic) return { kind: 'apply', homeEpoch: 0, generation: 0, end: undefined };
-    return orderAt(order, partition, offset, partitions.applied(topic), settings.region);
+    return orderOfLog({ topicId, order }, partition, offset, partitions.applied(topic), settings.region);
   }
 
   /** The next batch of what was read, from `from` on. */

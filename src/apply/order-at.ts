@@ -43,5 +43,26 @@ export function orderAt(
   return { kind: 'apply', homeEpoch: home.epoch, generation: found.generation, end };
 }
 
+/**
+ * What may be done with a log, of which the ledger may know only the one that had its name before. Where epochs began in that says nothing of this
+ * one: by it, what a home wrote itself would pass for the other's, and be put over its rows. While the home is here nothing is mirrored into it, so
+ * that all it holds is this home's own; else it is for the mirror to accept, which begins a generation.
+ */
+export function orderOfLog(
+  log: { readonly topicId: string; readonly order: TopicOrder | undefined },
+  partition: number,
+  offset: bigint,
+  applied: ReadonlyMap<number, RegionalOffset>,
+  region: string,
+): OrderDecision {
+  const { order, topicId } = log;
+  if (order === undefined || order.regionalTopicId === topicId || order.undecided !== undefined)
+    return orderAt(order, partition, offset, applied, region);
+  const newest = order.homeEpochs.toSorted((a, b) => b.epoch - a.epoch)[0];
+  if (newest?.home === region) return { kind: 'pass', end: undefined };
+  const accept = `farshore partition resume ${order.topic} --stage mirror --accept-recreated`;
+  return { kind: 'wait', reason: `the topic was created again, which the mirror has yet to be told: ${accept}` };
+}
+
 const homeAt = (epochs: TopicOrder['homeEpochs'], partition: number, offset: bigint): HomeRange | undefined =>
   homeRanges(epochs, partition).find(({ start, end }) => start <= offset && (end === undefined || offset < end));

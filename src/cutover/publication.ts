@@ -1,6 +1,15 @@
 import type { Home } from '../model/cutover.ts';
 import type { Cutover, Move } from './state.ts';
-import type { Offsets } from './step-contracts.ts';
+import type { EpochBegin, Offsets } from './step-contracts.ts';
+
+/** What the step `from_offsets` records: where the logs of both ended. The ids are absent from a move that an older version began. */
+export interface FromOffsets {
+  readonly regional: Offsets;
+  /** Null: the primary was lost. */
+  readonly home: Offsets | null;
+  readonly regionalIds?: EpochBegin['topicIds'];
+  readonly homeIds?: EpochBegin['topicIds'];
+}
 
 /**
  * Where a move publishes the home, in this order. The side that is left is told first: its writers and mirrors stop before others begin (C24).
@@ -21,10 +30,12 @@ export function toldBy(
 }
 
 /** What the primary’s cluster is still to be told of a revert that fell back: where the region’s epoch begins in its logs. */
-export function leftUntold({ direction, from, results }: Pick<Move, 'direction' | 'from' | 'results'>): Offsets | undefined {
+export function leftUntold({ direction, from, results }: Pick<Move, 'direction' | 'from' | 'results'>): EpochBegin | undefined {
   if (direction !== 'back' || from !== 'region' || results.publish_home_back === undefined) return undefined;
-  return (results.from_offsets as { readonly regional: Offsets } | undefined)?.regional;
+  const ends = results.from_offsets as FromOffsets | undefined;
+  return ends === undefined ? undefined : { offsets: ends.regional, topicIds: ends.regionalIds ?? {} };
 }
 
 /** What is to be told to the primary’s cluster now. A move tells it a higher epoch, and the older one is not sent behind that: compaction would keep the last. */
-export const toTell = ({ move, kept }: Pick<Cutover, 'move' | 'kept'>): Offsets | undefined => (move === null ? kept?.untold : undefined);
+export const toTell = ({ move, kept }: Pick<Cutover, 'move' | 'kept'>): EpochBegin | undefined =>
+  move !== null || kept?.untold === undefined ? undefined : { offsets: kept.untold, topicIds: kept.untoldIds ?? {} };

@@ -1,7 +1,7 @@
 import type { CutoverHold, CutoverState, CutoverStep, GateReading, Home, LossBound } from '../model/cutover.ts';
 import { daemon, moved, refused } from './decision.ts';
 import { toTell } from './publication.ts';
-import type { Offsets } from './step-contracts.ts';
+import type { EpochBegin, Offsets } from './step-contracts.ts';
 import { goBack, stepped, stepsOf } from './stepping.ts';
 import { endsAtPrimary, takenOver } from './take-over.ts';
 import type { Readiness } from './window.ts';
@@ -14,6 +14,8 @@ export interface Kept {
   readonly lost: LossBound | null;
   /** Where a revert fell back and the primary’s cluster was not told of it yet: the offsets at which the epoch of now begins in the region. */
   readonly untold?: Offsets | undefined;
+  /** Of the logs that these offsets are of. */
+  readonly untoldIds?: EpochBegin['topicIds'] | undefined;
 }
 
 /** A move of the home that is under way. */
@@ -155,7 +157,7 @@ function evaluatedState(state: 'observing' | 'shadowing' | 'ready', { copyOpen, 
 function primaryTold(cutover: Cutover, result: 'published' | 'not_allowed', at: string): Decision {
   const { kept, home, epoch, state } = cutover;
   if (kept === null || toTell(cutover) === undefined) return { kind: 'unchanged' };
-  const { untold: _told, ...left } = kept;
+  const { untold: _told, untoldIds: _ids, ...left } = kept;
   const reason =
     result === 'published'
       ? `the cluster of ${cutover.primary} is told that the ${home} is home`
@@ -190,8 +192,8 @@ function commanded(cutover: Cutover, event: CommandEvent, at: string): Decision 
       if (state !== 'switched') return refused('not_switched', `the region is ${state}: only a switched one can be completed`);
       if (hold !== null) return refused('held', `${hold.by} holds it: ${hold.reason}`);
       const reason = `${event.by} completed it: it cannot be reverted any more`;
-      const untold = cutover.kept?.untold;
-      const kept = untold === undefined ? null : { results: {}, lost: null, untold };
+      const { untold, untoldIds } = cutover.kept ?? {};
+      const kept = untold === undefined ? null : { results: {}, lost: null, untold, untoldIds };
       return moved(cutover, { ...cutover, state: 'completed', kept, reason }, at, { ...by(event), reason });
     }
     default:

@@ -39,6 +39,8 @@ export interface RegionWriters {
 export interface PartitionEnd {
   /** Its name in the region. */
   readonly topic: string;
+  /** Of the log that was asked: a topic that is created again under its name has another. */
+  readonly topicId: string;
   readonly partition: number;
   /** Last stable offset. */
   readonly end: bigint;
@@ -57,6 +59,13 @@ export interface MovingLogs {
 
 /** By topic and partition of the region; offsets as text. */
 export type Offsets = Readonly<Record<string, Readonly<Record<string, string>>>>;
+
+/** Where an epoch begins in the logs of its home, and by topic of the region which logs those were. */
+export interface EpochBegin {
+  readonly offsets: Offsets;
+  /** Nothing of a move that an older version began. */
+  readonly topicIds: Readonly<Record<string, string>>;
+}
 
 /** Where apply stands, as the region's database holds it. */
 export interface AppliedHere {
@@ -94,8 +103,8 @@ export interface Copies {
   fenceForward(signal: AbortSignal): Promise<void>;
   /** Fences the transactional id of the mirror of the former primary. */
   fenceBack(signal: AbortSignal): Promise<void>;
-  /** The forward mirror, which does not run, is to go on at these ends of the primary. */
-  startForwardAt(ends: Offsets, signal: AbortSignal): Promise<void>;
+  /** The forward mirror, which does not run, is to go on at these ends of the primary; `regionalIds`: of the logs in the region it goes on in. */
+  startForwardAt(at: { readonly offsets: Offsets; readonly regionalIds: EpochBegin['topicIds'] }, signal: AbortSignal): Promise<void>;
 }
 
 /** The primary's database, into which another daemon applies what comes back. */
@@ -128,8 +137,8 @@ export interface Digest {
 
 export interface HomePublishing {
   /** In the cluster of the primary; answers what it was not published for: the daemon may not write there. */
-  atPrimary(home: string, epoch: number, from: Offsets, signal: AbortSignal): Promise<'published' | 'not_allowed'>;
-  inRegion(home: string, epoch: number, from: Offsets, signal: AbortSignal): Promise<void>;
+  atPrimary(home: string, epoch: number, from: EpochBegin, signal: AbortSignal): Promise<'published' | 'not_allowed'>;
+  inRegion(home: string, epoch: number, from: EpochBegin, signal: AbortSignal): Promise<void>;
 }
 
 export interface StepParts {

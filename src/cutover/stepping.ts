@@ -3,7 +3,7 @@ import { backSteps, forwardSteps, lostSteps } from '../model/cutover.ts';
 import { daemon, moved, refused } from './decision.ts';
 import { leftUntold } from './publication.ts';
 import type { Cutover, CutoverEvent, Decision, Kept, LogEntry, Move } from './state.ts';
-import type { Offsets } from './step-contracts.ts';
+import type { EpochBegin } from './step-contracts.ts';
 
 /** What a move goes through. Its way back has more to do where the epoch was raised already. */
 export const stepsOf = (move: Pick<Move, 'direction' | 'lost' | 'results'>): readonly CutoverStep[] => {
@@ -112,8 +112,8 @@ function ended(cutover: Cutover, move: Move, event: Extract<StepEvent, { type: '
 }
 
 /** A revert that fell back before the epoch rose leaves what an earlier one still owes. */
-const stillKept = (kept: Kept | null, untold: Offsets | undefined): Kept | null =>
-  untold === undefined ? kept : { ...(kept ?? { results: {}, lost: null }), untold };
+const stillKept = (kept: Kept | null, untold: EpochBegin | undefined): Kept | null =>
+  untold === undefined ? kept : { ...(kept ?? { results: {}, lost: null }), untold: untold.offsets, untoldIds: untold.topicIds };
 
 const stepEntry = (event: StepEvent, reason: string): Pick<LogEntry, 'by' | 'event' | 'step' | 'reason' | 'facts'> => ({
   by: daemon,

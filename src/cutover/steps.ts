@@ -1,9 +1,9 @@
 import type { Clock } from '../model/clock.ts';
 import type { CutoverStep, Home } from '../model/cutover.ts';
-import { toldBy } from './publication.ts';
+import { type FromOffsets, toldBy } from './publication.ts';
 import { regionDrain } from './region-drain.ts';
 import type { Cutover, Move } from './state.ts';
-import type { Offsets, PartitionEnd, StepParts, WriterRights } from './step-contracts.ts';
+import type { EpochBegin, Offsets, PartitionEnd, StepParts, WriterRights } from './step-contracts.ts';
 
 /** What one attempt at a step came to. */
 export type StepOutcome =
@@ -86,15 +86,15 @@ const steps: Readonly<Record<CutoverStep, (context: StepContext) => Promise<Step
 
   async drain_last_stable({ move, parts, signal }) {
     const ends = await (move.from === 'primary' ? parts.logs.home(signal) : parts.logs.region(signal));
-    return unless(openTransactions(ends), { ends: offsetsOf(ends) });
+    return unless(openTransactions(ends), { ends: offsetsOf(ends), ids: topicIdsOf(ends) });
   },
 
   async drain_passed({ cutover, move, parts, signal }) {
     const { copies } = parts;
-    const { ends } = move.results.drain_last_stable as { readonly ends: Offsets };
+    const { ends, ids = {} } = move.results.drain_last_stable as { readonly ends: Offsets; readonly ids?: EpochBegin['topicIds'] };
     if (move.from === 'region') {
-      const before = (cutover.kept?.results.from_offsets as { readonly regional: Offsets } | undefined)?.regional ?? {};
-      const grown = grownSince(before, ends);
+      const kept = cutover.kept?.results.from_offsets as FromOffsets | undefined;
+      const grown = grownSince(ofSameLogs(kept, ids), ends);
       const notCarried = await copies.notCarriedBack(grown, signal);
       if (notCarried.length > 0) return unless(notCarried, null);
       // Read after all was carried there; of the other partitions nothing came back.
@@ -122,8 +122,9 @@ const steps: Readonly<Record<CutoverStep, (context: StepContext) => Promise<Step
     const regional = offsetsOf(region);
     if (move.lost !== null) {
       // Of a move that was taken over: where the primary stood when it was frozen.
-      const before = move.results.from_offsets as { readonly home: Offsets | null } | undefined;
-      return unless(openTransactions(region), { regional, home: before?.home ?? null });
+      const before = move.results.from_offsets as FromOffsets | undefined;
+      const [home, homeIds] = [before?.home ?? null, before?.homeIds ?? {}];
+      return unless(openTransactions(region), { regional, home, regionalIds: topicIdsOf(region), homeIds } satisfies FromOffsets);
     }
     const primary = await logs.home(signal);
     const home = offsetsOf(primary);
@@ -131,7 +132,8 @@ const steps: Readonly<Record<CutoverStep, (context: StepContext) => Promise<Step
     // Whoever writes to the old home's log without its database was not frozen: what came since is in neither copy.
     const grown = differences(drained, move.from === 'primary' ? home : regional);
     if (grown.length > 0) return failed(`written to after it was drained: ${grown.slice(0, SHOWN).join(', ')}`);
-    return unless([...openTransactions(region), ...openTransactions(primary)], { regional, home });
+    const ids = { regionalIds: topicIdsOf(region), homeIds: topicIdsOf(primary) };
+    return unless([...openTransactions(region), ...openTransactions(primary)], { regional, home, ...ids } satisfies FromOffsets);
   },
 
   /**
@@ -139,7 +141,7 @@ const steps: Readonly<Record<CutoverStep, (context: StepContext) => Promise<Step
    * the rows that applications have written since, which leave `farshore_version` as it was.
    */
   async drain_region({ move, parts, signal }) {
-    const { regional } = move.results.from_offsets as { readonly regional: Offsets };
+    const { regional } = move.results.from_offsets as FromOffsets;
     const drain = regionDrain(regional, await parts.copies.appliedHere(signal));
     if (drain.kind === 'stands') return failed(drain.places.slice(0, SHOWN).join('; '));
     if (drain.kind === 'behind') return { ...unless(drain.places, null), left: drain.left };
@@ -169,9 +171,10 @@ const steps: Readonly<Record<CutoverStep, (context: StepContext) => Promise<Step
 
   async publish_home(context) {
     const { move, parts, signal } = context;
-    const from = move.results.from_offsets as { readonly home: Offsets | null };
+    const from = move.results.from_offsets as FromOffsets;
     // Before anybody is told: what the mirror of the former primary carried there must not come back.
-    if (move.to === 'primary' && from.home !== null) await parts.copies.startForwardAt(from.home, signal);
+    if (move.to === 'primary' && from.home !== null)
+      await parts.copies.startForwardAt({ offsets: from.home, regionalIds: from.regionalIds ?? {} }, signal);
     const told = await publish(context, move.to);
     // One that was fenced and started anew may have looked before anybody was told, and carries the primary's own records back to it, in a circle.
     if (move.to === 'primary') await parts.copies.fenceBack(signal);
@@ -213,10 +216,13 @@ async function giveBack(parts: StepParts, rights: unknown, signal: AbortSignal):
 
 /** Tells each place of this move, in their order. */
 async function publish({ cutover, move, parts, signal }: StepContext, home: Home): Promise<unknown> {
-  const { regional, home: atHome } = move.results.from_offsets as { readonly regional: Offsets; readonly home: Offsets | null };
+  const results = move.results.from_offsets as FromOffsets;
   const name = home === 'primary' ? cutover.primary : cutover.region;
   const epoch = Number(cutover.epoch);
-  const from = home === 'primary' ? (atHome ?? {}) : regional;
+  const from: EpochBegin =
+    home === 'primary'
+      ? { offsets: results.home ?? {}, topicIds: results.homeIds ?? {} }
+      : { offsets: results.regional, topicIds: results.regionalIds ?? {} };
   let primary: 'published' | 'not_allowed' | 'not_told' = 'not_told';
   for (const place of toldBy(move, home)) {
     if (place === 'primary') primary = await parts.homes.atPrimary(name, epoch, from, signal);
@@ -224,6 +230,9 @@ async function publish({ cutover, move, parts, signal }: StepContext, home: Home
   }
   return { home: name, epoch, primary };
 }
+
+const topicIdsOf = (ends: readonly PartitionEnd[]): EpochBegin['topicIds'] =>
+  Object.fromEntries(ends.map(({ topic, topicId }) => [topic, topicId]));
 
 export function offsetsOf(ends: readonly PartitionEnd[]): Offsets {
   const offsets: Record<string, Record<string, string>> = {};
@@ -233,6 +242,15 @@ export function offsetsOf(ends: readonly PartitionEnd[]): Offsets {
   }
   return offsets;
 }
+
+/** Where the region's logs ended when the home came here, without those of topics that were created again since: all that these hold is new. */
+export const ofSameLogs = (kept: FromOffsets | undefined, ids: EpochBegin['topicIds']): Offsets =>
+  Object.fromEntries(
+    Object.entries(kept?.regional ?? {}).filter(([topic]) => {
+      const [before, now] = [kept?.regionalIds?.[topic], ids[topic]];
+      return before === undefined || now === undefined || before === now;
+    }),
+  );
 
 /** Ends of the partitions that were written to: of the others there is nothing to carry back. */
 export const grownSince = (before: Offsets, ends: Offsets): Offsets =>

@@ -139,7 +139,7 @@ export function buildCopies(
       await lease.check(signal);
       await fenceShards(clusters.primary, { region: primary.name, primary: region, transactionTimeoutMs }, numbers, signal);
     },
-    async startForwardAt(wanted, signal) {
+    async startForwardAt({ offsets: wanted, regionalIds }, signal) {
       await lease.check(signal);
       const log = regionalLog(
         clusters.writer,
@@ -151,7 +151,9 @@ export function buildCopies(
       const names = moving.map(({ regional }) => regional);
       const before = await log.positions(names, signal);
       const lists = await offsetStore(database, lease.epoch).load(names, signal);
-      const keptOf = (topic: string, partition: number) => keptEnd(lists.find((one) => one.topic === topic && one.partition === partition));
+      // What is kept of a regional log that had the name before says nothing of where this one ends.
+      const known = lists.filter(({ topic, regionalTopicId }) => (regionalIds[topic] ?? regionalTopicId) === regionalTopicId);
+      const keptOf = (topic: string, partition: number) => keptEnd(known.find((one) => one.topic === topic && one.partition === partition));
       const positions = moving.flatMap(({ regional, record }) =>
         Object.entries(wanted[regional] ?? {}).map(([partition, end]) => ({
           topic: regional,

@@ -1,13 +1,14 @@
 import type { ApplyStage } from '../apply/apply-stage.ts';
 import { tableNameOf } from '../apply/table-entry.ts';
 import type { FarshoreConfig } from '../config/config.ts';
-import type { PrimaryWriters, StepParts } from '../cutover/step-contracts.ts';
+import type { EpochBegin, PrimaryWriters, StepParts } from '../cutover/step-contracts.ts';
 import type { KafkaCluster } from '../kafka/cluster.ts';
 import { homePublisher } from '../kafka/home-publisher.ts';
 import { positionGroup } from '../kafka/regional-log.ts';
 import { readPositions } from '../kafka/regional-log-positions.ts';
 import type { LagSources } from '../lag/contracts.ts';
 import type { LagLoop } from '../lag/lag-loop.ts';
+import type { PublishedBegin } from '../mirror/contracts.ts';
 import type { MirrorStage } from '../mirror/mirror-stage.ts';
 import type { LossBound } from '../model/cutover.ts';
 import { FarshoreError } from '../model/errors.ts';
@@ -62,6 +63,10 @@ export const frozenTables = ({ apply, cutover }: FarshoreConfig): readonly Table
   return [...new Map(tables.map((table) => [`${table.schema}.${table.table}`, table])).values()];
 };
 
+/** A topic that the step did not see began no epoch anywhere. */
+const begin = ({ offsets, topicIds }: EpochBegin, topic: string): PublishedBegin | undefined =>
+  offsets[topic] === undefined ? undefined : { fromOffsets: offsets[topic], topicId: topicIds[topic] };
+
 /** What the steps of a cutover act on. */
 export function buildSteps(active: ActiveParts, sources: StepSources): BuiltSteps {
   const { current, database, clock } = active;
@@ -96,11 +101,13 @@ export function buildSteps(active: ActiveParts, sources: StepSources): BuiltStep
         async atPrimary(home, epoch, from, signal) {
           // A daemon that may write nothing there does not beat there either.
           if (!config.primary.heartbeat.enabled) return 'not_allowed';
-          for (const topic of await topics(signal)) await publishAtPrimary.publish(topic.home, home, epoch, signal, from[topic.regional]);
+          for (const { regional, home: topic } of await topics(signal))
+            await publishAtPrimary.publish(topic, home, epoch, signal, begin(from, regional));
           return 'published';
         },
         async inRegion(home, epoch, from, signal) {
-          for (const { regional } of await topics(signal)) await publishInRegion.publish(regional, home, epoch, signal, from[regional]);
+          for (const { regional } of await topics(signal))
+            await publishInRegion.publish(regional, home, epoch, signal, begin(from, regional));
         },
       },
     },

@@ -36,8 +36,8 @@ export interface MovingLogsParts {
 }
 
 export function movingLogs({ region, primary, reader, primaryConnected, topics, matches }: MovingLogsParts): MovingLogs {
-  const counts = async (cluster: KafkaCluster, names: readonly string[], signal: AbortSignal) =>
-    new Map((await cluster.topics(names, signal)).map(({ topic, partitions }) => [topic, partitions.length]));
+  const described = async (cluster: KafkaCluster, names: readonly string[], signal: AbortSignal) =>
+    new Map((await cluster.topics(names, signal)).map(({ topic, topicId, partitions }) => [topic, { topicId, count: partitions.length }]));
   const ends = async (
     cluster: KafkaCluster,
     moving: readonly MovingTopic[],
@@ -45,11 +45,13 @@ export function movingLogs({ region, primary, reader, primaryConnected, topics, 
     wantedOf: (topic: MovingTopic) => WantedPartitions,
     signal: AbortSignal,
   ) => {
-    const there = await counts(cluster, moving.map(nameOf), signal);
+    // Before their ends: those of a topic that is created again in between are then taken for nobody's, and not for the old log's.
+    const there = await described(cluster, moving.map(nameOf), signal);
     const asked = moving.flatMap((topic) => {
-      const [count, wanted] = [there.get(nameOf(topic)) ?? 0, wantedOf(topic)];
-      if (!areAll(count, wanted)) throw unanswered(nameOf(topic), `it has ${count} partitions, and ${wanted.partitions} are known`);
-      return Array.from({ length: count }, (_, partition) => ({ name: nameOf(topic), regional: topic.regional, partition }));
+      const [name, regional] = [nameOf(topic), topic.regional];
+      const [{ count, topicId }, wanted] = [there.get(name) ?? { count: 0, topicId: '' }, wantedOf(topic)];
+      if (!areAll(count, wanted)) throw unanswered(name, `it has ${count} partitions, and ${wanted.partitions} are known`);
+      return Array.from({ length: count }, (_, partition) => ({ name, regional, topicId, partition }));
     });
     const places = asked.map(({ name, partition }) => ({ topic: name, partition }));
     // The high watermark is asked for first: what is committed in between makes the stable end the later one, never the other way round.
@@ -57,11 +59,11 @@ export function movingLogs({ region, primary, reader, primaryConnected, topics, 
     const stable = new Map(
       (await partitionEnds(cluster, places, signal)).map(({ topic, partition, end }) => [partitionKey(topic, partition), end]),
     );
-    return asked.map(({ name, regional, partition }): PartitionEnd => {
+    return asked.map(({ name, regional, topicId, partition }): PartitionEnd => {
       const place = partitionKey(name, partition);
       const [end, highWatermark] = [stable.get(place), high.get(place)];
       if (end === undefined || highWatermark === undefined) throw unanswered(place, 'its end was not answered');
-      return { topic: regional, partition, end, highWatermark };
+      return { topic: regional, topicId, partition, end, highWatermark };
     });
   };
   const requireConnected = (): void => {
@@ -82,10 +84,10 @@ export function movingLogs({ region, primary, reader, primaryConnected, topics, 
       // A topic that was made a moment ago: nothing of it is here, and it would be left behind.
       if (unknown !== undefined) throw unanswered(unknown.topic, 'it is not mirrored yet');
       const here = moving.filter(isHere).map(({ regional }) => regional);
-      const inRegion = here.length === 0 ? new Map<string, number>() : await counts(reader, here, signal);
+      const inRegion = here.length === 0 ? undefined : await described(reader, here, signal);
       const wanted = (topic: MovingTopic) =>
         partitionsWanted('primary', {
-          ...{ recorded: topic.record.partitions, inRegion: inRegion.get(topic.regional) },
+          ...{ recorded: topic.record.partitions, inRegion: inRegion?.get(topic.regional)?.count },
           ...{ isHomeHere: isHere(topic), isLost: false },
         });
       return await ends(primary, moving, ({ home }) => home, wanted, signal);

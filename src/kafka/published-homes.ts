@@ -17,8 +17,8 @@ const MAX_BATCH_BYTES = 8 << 20;
 
 /**
  * Reads `__farshore.topics` to the end it had when the call began: key = topic, value =
- * `{"home":"us-east","epoch":1}`, with `"fromOffsets":{"0":"812"}` where a cutover moved it. The higher epoch of a topic holds, whatever the order; a null value
- * takes a topic out.
+ * `{"home":"us-east","epoch":1}`, with `"fromOffsets":{"0":"812"},"topicId":"…"` where a cutover moved it. The higher epoch of a topic holds, whatever
+ * the order; a null value takes a topic out.
  *
  * Throws `request_invalid` for a value that is not of that form, naming its offset: a wrong home makes
  * a loop, so nothing is guessed; `broker_request_failed` while a partition cannot be read.
@@ -85,14 +85,16 @@ export function parseHome(text: string): PublishedHome | undefined {
   const { home, epoch } = value;
   if (typeof home !== 'string' || home === '' || typeof epoch !== 'number' || !Number.isInteger(epoch) || epoch < 0) return undefined;
   const from = 'fromOffsets' in value ? value.fromOffsets : undefined;
-  if (from === undefined) return { home, epoch, fromOffsets: undefined };
+  if (from === undefined) return { home, epoch, fromOffsets: undefined, topicId: undefined };
   if (typeof from !== 'object' || from === null) return undefined;
+  const topicId = 'topicId' in value ? value.topicId : undefined;
+  if (topicId !== undefined && (typeof topicId !== 'string' || topicId === '')) return undefined;
   const fromOffsets = new Map<number, bigint>();
   for (const [partition, offset] of Object.entries(from)) {
     if (!/^\d{1,9}$/.test(partition) || typeof offset !== 'string' || !/^\d{1,19}$/.test(offset)) return undefined;
     fromOffsets.set(Number(partition), BigInt(offset));
   }
-  return { home, epoch, fromOffsets };
+  return { home, epoch, fromOffsets, topicId };
 }
 
 const unread = (reason: string): FarshoreError =>

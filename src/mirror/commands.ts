@@ -1,6 +1,7 @@
 import { FarshoreError } from '../model/errors.ts';
 import { homeOffset, offsetValue } from '../model/offsets.ts';
 import type { MirrorDependencies } from './dependencies.ts';
+import { offsetsOfEpoch } from './epoch-starts.ts';
 import type { KeptEnd } from './old-position.ts';
 import type { MirrorPartition } from './partition.ts';
 import { readEnds } from './partition-start.ts';
@@ -130,7 +131,8 @@ async function resume(partition: MirrorPartition, request: ResumeRequest, contex
   const isConfirmed = partition.committed !== undefined && !isOpen;
   const published = request.from === undefined ? undefined : (await deps.publishedAtHome.read(signal)).get(route.home);
   // Of a home elsewhere the offsets are those of its log, which is not mirrored here.
-  const epochStart = published?.home === context.primary ? published.fromOffsets?.get(partition.partition) : undefined;
+  const epochStart =
+    published?.home === context.primary ? offsetsOfEpoch(published, partition.homeTopicId)?.get(partition.partition) : undefined;
   const decision = decideResume(`${route.regional}:${partition.partition}`, request, { next, isConfirmed, home, epochStart });
   switch (decision.kind) {
     case 'refuse':

@@ -167,6 +167,14 @@ export interface PublishedHome {
   readonly epoch: number;
   /** Where the epoch begins in the log of the home, by partition; undefined for the first one, which begins at the start. */
   readonly fromOffsets: ReadonlyMap<number, bigint> | undefined;
+  /** Of the log that these are offsets of: a topic that was created again since holds others. Undefined where an older version published them. */
+  readonly topicId: string | undefined;
+}
+
+/** What is published with a home that a cutover moved. */
+export interface PublishedBegin {
+  readonly fromOffsets: Readonly<Record<string, string>>;
+  readonly topicId: string | undefined;
 }
 
 /** Homes as a cluster publishes them in `__farshore.topics`; empty when the topic does not exist. */
@@ -175,8 +183,8 @@ export interface PublishedHomes {
 }
 
 export interface HomePublisher {
-  /** `fromOffsets`: where the epoch begins in the home's log, by partition; a mirror of it starts there. */
-  publish(topic: string, home: string, epoch: number, signal: AbortSignal, fromOffsets?: Readonly<Record<string, string>>): Promise<void>;
+  /** `begin`: where the epoch begins in the home's log, by partition; a mirror of it starts there. */
+  publish(topic: string, home: string, epoch: number, signal: AbortSignal, begin?: PublishedBegin): Promise<void>;
 }
 
 /** Pauses, stops and what operators did about them, kept in the regional database. */

@@ -489,6 +489,19 @@ describe('ApplyStage', () => {
       expect(rig.database.transactions).toBe(0);
     });
 
+    it('and applies nothing by what the ledger knows of the one before, nor goes on in a third one once the ledger knows it', async () => {
+      const rig = runningRig();
+      rig.orders.set('things', { ...order('things', generationsOf([[0, 0n]])), regionalTopicId: otherTopicId });
+      rig.source.append('things', 0, things(0n, 3));
+      void rig.start();
+      await eventually(() =>
+        expect(rig.stage.status('things', 0)).toMatchObject({ state: 'waiting', message: expect.stringContaining('created again') }),
+      );
+      rig.source.ids.set('things', 'a-third');
+      await eventually(() => expect(rig.stage.status('things', 0)).toMatchObject({ state: 'stopped', code: 'region_recreated' }));
+      expect(rig.database.transactions).toBe(0);
+    });
+
     it('a log that retention cut above the position tells the lost range', async () => {
       const rig = runningRig();
       rig.source.append('things', 0, things(4n, 3));

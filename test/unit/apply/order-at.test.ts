@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { orderAt } from '../../../src/apply/order-at.ts';
+import { orderAt, orderOfLog } from '../../../src/apply/order-at.ts';
 import { regionalOffset } from '../../../src/model/offsets.ts';
 import { generationsOf, order } from './stage-doubles.ts';
 
@@ -100,5 +100,22 @@ describe('orderAt', () => {
     expect(at(4n, [2])).toEqual({ kind: 'older', end: 5n, olderEnd: 5n });
     expect(at(8n, [2]), 'not written to since').toMatchObject({ kind: 'apply', homeEpoch: 3 });
     expect(at(4n, [])).toMatchObject({ kind: 'apply', homeEpoch: 1 });
+  });
+
+  it('C3, C6: decides nothing by what the ledger knows of a log that had the name before, and passes what a home wrote itself', () => {
+    const known = order('t', generationsOf([[0, 0n]]));
+    const at = (topicId: string, more: Partial<typeof known> = {}, region = 'west') =>
+      orderOfLog({ topicId, order: { ...known, ...more } }, 0, 0n, applied(0n), region);
+    expect(at(known.regionalTopicId).kind).toBe('apply');
+    expect(at('again')).toMatchObject({
+      kind: 'wait',
+      reason: expect.stringMatching(/farshore partition resume t --stage mirror --accept-recreated$/),
+    });
+    // By the starts of the old log these would be of the epoch before, in which the other side was home.
+    const back = { homeEpochs: [...known.homeEpochs, { epoch: 2, home: 'west', starts: new Map([[0, 50n]]) }] };
+    expect(at('again', back)).toEqual({ kind: 'pass', end: undefined });
+    expect(at(known.regionalTopicId, back)).toMatchObject({ kind: 'apply', homeEpoch: 1, end: 50n });
+    expect(at('again', { undecided: 'away' })).toEqual({ kind: 'wait', reason: 'away' });
+    expect(orderOfLog({ topicId: 'again', order: undefined }, 0, 0n, applied(0n), 'west').kind).toBe('wait');
   });
 });

@@ -14,7 +14,8 @@ class Killed extends Error {}
 
 const command = { by: 'ada', region: 'eu-west' };
 const rights: WriterRights = { logins: ['app'], grants: [] };
-const ends: readonly PartitionEnd[] = [{ topic: 'orders', partition: 0, end: 7n, highWatermark: 7n }];
+const ends: readonly PartitionEnd[] = [{ topic: 'orders', topicId: 'in-region', partition: 0, end: 7n, highWatermark: 7n }];
+const endsAtHome: readonly PartitionEnd[] = ends.map((end) => ({ ...end, topicId: 'at-home' }));
 const offsets = { orders: { '0': '7' } };
 
 interface Trouble {
@@ -38,6 +39,8 @@ class World {
   primaryAlive = true;
   /** As each cluster publishes it. */
   readonly told: { primary: string; region: string } = { primary: '', region: '' };
+  /** Of which logs the offsets are that were told last. */
+  readonly toldIds: { primary: unknown; region: unknown } = { primary: undefined, region: undefined };
   mirrorRuns = false;
   mirrorAt: 'its position' | 'fromOffsets' = 'its position';
   unpublished = 0n;
@@ -142,8 +145,8 @@ class World {
         unpublishedOutbox: () => this.#effect(() => null),
       },
       logs: {
-        home: () => this.#atPrimary(() => ends),
-        homeAsItIs: () => this.#atPrimary(() => ends),
+        home: () => this.#atPrimary(() => endsAtHome),
+        homeAsItIs: () => this.#atPrimary(() => endsAtHome),
         region: () =>
           this.#effect(() => {
             const step = this.store.row.move?.step;
@@ -181,9 +184,9 @@ class World {
           this.#atPrimary(() => {
             this.fencedAfter = { ...this.told };
           }),
-        startForwardAt: (from) =>
+        startForwardAt: ({ offsets: from, regionalIds }) =>
           this.#effect(() => {
-            expect([this.mirrorRuns, from]).toEqual([false, offsets]);
+            expect([this.mirrorRuns, from, regionalIds]).toEqual([false, offsets, { orders: 'in-region' }]);
             this.mirrorAt = 'fromOffsets';
           }),
       },
@@ -191,13 +194,15 @@ class World {
         compare: () => this.#atPrimary(() => ({ tables: [{ table: 'orders', keys: 7, different: this.differing }], refused: [] })),
       },
       homes: {
-        atPrimary: (home, epoch) =>
+        atPrimary: (home, epoch, { topicIds }) =>
           this.#atPrimary(() => {
+            this.toldIds.primary = topicIds;
             this.told.primary = `${home} ${epoch}`;
             return 'published' as const;
           }),
-        inRegion: (home, epoch) =>
+        inRegion: (home, epoch, { topicIds }) =>
           this.#effect(() => {
+            this.toldIds.region = topicIds;
             this.told.region = `${home} ${epoch}`;
           }),
       },
@@ -273,6 +278,7 @@ describe('the steps of a cutover, acted on', () => {
     expect(world.store.row).toMatchObject({ state: 'switched', home: 'region', open: 'region', epoch: 2n, move: null });
     expect(world.store.row.kept?.results).toMatchObject({ read_rights: rights, from_offsets: { regional: offsets, home: offsets } });
     expect([world.primaryOpen, world.mirrorRuns]).toEqual([false, false]);
+    expect(world.toldIds).toEqual({ primary: { orders: 'in-region' }, region: { orders: 'in-region' } });
     expect(stepsDone(world)[0]).toBe('read_rights');
     expect(stepsDone(world).at(-1)).toBe('open');
   });
@@ -283,6 +289,8 @@ describe('the steps of a cutover, acted on', () => {
     await world.run();
     expect(world.store.row).toMatchObject({ state: 'observing', home: 'primary', open: 'primary', epoch: 3n, kept: null });
     expect([world.primaryOpen, world.mirrorRuns, world.mirrorAt]).toEqual([true, true, 'fromOffsets']);
+    // C6: of the log whose ends these are; one that is created again later is another.
+    expect(world.toldIds).toEqual({ primary: { orders: 'at-home' }, region: { orders: 'at-home' } });
   });
 
   it('C24: a revert fences the daemon beside the primary once both were told: one that looked before would carry in a circle', async () => {
@@ -448,6 +456,7 @@ describe('the steps of a cutover, acted on', () => {
     world.primaryAlive = true;
     await world.run();
     expect(world.told).toEqual({ primary: 'eu-west 4', region: 'eu-west 4' });
+    expect(world.toldIds).toEqual({ primary: { orders: 'in-region' }, region: { orders: 'in-region' } });
     expect(world.store.row).toMatchObject({ state: 'switched', open: 'region', epoch: 4n, kept: { results: { read_rights: rights } } });
     expect(toTell(world.store.row)).toBeUndefined();
     expect([world.primaryOpen, world.mirrorRuns]).toEqual([false, false]);

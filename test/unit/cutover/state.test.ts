@@ -178,14 +178,14 @@ describe('a move of the home', () => {
     let row = moved(decide(switched, { type: 'revert', ...command }, at));
     row = moved(decide(through(row, 'from_offsets'), { type: 'step_started', step: 'raise_epoch' }, at));
     const regional = { orders: { '0': '7' } };
-    row = { ...row, move: { ...row.move!, results: { ...row.move!.results, from_offsets: { regional } } } };
+    row = { ...row, move: { ...row.move!, results: { ...row.move!.results, from_offsets: { regional, regionalIds: { orders: 'A' } } } } };
     row = moved(
       decide(moved(decide(row, { type: 'step_done', step: 'raise_epoch', result: null }, at)), { type: 'abort', ...command }, at),
     );
     while (row.move !== null) row = done(row, row.move.step);
-    expect(row).toMatchObject({ open: 'region', epoch: 4n, kept: { untold: regional } });
+    expect(row).toMatchObject({ open: 'region', epoch: 4n, kept: { untold: regional, untoldIds: { orders: 'A' } } });
     const told: CutoverEvent = { type: 'primary_told', result: 'not_allowed' };
-    expect(moved(decide(row, told, at)).kept).not.toHaveProperty('untold');
+    expect(Object.keys(moved(decide(row, told, at)).kept!)).toEqual(['results', 'lost']);
     const again = moved(decide(row, { type: 'revert', ...command }, at));
     expect(decide(again, told, at)).toEqual({ kind: 'unchanged' });
     expect(through(again, 'open')).toMatchObject({ home: 'primary', open: 'primary', epoch: 5n, kept: null });

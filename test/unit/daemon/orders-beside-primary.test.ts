@@ -13,8 +13,8 @@ const known = order('t', generationsOf([[0, 0n]]), [
   { epoch: 1, home: 'us', starts: new Map() },
   { epoch: 2, home: 'eu', starts: new Map([[0, 4n]]) },
 ]);
-const us = (epoch: number, from: bigint): PublishedHome => ({ home: 'us', epoch, fromOffsets: new Map([[0, from]]) });
-const eu = (epoch: number, from: bigint): PublishedHome => ({ home: 'eu', epoch, fromOffsets: new Map([[0, from]]) });
+const us = (epoch: number, from: bigint): PublishedHome => ({ home: 'us', epoch, fromOffsets: new Map([[0, from]]), topicId: undefined });
+const eu = (epoch: number, from: bigint): PublishedHome => ({ home: 'eu', epoch, fromOffsets: new Map([[0, from]]), topicId: undefined });
 
 /** What is decided of offset 9, and whether the other cluster was asked. */
 async function decided(here: PublishedHome | undefined, there: PublishedHome | undefined) {

@@ -16,6 +16,11 @@ describe('parseHome', () => {
     });
   });
 
+  it('C3, C6: reads of which log the offsets are', () => {
+    const text = '{"home":"eu-west","epoch":2,"fromOffsets":{"0":"812"},"topicId":"kE1cZ0qyQ2S"}';
+    expect(parseHome(text)).toMatchObject({ fromOffsets: new Map([[0, 812n]]), topicId: 'kE1cZ0qyQ2S' });
+  });
+
   it.each([
     '',
     'null',
@@ -27,6 +32,8 @@ describe('parseHome', () => {
     '{"home":"a","epoch":"1"}',
     '{"home":"a","epoch":2,"fromOffsets":{"0":812}}',
     '{"home":"a","epoch":2,"fromOffsets":{"x":"812"}}',
+    '{"home":"a","epoch":2,"fromOffsets":{"0":"812"},"topicId":""}',
+    '{"home":"a","epoch":2,"fromOffsets":{"0":"812"},"topicId":7}',
   ])('does not guess at %s', (text) => {
     expect(parseHome(text)).toBeUndefined();
   });

@@ -124,11 +124,17 @@ describe('an operator’s resume while it is not known where the mirror stands',
 
 describe('an operator’s rewind', () => {
   const rewind = { ...pastLost, from: 'earliest', acceptLoss: false, acceptRewind: true } as const;
-  const home = (name: string) => new Map([['orders', { home: name, epoch: 3, fromOffsets: new Map([[0, 12n]]) }]]);
+  const home = (name: string, topicId?: string) =>
+    new Map([['orders', { home: name, epoch: 3, fromOffsets: new Map([[0, 12n]]), topicId }]]);
 
   it('C3: does not bring records of an older home again, which would come as of the present one', async () => {
     await expect(resumed('region_diverged', rewind, home('us-east'), 15n)).rejects.toThrow('Records before 12 are of older homes');
     expect(await resumed('region_diverged', { ...rewind, from: 12n }, home('us-east'), 15n)).toMatchObject([{ next: 12n }]);
+  });
+
+  it('C3, C6: is held to the offsets of this log, and not to those of one before it was created again', async () => {
+    await expect(resumed('region_diverged', rewind, home('us-east', 'A'), 15n)).rejects.toThrow('Records before 12 are of older homes');
+    expect(await resumed('region_diverged', rewind, home('us-east', 'B'), 15n)).toMatchObject([{ next: 8n }]);
   });
 
   it('is not held to offsets of another home’s log', async () => {

@@ -33,7 +33,9 @@ function besidePrimary() {
   };
   const recorded: string[] = [];
   const partitions = () => state.ends.map((_, partition) => ({ partition, leaderEpoch: 0, available: true }));
-  const publishes = (of: 'eu' | 'us') => ({ read: async () => new Map([[topic, { fromOffsets: undefined, ...state[of] }]]) });
+  const publishes = (of: 'eu' | 'us') => ({
+    read: async () => new Map([[topic, { fromOffsets: undefined, topicId: undefined, ...state[of] }]]),
+  });
   const ends = (of: (partition: number) => bigint) => async (asked: readonly { topic: string; partition: number }[]) =>
     asked.map((place) => ({ ...place, start: 0n, end: of(place.partition) }));
   const deps = {
@@ -110,6 +112,16 @@ describe('the daemon beside the primary', () => {
     state.eu = { home: 'us', epoch: 5 };
     await carried();
     expect(recorded).toEqual(['us 3 from 4,9', 'us 5 from 7,9']);
+  });
+
+  it('C3: leaves a partition that was added in an epoch it missed out of the one before: all of it would be older, and pass for the region’s', async () => {
+    const { state, recorded, carried } = besidePrimary();
+    state.carriedTo = 4n;
+    state.ends = [7n, 9n, 5n];
+    state.us = { home: 'us', epoch: 5, fromOffsets: new Map([...fromOffsets, [2, 5n]]) };
+    state.eu = { home: 'us', epoch: 5 };
+    await carried();
+    expect(recorded).toEqual(['us 3 from 4,9', 'us 5 from 7,9,5']);
   });
 
   it('records nothing where a partition has no start: nothing would say whose its records are', async () => {

@@ -24,7 +24,7 @@ function world(keepsTopics: boolean, topics: readonly string[] = ['*']) {
     mirroredFrom: zero,
     epochFrom: zero,
   };
-  const published = { read: async () => new Map([[topic, { home: 'us-east', epoch: 1, fromOffsets: undefined }]]) };
+  const published = { read: async () => new Map([[topic, { home: 'us-east', epoch: 1, fromOffsets: undefined, topicId: undefined }]]) };
   const ends = async () => [{ topic, partition: 0, start: 0n, end: 0n }];
   const deps = {
     home: { listTopics: async () => described('A'), topicConfigs: async () => new Map([[topic, new Map()]]), ends },

@@ -27,7 +27,7 @@ function started(share?: MirrorSettings['share']) {
     mirroredFrom: starts,
     epochFrom: starts,
   };
-  const published = { read: async () => new Map([[topic, { home: 'us-east', epoch: 1, fromOffsets: undefined }]]) };
+  const published = { read: async () => new Map([[topic, { home: 'us-east', epoch: 1, fromOffsets: undefined, topicId: undefined }]]) };
   const ends = async (asked: readonly { topic: string; partition: number }[]) => asked.map((place) => ({ ...place, start: 0n, end: 0n }));
   const deps = {
     home: {
