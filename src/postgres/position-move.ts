@@ -30,18 +30,20 @@ export interface PositionMove {
  * As the fence of homes (src/apply/home-fence.ts), and the cutover's row: a drain that has seen this position must not end with it moved back. Held
  * for one short transaction, in the order in which farshore.change_cutover takes them.
  */
-const homesStatements = (topic: string, { region, standby }: Pick<PositionMove, 'region' | 'standby'>): readonly Statement[] => [
+const homesStatements = ({ topic, topicId, region, standby }: PositionMove): readonly Statement[] => [
   { text: 'select 1 from farshore.cutover for share', values: [] },
   { text: 'select 1 from farshore.topics t where t.topic = $1 for share', values: [topic] },
   {
-    text: `select (select coalesce(json_agg(json_build_array(h.home_epoch, h.home, h.partition, h.from_offset::text)
-                                order by h.home_epoch, h.partition), '[]')
-          from farshore.home_epochs h where h.topic = $1) as epochs,
+    // Where the ledger knows a log that had the name before, its offsets say nothing of this one.
+    text: `with known as (
+  select h.* from farshore.home_epochs h join farshore.topics t on t.topic = h.topic where h.topic = $1 and t.regional_topic_id = $4::uuid
+)
+select (select coalesce(json_agg(json_build_array(h.home_epoch, h.home, h.partition, h.from_offset::text)
+                                order by h.home_epoch, h.partition), '[]') from known h) as epochs,
        (select coalesce(json_agg(distinct h.home_epoch), '[]')
-          from farshore.home_epochs h left join farshore.topics t on t.topic = h.topic
-         where h.topic = $1 and ${writtenSql('$2', '$3')}) as written,
+          from known h left join farshore.topics t on t.topic = h.topic where ${writtenSql('$2', '$3')}) as written,
        exists (select 1 from farshore.cutover c where c.move ->> 'to' = 'region') as arriving`,
-    values: [topic, region, standby],
+    values: [topic, region, standby, topicId],
   },
 ];
 
@@ -65,7 +67,7 @@ export async function movePositionTo(database: Database, move: PositionMove, sig
   const [from, next] = [offsetValue(expected), offsetValue(move.next)];
   await database.conversation(
     [
-      () => homesStatements(topic, move),
+      () => homesStatements(move),
       (answers) => {
         if (topicId === expectedTopicId)
           assertNoOlderHome({ topic, partition, from, next }, homesNow(answers.at(-1)?.rows[0] as TextRow | undefined), region);
