@@ -478,6 +478,8 @@ describe.each([2, 0])('the regional log where transaction.version is %i', (trans
     await heartbeat.write('eu', Buffer.from('{"n":1}'), signal);
     const homes = homePublisher(cluster);
     await homes.publish('billing.invoices', 'us-east', 2, signal);
+    const begin = { fromOffsets: { '0': '812', '1': '9007199254740993' }, topicId: 'a-log' };
+    await homes.publish('billing.lines', 'eu-west', 3, signal, begin);
     expect(await cluster.topics(['farshore.heartbeat', HOMES_TOPIC], signal)).toHaveLength(2);
     const consumer = kafka.consumer({ groupId: `reader-${++names}` });
     await consumer.connect();
@@ -487,7 +489,7 @@ describe.each([2, 0])('the regional log where transaction.version is %i', (trans
       void consumer.run({
         eachMessage: async ({ topic, message }) => {
           seen.set(`${topic} ${message.key}`, JSON.parse(String(message.value)));
-          if (seen.size === 2) resolve();
+          if (seen.size === 3) resolve();
         },
       });
     });
@@ -495,6 +497,7 @@ describe.each([2, 0])('the regional log where transaction.version is %i', (trans
     expect(Object.fromEntries(seen)).toEqual({
       'farshore.heartbeat eu': { n: 1 },
       [`${HOMES_TOPIC} billing.invoices`]: { home: 'us-east', epoch: 2 },
+      [`${HOMES_TOPIC} billing.lines`]: { home: 'eu-west', epoch: 3, ...begin },
     });
   });
 });
