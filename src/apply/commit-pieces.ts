@@ -5,7 +5,8 @@ import { type CommitContext, type Committed, positionAfter, untilCommitted } fro
 import type { Statement, StatementResult } from './contracts.ts';
 import type { ApplyDependencies } from './dependencies.ts';
 import { isOfAnotherRow } from './parking.ts';
-import { PIECE_ROWS, partsOf, piecesOf, preparing, tryStatement } from './pieces.ts';
+import { isHalf, isLate } from './piece-order.ts';
+import { PIECE_ROWS, type Piece, partsOf, piecesOf, preparing, tryStatement } from './pieces.ts';
 import { keepStatement, type Reject } from './rejects.ts';
 import type { RefusedAt } from './rejects-at.ts';
 import { fenceStatement, moveStatement, setConstraints, tableLocks } from './statements.ts';
@@ -21,7 +22,10 @@ export interface CommittedPieces extends Committed {
   readonly rejects: readonly Reject[];
 }
 
-/** A refused row hides an older state of its key, or waits for another row: the batch must be folded anew. */
+/**
+ * A refused row hides an older state of its key, waits for another row, or is not all of its record; a good one beside it came too late; or what is
+ * to be kept is not at hand any more. The batch must be folded anew.
+ */
 class Unsuited extends Error {}
 
 /**
@@ -70,6 +74,7 @@ function conversation(
   const [largest = 1, ...smaller] = PIECE_ROWS;
   const all = piecesOf(folds, largest);
   let pieces = all;
+  let first: readonly Piece[] = [];
   const refusedOf = (answers: readonly StatementResult[]) =>
     (answers.at(-1)?.rows ?? []).map((row) => ({ row, piece: pieces[Number(row.call)]! }));
   return [
@@ -82,14 +87,17 @@ function conversation(
     ...smaller.map(
       (size): Step =>
         (answers) => {
-          pieces = refusedOf(answers).flatMap(({ piece }) => partsOf(piece, folds, size));
+          const refused = refusedOf(answers).map(({ piece }) => piece);
+          if (pieces === all) first = refused;
+          pieces = refused.flatMap((piece) => partsOf(piece, folds, size));
           return [tryStatement(pieces)];
         },
     ),
     (answers) => {
       const refused = new Map<bigint, { readonly table: string; readonly error: FarshoreError }>();
       const rows: { readonly table: string; readonly op: 'upserts' | 'deletes' }[] = [];
-      for (const { row, piece } of refusedOf(answers)) {
+      const alone = refusedOf(answers);
+      for (const { row, piece } of alone) {
         const error = deps.refusalOf(row);
         if (piece.rows.merged(piece.from) || isOfAnotherRow(error) || error.code === 'row_unknown') throw new Unsuited();
         const { folded } = folds[piece.fold]!;
@@ -98,7 +106,13 @@ function conversation(
           refused.set(offset, { table, error });
         rows.push({ table, op: piece.rows === folded.deletes ? 'deletes' : 'upserts' });
       }
-      const kept = [...plan.rejects, ...context.rejectsAt(refused)].sort((a, b) => (a.offset < b.offset ? -1 : 1));
+      const pieceOf = alone.map(({ piece }) => piece);
+      if (isLate(first, pieceOf, folds) || isHalf(pieceOf, folds)) throw new Unsuited();
+      const rejects = context.rejectsAt(refused);
+      // What was read is forgotten at once where the partition stops meanwhile, for its table or by an operator: kept by nobody, what was refused
+      // would be lost with the position behind it.
+      if (rejects.length !== refused.size) throw new Unsuited();
+      const kept = [...plan.rejects, ...rejects].sort((a, b) => (a.offset < b.offset ? -1 : 1));
       decided(kept, rows);
       return [...(kept.length === 0 ? [] : [keepStatement({ topic, partition, topicId }, kept, deps)]), moveStatement(transition)];
     },

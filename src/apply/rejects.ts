@@ -123,13 +123,17 @@ const columns = [
   ['waits_for', 'text'],
 ] as const;
 
-// A log that is read again, after `--from`, brings the same records: they are met again, not kept twice.
+// A log that is read again, after `--from`, brings the same records: they are met again, not kept twice. One that was cut and refilled (C6) brings
+// others to their places, of which only the last is in the log.
 const keepText = `insert into farshore.rejected_records as r (topic, partition, topic_id, ${columns.map(([name]) => name).join(', ')})
 select $1::text, $2::integer, $3::uuid, i.*
   from unnest(${columns.map(([, type], index) => `$${index + 4}::${type}[]`).join(', ')}) as i
 on conflict (topic, partition, topic_id, record_offset) do update
    set attempts = r.attempts + 1, last_seen = clock_timestamp(), table_name = excluded.table_name,
-       reason = excluded.reason, sql_state = excluded.sql_state, message = excluded.message, waits_for = excluded.waits_for`;
+       reason = excluded.reason, sql_state = excluded.sql_state, message = excluded.message, waits_for = excluded.waits_for,
+       timestamp_ms = excluded.timestamp_ms, key = excluded.key, value = excluded.value, headers = excluded.headers,
+       header_count = excluded.header_count, home_epoch = excluded.home_epoch, generation = excluded.generation,
+       published_at = case when (r.key, r.value) is not distinct from (excluded.key, excluded.value) then r.published_at end`;
 
 /** Keeps records, in the transaction that moves the position over them. */
 export function keepStatement(

@@ -12,6 +12,9 @@ import { isRejectable, type Refusal, rejectReason } from './rejects.ts';
 import { type Rounds, retryStatements } from './statements.ts';
 import type { TableCatalog } from './table-catalog.ts';
 
+/** The record is in the ledger no more. */
+class TakenOut extends Error {}
+
 /** A record as it was kept. */
 export interface KeptRecord {
   readonly id: string;
@@ -33,7 +36,7 @@ export interface RetryContext {
   readonly catalog: TableCatalog;
 }
 
-const deleteText = 'delete from farshore.rejected_records where id = $1';
+const takeText = 'delete from farshore.rejected_records where id = $1 returning id';
 const againText = `update farshore.rejected_records
    set attempts = attempts + 1, last_seen = clock_timestamp(), reason = $2, sql_state = $3, message = $4,
        waits_for = case when $5::boolean then waits_for end
@@ -57,15 +60,20 @@ export async function applyKept(
   if (reject !== undefined) return await stays(record, reject.error, context, signal);
   const folds = plan.folds.map((folded) => ({ folded, statements: catalog.statements(folded) }));
   const { topic, partition } = record;
-  const done: Statement = { text: deleteText, values: [record.id] };
+  const done: Statement = { text: takeText, values: [record.id] };
   const fence = settings.owns?.(topic, partition) === false ? 'lease' : 'partition';
-  const { statements, rounds } = retryStatements({ topic, partition, epoch: settings.epoch, fence }, folds, done);
+  const { taking, statements, rounds } = retryStatements({ topic, partition, epoch: settings.epoch, fence }, folds, done);
   try {
     const results = await deps.database.conversation(
       [
         () => homeFence([record], settings.region),
         (answers) => {
           needOlderHome(record, answers.at(-1));
+          return taking;
+        },
+        (answers) => {
+          // Discarded, or expired, since it was read: what an operator gave up must not come after all.
+          if (answers.at(-1)?.rows.length === 0) throw new TakenOut();
           return statements;
         },
       ],
@@ -74,6 +82,7 @@ export async function applyKept(
     const wrote = rounds.some((round) => written(round).some((at) => (results[at]?.rowCount ?? 0) > 0));
     return wrote ? 'applied' : 'superseded';
   } catch (error) {
+    if (error instanceof TakenOut) return 'superseded';
     const known = findFarshoreError(error);
     // Also one that waits for another row: it is kept already, and says now what it waits for.
     if (known?.code !== 'row_refused' && known?.code !== 'row_unknown') throw error;

@@ -99,23 +99,23 @@ export function transactionStatements(
 }
 
 /**
- * The statements that apply one kept record after all: nothing moves, and the record leaves the ledger by `done`. Where another stage holds the
- * partition, the region's lease is the fence.
+ * The statements that apply one kept record after all: `taking` has the record leave the ledger by `done`, behind fence and locks, and then come its
+ * rows; nothing moves. Where another stage holds the partition, the region's lease is the fence.
  */
 export function retryStatements(
   holder: { readonly topic: string; readonly partition: number; readonly epoch: bigint; readonly fence: 'partition' | 'lease' },
   folds: readonly FoldedStatements[],
   done: Statement,
-): { readonly statements: readonly Statement[]; readonly rounds: readonly Rounds[] } {
+): { readonly taking: readonly Statement[]; readonly statements: readonly Statement[]; readonly rounds: readonly Rounds[] } {
   const { topic, partition, epoch, fence } = holder;
   const tables = tableLocks(folds);
   const [fenced, values] =
     fence === 'partition' ? ['farshore.check_holder($1, $2, $3)', [topic, partition, epoch]] : ['farshore.check_lease($1)', [epoch]];
   const checks = [fenced, ...lockCalls(tables, values.length + 1), genericPlans];
-  const list: Statement[] = [named(`select ${checks.join(', ')}`, [...values, ...tables.map(({ name }) => name)])];
-  const rounds = addRounds(list, folds);
-  list.push(done);
-  return { statements: list, rounds };
+  const fenceAndLocks = named(`select ${checks.join(', ')}`, [...values, ...tables.map(({ name }) => name)]);
+  const statements: Statement[] = [];
+  const rounds = addRounds(statements, folds);
+  return { taking: [fenceAndLocks, done], statements, rounds };
 }
 
 /**

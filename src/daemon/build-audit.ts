@@ -129,16 +129,18 @@ type Entry = FarshoreConfig['apply']['tables'][number];
 
 const auditedTables = (config: FarshoreConfig, parts: TableParts): readonly AuditedTable[] =>
   [...Map.groupBy(config.apply.tables, (entry) => tableText(tableNameOf(entry)))].map(([name, entries]) =>
-    auditedTable(name, entries, parts),
+    auditedTable(name, entries, config, parts),
   );
 
-function auditedTable(name: string, entries: readonly Entry[], parts: TableParts): AuditedTable {
+function auditedTable(name: string, entries: readonly Entry[], { apply: applied }: FarshoreConfig, parts: TableParts): AuditedTable {
   const { active, sides, lagSources, ending, apply, rejected } = parts;
   const { database, clock } = active;
   const entry = entries[0]!;
   const table = tableNameOf(entry);
   const topics = new Set(entries.map(({ topic }) => topic));
   const ends = new EndsPassed(lagSources, { topics, everyMs: PASSED_EVERY_MS, limitMs: PASSED_LIMIT_MS }, clock);
+  // A record is kept under the one table that could not take it, and out of the others of its topic too.
+  const keptUnder = new Set(applied.tables.filter(({ topic }) => topics.has(topic)).map((one) => tableText(tableNameOf(one))));
   /** Of the key's columns in apply's order, once the region was looked at. */
   let order: readonly string[] = entry.key ?? [];
   return {
@@ -178,28 +180,30 @@ function auditedTable(name: string, entries: readonly Entry[], parts: TableParts
     },
     passed: (signal) => ends.passed(signal, ending),
     held: async (compared, keys, signal) => {
-      const held = await heldKeys(name, compared, order, { database, apply, rejected }, signal);
+      const held = await heldKeys({ table: name, keptUnder }, compared, order, { database, apply, rejected }, signal);
       return keys.map((key) => held === 'too many' || held.has(JSON.stringify(key)));
     },
   };
 }
 
-/** Keys that kept and parked records of the table are about. A record that cannot be decoded tells of no row. */
+/** Keys of the table that kept and parked records are about. A record that cannot be decoded tells of no row. */
 async function heldKeys(
-  table: string,
+  { table, keptUnder }: { readonly table: string; readonly keptUnder: ReadonlySet<string> },
   compared: ComparedTable,
   order: readonly string[],
   { database, apply, rejected }: { readonly database: Database } & Pick<AuditSources, 'apply' | 'rejected'>,
   signal: AbortSignal,
 ): Promise<ReadonlySet<string> | 'too many'> {
   const printed: Key[] = [];
-  for (const parked of [true, false]) {
-    const filter = { ids: undefined, table, reason: undefined, since: undefined, parked };
-    const page = await rejected.list(filter, { after: '0', limit: HELD_LIMIT }, signal);
-    if (page.length === HELD_LIMIT) return 'too many';
-    for (const { id } of page) {
-      const record = await rejected.get(id, signal);
-      if (record !== undefined) printed.push(...(await apply.keysOfKept(keptRecord(record), table, signal)));
+  for (const under of keptUnder) {
+    for (const parked of [true, false]) {
+      const filter = { ids: undefined, table: under, reason: undefined, since: undefined, parked };
+      const page = await rejected.list(filter, { after: '0', limit: HELD_LIMIT }, signal);
+      if (page.length === HELD_LIMIT) return 'too many';
+      for (const { id } of page) {
+        const record = await rejected.get(id, signal);
+        if (record !== undefined) printed.push(...(await apply.keysOfKept(keptRecord(record), table, signal)));
+      }
     }
   }
   return new Set((await comparedKeys(database, compared, order, printed, signal)).map((key) => JSON.stringify(key)));

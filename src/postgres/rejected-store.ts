@@ -45,7 +45,8 @@ select count(*) as records from gone`,
   values: [...filterValues(filter), by, JSON.stringify(options(filter))],
 });
 
-// One that a retry holds is passed over: it is being applied, or will be seen just now.
+// One that a retry has taken is passed over: it is being applied, or will be seen just now. One that goes here is not applied by a retry that has
+// only read it.
 const expireText = `with gone as (
   delete from farshore.rejected_records
    where id in (select id from farshore.rejected_records

@@ -2,8 +2,8 @@ import type { TombstoneStore } from '../apply/prune-tombstones.ts';
 import type { Database } from './database.ts';
 import { integer, optionalText } from './result-values.ts';
 
-// A rejected record that is kept may hold an older state of any row, and a retry would apply it: time stands still at the
-// oldest one of the table. Ids rise with first_seen but for transactions side by side, which the margin in $4 is far above.
+// A rejected record that is kept may hold an older state of any row, and a retry would apply it, to every table of its topic: time stands still at
+// the oldest one of the table or of its topics. Ids rise with first_seen but for transactions side by side, which the margin in $4 is far above.
 // A backfill may hold a row that it read before the delete (C4): while one of the table is open nothing goes.
 // A tombstone that a transaction of apply is just raising is passed over. Nothing sorts below the empty array.
 const pruneText = `with page as (
@@ -14,7 +14,8 @@ old as (
   select t.key from farshore.tombstones t join page using (key)
    where t.table_name = $1::text
      and t.deleted_at < least(clock_timestamp(), (select r.first_seen from farshore.rejected_records r
-                                                   where r.table_name = $1::text order by r.id limit 1))
+                                                   where r.table_name = $1::text order by r.id limit 1),
+                              (select min(r.first_seen) from farshore.rejected_records r where r.topic = any ($5::text[])))
                         - $4::bigint * interval '1 millisecond'
      and not exists (select 1 from farshore.backfills b where b.table_name = $1::text and b.ended_at is null)
      and not exists (select 1 from farshore.apply_positions p where p.topic = any ($5::text[]) and p.epoch <> $6::bigint)

@@ -20,7 +20,7 @@ beforeEach(async () => {
     database,
     [
       'truncate farshore.apply_positions, farshore.tombstones, farshore.rejected_records',
-      'drop table if exists things, dated',
+      'drop table if exists things, dated, ordered, copies',
       `create table things (id bigint primary key, name varchar(8) not null check (name <> 'bad'), parent bigint references things deferrable initially deferred,
                             farshore_version bytea, farshore_units jsonb)`,
     ],
@@ -115,6 +115,75 @@ describe('C16: rows that the database refuses are found inside the transaction t
     expect((await partition.apply(many(50, { 9: thing(9n, 'child', 999n) }))).rejected).toEqual(['unsuited']);
     expect(await ids()).toEqual(new Set());
     expect(await rowsOf(database, 'select next_offset from farshore.apply_positions')).toEqual([{ next_offset: '0' }]);
+  });
+
+  it('not where what was refused is not at hand any more, since the partition was stopped meanwhile: it would be lost with the position behind it', async () => {
+    const partition = await appliedPartition(database, [entry], { 1: fields }, { inPieces: true, forgets: true });
+    expect((await partition.apply(many(100, { 50: thing(50n, 'much too long') }))).rejected).toEqual(['unsuited']);
+    expect(await ids()).toEqual(new Set());
+    expect(await rowsOf(database, 'select next_offset from farshore.apply_positions')).toEqual([{ next_offset: '0' }]);
+  });
+
+  it('not where the record of a refused row has another row in another table, which would be half of it', async () => {
+    await executeDdl(database, ['create table copies (id bigint primary key, name text, parent bigint, farshore_version bytea)'], never);
+    const partition = await opened([entry, { topic: 'things', table: 'copies' }]);
+    expect((await partition.apply(many(100, { 50: thing(50n, 'much too long') }))).rejected).toEqual(['unsuited']);
+    expect(await rowsOf(database, 'select 1 from copies')).toEqual([]);
+    // Refused by the one, it is not for the other either: but where that has no row of it nothing is half.
+    expect((await partition.apply(many(100, { 50: { offset: 50n, key: 'x', value: null } }))).rejected).toEqual(['50 22P02']);
+    expect((await rowsOf(database, 'select id from copies')).length).toBe(99);
+  });
+
+  it('C4: not where a good delete beside a refused one comes late: a state after it would be stale against the row that it takes away', async () => {
+    await executeDdl(database, ['create table ordered (id date primary key, at bigint, farshore_version bytea)'], never);
+    const byVersion: TableEntry = { topic: 'ordered', key: ['id'], version: ['at'] };
+    const partition = await appliedPartition(
+      database,
+      [byVersion],
+      { 1: [field('id', 'string'), field('at', 'long')] },
+      { inPieces: true },
+    );
+    const state = (offset: bigint, id: string, at: bigint): TestRecord => ({ offset, value: { id, at } });
+    const gone = (offset: bigint, key: string): TestRecord => ({ offset, key, value: null });
+    const [one, other] = ['2026-01-01', '2026-01-02'];
+    const rows = async () => (await rowsOf(database, 'select id::text, at from ordered order by id')).map(({ id, at }) => `${id}: ${at}`);
+    await partition.apply([state(4n, one, 10n)]);
+    const late = [gone(5n, 'never'), gone(6n, one), state(7n, one, 1n), state(8n, other, 1n)];
+    expect((await partition.apply(late)).rejected).toEqual(['unsuited']);
+    expect(await rows()).toEqual([`${one}: 10`]);
+    // Where only refused ones were tried late, nothing was.
+    expect((await partition.apply([gone(5n, 'never'), state(6n, other, 1n)])).rejected).toEqual(['5 22007']);
+    expect(await rows()).toEqual([`${one}: 10`, `${other}: 1`]);
+  });
+
+  it('C4: not where the state of a row that a delete marks comes late: no row would say that it was there', async () => {
+    await executeDdl(database, ['create table ordered (id date primary key, gone boolean, farshore_version bytea)'], never);
+    const marked: TableEntry = { topic: 'ordered', key: ['id'], softDelete: 'gone' };
+    const partition = await appliedPartition(database, [marked], { 1: [field('id', 'string')] }, { inPieces: true });
+    const state = (offset: bigint, id: string): TestRecord => ({ offset, value: { id } });
+    const records = [
+      state(0n, 'never'),
+      state(1n, '2026-01-01'),
+      { offset: 2n, key: 'never', value: null },
+      { offset: 3n, key: '2026-01-01', value: null },
+    ];
+    expect((await partition.apply(records)).rejected).toEqual(['unsuited']);
+  });
+
+  it('C6: keeps what the log holds now at a place where another record was kept: it was cut and refilled', async () => {
+    const partition = await opened();
+    await partition.apply([thing(0n, 'much too long'), thing(1n, 'fine')]);
+    await rowsOf(database, 'update farshore.rejected_records set published_at = now()');
+    const kept = async () =>
+      await rowsOf(
+        database,
+        `select convert_from(value, 'UTF8') as value, published_at is not null as told from farshore.rejected_records`,
+      );
+    const [before] = await kept();
+    await partition.apply([thing(0n, 'much too long'), thing(1n, 'fine')]);
+    expect(await kept()).toEqual([before]);
+    await partition.apply([thing(0n, 'another, and also too long'), thing(1n, 'fine')]);
+    expect(await kept()).toEqual([{ value: expect.stringContaining('another, and also too long'), told: 'f' }]);
   });
 
   it('F12: nothing is kept when the table itself cannot be written', async () => {

@@ -33,8 +33,15 @@ export async function appliedPartition(
     partition = 0,
     topic = entries[0]!.topic,
     inPieces = false,
+    forgets = false,
     copies = new CopyChances(),
-  }: { readonly partition?: number; readonly topic?: string; readonly inPieces?: boolean; readonly copies?: CopyTrials | undefined } = {},
+  }: {
+    readonly partition?: number;
+    readonly topic?: string;
+    readonly inPieces?: boolean;
+    readonly forgets?: boolean;
+    readonly copies?: CopyTrials | undefined;
+  } = {},
 ) {
   const decoders = new TestDecoders(new Map(Object.entries(schemas)));
   const tables = {
@@ -60,6 +67,8 @@ export async function appliedPartition(
     ...context,
     deps: { ...context.deps, refusalOf },
     rejectsAt: (refused) => {
+      // As where the partition was stopped meanwhile, and with it what it had read was dropped.
+      if (forgets) return [];
       const rejects: Reject[] = [];
       visitTestRecords(batch, (record) => {
         const found = refused.get(record.offset);

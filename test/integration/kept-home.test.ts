@@ -116,6 +116,15 @@ describe('kept records of the home before', () => {
     expect([await nameNow(), await kept()]).toEqual(['of the old home', []]);
   });
 
+  it('are not applied any more when an operator discarded them after a retry had read them', async () => {
+    const { apply, list } = retrying();
+    await park();
+    const [read] = await list();
+    await rowsOf(database, 'delete from farshore.rejected_records');
+    expect(await apply(read!)).toBe('superseded');
+    expect(await nameNow()).toBeUndefined();
+  });
+
   it('C3: a parked record does not go over what an application wrote once the region was opened, and is rejected with the reason', async () => {
     const { pass, events, list } = retrying();
     await park();

@@ -34,14 +34,14 @@ const bury = async (key: string, hours: number, of = table) =>
     [of, key, hours],
   );
 
-const reject = async (offset: number, hours: number) =>
+const reject = async (offset: number, hours: number, under = table) =>
   await rowsOf(
     database,
     `insert into farshore.rejected_records (topic, partition, topic_id, record_offset, table_name, home_epoch, generation, timestamp_ms,
        headers, header_count, reason, message, first_seen)
      values ('invoices', 0, '00000000-0000-4000-8000-000000000001', $1, $2, 1, 1, 0, '', 0, 'row_refused', 'refused',
              clock_timestamp() - make_interval(hours => $3::integer))`,
-    [offset, table, hours],
+    [offset, under, hours],
   );
 
 /** A whole pass, page by page, as the stage makes it. */
@@ -96,6 +96,14 @@ describe('C4: pruning remembered deletes', () => {
     expect(await left()).toEqual(['[2]']);
     await rowsOf(database, 'delete from farshore.rejected_records where record_offset = 7');
     expect(await pass()).toEqual([1]);
+  });
+
+  it('C4: stands still at a rejected record of another table of its topic: a retry applies it to all of them', async () => {
+    await bury('[1]', 40);
+    await bury('[2]', 25);
+    await reject(7, 20, 'public.lines');
+    expect(await pass()).toEqual([1]);
+    expect(await left()).toEqual(['[2]']);
   });
 
   it('C4: removes nothing once another daemon holds a position of the topics', async () => {
