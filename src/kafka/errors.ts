@@ -57,6 +57,7 @@ const table = {
   22: ['ILLEGAL_GENERATION', 'fenced'],
   24: ['INVALID_GROUP_ID', 'invalid'],
   25: ['UNKNOWN_MEMBER_ID', 'fenced'],
+  28: ['INVALID_COMMIT_OFFSET_SIZE', 'invalid'],
   29: ['TOPIC_AUTHORIZATION_FAILED', 'denied'],
   30: ['GROUP_AUTHORIZATION_FAILED', 'denied'],
   31: ['CLUSTER_AUTHORIZATION_FAILED', 'denied'],

@@ -31,6 +31,8 @@ export interface TransactionIds {
 }
 
 const OPEN_WITHIN_MS = 60_000;
+/** Some 165 bytes each, where a batch of `__consumer_offsets` has 1 MiB. */
+const OFFSETS_AT_ONCE = 1_000;
 
 /**
  * The requests of one transactional id to its coordinators, on the `produce` sockets, so that after an
@@ -102,7 +104,13 @@ export class TransactionRequests {
     );
   }
 
+  /** In requests of so many: a coordinator writes those of one in one batch, and refuses what is larger than `max.message.bytes`. */
   async commitOffsets(identity: ProducerIdentity, offsets: readonly CommittedOffset[], signal: AbortSignal): Promise<void> {
+    for (let at = 0; at < offsets.length; at += OFFSETS_AT_ONCE)
+      await this.#commitOffsets(identity, offsets.slice(at, at + OFFSETS_AT_ONCE), signal);
+  }
+
+  async #commitOffsets(identity: ProducerIdentity, offsets: readonly CommittedOffset[], signal: AbortSignal): Promise<void> {
     const { cluster, transactionalId, group } = this.#ids;
     const most = this.isVersion2 ? TXN_OFFSET_COMMIT.most : TXN_OFFSET_COMMIT.mostBeforeVersion2;
     const api = txnOffsetCommitApi(Math.min(most, cluster.maxVersion(TXN_OFFSET_COMMIT.key)));

@@ -85,8 +85,11 @@ export class MirrorStage {
     readonly next: HomeOffset | undefined;
   }> {
     if (this.#resting) return;
-    for (const { route, partition, committed } of this.#table.all())
-      yield { topic: route.regional, homeTopic: route.home, partition, next: committed?.next };
+    for (const { route, partition, committed, homeTopicId } of this.#table.all()) {
+      // Offsets of the topic before it was created again say nothing of this one.
+      const next = committed?.topicId === homeTopicId ? committed.next : undefined;
+      yield { topic: route.regional, homeTopic: route.home, partition, next };
+    }
   }
 
   /** Every partition without its status, for who asks each second; also while it rests. */

@@ -47,8 +47,10 @@ export async function readResting(
   const endOf = (p: MirrorPartition) => ends.get(topicPartitionKey(p.route.regional, p.partition))?.end;
   let isOpen = false;
   for (const [p, answered] of await readAnswered(resting, positions, endOf, deps, signal)) {
-    if (isTrusted(answered)) [p.committed, p.inDoubt, p.oldSinceMs] = [answered.position, undefined, undefined];
-    else isOpen ||= p.mode.mode === 'paused';
+    if (isTrusted(answered)) {
+      p.committedAtMs = committedAtMs(p, answered.position);
+      [p.committed, p.inDoubt, p.oldSinceMs] = [answered.position, undefined, undefined];
+    } else isOpen ||= p.mode.mode === 'paused';
   }
   return isOpen;
 }
@@ -138,7 +140,7 @@ export async function startPartitions(
     begin.map((b) => b.position),
     signal,
   );
-  for (const { partition, position } of begin) run(partition, position, deps);
+  for (const { partition, position } of begin) run(partition, position, deps.clock.monotonicMs());
   return unproved;
 }
 
@@ -167,7 +169,7 @@ async function act(
   switch (decision.kind) {
     case 'continue':
       deps.kept.found(decision.position);
-      run(partition, decision.position, deps);
+      run(partition, decision.position, committedAtMs(partition, decision.position));
       return;
     case 'begin':
       begin.push({ partition, position: decision.position });
@@ -195,12 +197,18 @@ async function act(
   }
 }
 
-function run(partition: MirrorPartition, position: MirrorPosition, { clock }: Pick<MirrorDependencies, 'clock'>): void {
+/** Of a position that is known to be committed: by this process, where it is the one it knows. */
+const committedAtMs = ({ committed, committedAtMs: before }: MirrorPartition, position: MirrorPosition | undefined): number =>
+  committed !== undefined && committed.topicId === position?.topicId && committed.next === position.next
+    ? before
+    : Number.NEGATIVE_INFINITY;
+
+function run(partition: MirrorPartition, position: MirrorPosition, atMs: number): void {
   partition.oldSinceMs = undefined;
   partition.inDoubt = undefined;
   partition.committed = position;
   partition.read = position;
-  partition.committedAtMs = clock.monotonicMs();
+  partition.committedAtMs = atMs;
   partition.setMode({ mode: 'running' });
 }
 

@@ -40,8 +40,11 @@ export class MirrorPartition {
   read: MirrorPosition | undefined;
   /** Last stable offset at home, as the last answer told it. */
   end: HomeOffset | undefined;
-  /** Monotonic milliseconds of the last commit that carried this position (C11). */
-  committedAtMs = 0;
+  /**
+   * Monotonic milliseconds of the last commit of this process that carried this position (C11). A start commits nothing: what it finds goes with the
+   * next transaction, or a daemon that is started more often than positions are committed again would have them expire.
+   */
+  committedAtMs = Number.NEGATIVE_INFINITY;
   maxBatchBytes: number;
   compacted: boolean;
   /** Its log did not reach the position when it was proved last, as with a new leader for a moment: what it answers is proved before it is taken. */

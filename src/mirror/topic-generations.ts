@@ -170,9 +170,28 @@ export class TopicGenerations {
           );
     if (reason !== 'partitions_grown') holdPartitions(partitions);
     if (reason === 'home_recreated' && !isAccepted) await recordRestart(partitions, this.#deps, signal);
-    const ends = await this.#regionalEnds(route.regional, home.partitions.length, signal);
+    let ends = await this.#regionalEnds(route.regional, home.partitions.length, signal);
+    if (reason === 'partitions_grown') ends = await this.#withGrownBefore(record, home, ends, signal);
     look.records.set(route.regional, await this.#raiseTo(route, home, regional, record, reason, ends, signal));
     return true;
+  }
+
+  /**
+   * A growth that the database has forgotten, set back to before it, is recorded again, and this mirror has written to the new partitions meanwhile: all
+   * that they hold is of the new generation. Begun at their ends it would be of none, and apply of the whole topic wait for it for ever.
+   */
+  async #withGrownBefore(
+    { topic, partitions }: TopicRecord,
+    home: TopicDescription,
+    ends: ReadonlyMap<number, { readonly start: bigint; readonly end: bigint }>,
+    signal: AbortSignal,
+  ): Promise<ReadonlyMap<number, { start: bigint; end: bigint }>> {
+    const held = [...ends].some(([partition, { end }]) => partition >= partitions && end > 0n);
+    const positions = held ? ((await this.#deps.regional.positions([topic], signal)).get(topic) ?? []) : [];
+    const own = new Set(positions.flatMap(({ partition, topicId }) => (topicId === home.topicId ? [partition] : [])));
+    return new Map(
+      [...ends].map(([partition, one]) => [partition, partition >= partitions && own.has(partition) ? { ...one, end: 0n } : one]),
+    );
   }
 
   /** A new generation for a rewind of one partition, recorded before the position goes back. */
@@ -237,20 +256,24 @@ export class TopicGenerations {
       ends = new Map(old.map(({ partition }) => [partition, answers.get(topicPartitionKey(route.home, partition))?.end ?? 0n]));
       this.#growing.set(route.regional, ends);
     }
-    const committed =
-      this.#settings.share === undefined ? this.#committed(route.regional) : await this.#committedInRegion(route.regional, signal);
+    const committed = this.#settings.share === undefined ? this.#committed(route.regional) : await this.#committedInRegion(record, signal);
     return growthMayBeRecorded(ends, committed).ready;
   }
 
   /** Of all that share the mirror: what is durable of it is in the group they have in common (C13). */
-  async #committedInRegion(topic: string, signal: AbortSignal): Promise<ReadonlyMap<number, bigint>> {
+  async #committedInRegion({ topic, homeTopicId }: TopicRecord, signal: AbortSignal): Promise<ReadonlyMap<number, bigint>> {
     const positions = (await this.#deps.regional.positions([topic], signal)).get(topic) ?? [];
-    return new Map(positions.map(({ partition, next }) => [partition, offsetValue(next)]));
+    return new Map(
+      positions.flatMap(({ partition, topicId, next }) => (topicId === homeTopicId ? [[partition, offsetValue(next)] as const] : [])),
+    );
   }
 
   #committed(topic: string): ReadonlyMap<number, bigint> {
     const committed = new Map<number, bigint>();
-    for (const p of this.#table.ofTopic(topic)) if (p.committed !== undefined) committed.set(p.partition, offsetValue(p.committed.next));
+    for (const p of this.#table.ofTopic(topic)) {
+      // Of a topic that was created again since, a partition that rests keeps the old position: its offsets say nothing of the new log.
+      if (p.committed?.topicId === p.homeTopicId) committed.set(p.partition, offsetValue(p.committed.next));
+    }
     return committed;
   }
 

@@ -50,9 +50,29 @@ function world() {
 
 const modes = (all: readonly MirrorPartition[]): readonly string[] => all.map(({ mode }) => mode.mode);
 
-describe('partitions whose log cannot be proved', () => {
-  const starts = { mirroredFrom: () => 0n, epoch: () => undefined, epochInRegion: () => undefined, settled: true };
+const starts = { mirroredFrom: () => 0n, epoch: () => undefined, epochInRegion: () => undefined, settled: true };
 
+describe('partitions that go on from where they were', () => {
+  it('C11: are due to be committed again at once, unless this process committed that: restarts put it off for ever, and positions expired', async () => {
+    const { deps, all } = world();
+    const positions = new Map([[topic, partitions.map(positionOf)]]);
+    const partition = all[2]!;
+    const start = async (): Promise<number> => {
+      partition.setMode({ mode: 'held', reason: 'positions are read again' });
+      await startPartitions([partition], positions, starts, deps, { onTruncated: 'stop' }, signal);
+      expect(partition.mode.mode).toBe('running');
+      return partition.committedAtMs;
+    };
+    expect(await start()).toBe(Number.NEGATIVE_INFINITY);
+    partition.committedAtMs = 7;
+    expect(await start()).toBe(7);
+    // Somebody else committed another one than this process knows of.
+    partition.committed = { ...positionOf(2), next: homeOffset(4n) };
+    expect(await start()).toBe(Number.NEGATIVE_INFINITY);
+  });
+});
+
+describe('partitions whose log cannot be proved', () => {
   it('do not keep the others from starting: one without a leader is held and asked again, one that may not be read stops', async () => {
     const { deps, all, put } = world();
     const positions = new Map([[topic, partitions.map(positionOf)]]);

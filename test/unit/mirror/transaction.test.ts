@@ -114,6 +114,20 @@ describe('a transaction over several cycles', () => {
     expect(transaction.takesIn([answer([batch(11n, 1)], 12n)])).toBe(true);
   });
 
+  it('C11: commits again what no process of its own committed, once', async () => {
+    const { partition, transaction, answers, steps } = world();
+    const idle = async () => {
+      const plan = await answers.plan([], transaction, never);
+      await transaction.write(plan, never);
+      await transaction.commit(never);
+    };
+    await idle();
+    expect(steps).toEqual(['committed']);
+    expect(partition.committedAtMs).toBeGreaterThan(0);
+    await idle();
+    expect(steps).toEqual(['committed']);
+  });
+
   it('records a stop that is found meanwhile after it, with the cycles before it durable', async () => {
     const { partition, transaction, answers, cycle, steps } = world();
     await cycle(batch(0n, 5));

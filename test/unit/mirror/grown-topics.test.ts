@@ -1,0 +1,89 @@
+import { describe, expect, it } from 'vitest';
+import type { TopicLedger, TopicRecord } from '../../../src/mirror/contracts.ts';
+import type { MirrorDependencies, MirrorSettings } from '../../../src/mirror/dependencies.ts';
+import { PartitionTable } from '../../../src/mirror/table.ts';
+import { mirroredConfigs } from '../../../src/mirror/topic-configs.ts';
+import { TopicRefresh } from '../../../src/mirror/topic-refresh.ts';
+import { homeOffset, offsetValue, regionalOffset } from '../../../src/model/offsets.ts';
+import type { MirrorPosition } from '../../../src/model/position.ts';
+import { TestClock } from '../lag/test-clock.ts';
+
+const topic = 'orders';
+const signal = new AbortController().signal;
+const HOME_END = 10n;
+const REGIONAL_END = 12n;
+
+const positionOf = (partition: number, next: bigint, topicId = 'A'): MirrorPosition => ({
+  ...{ topic, partition, topicId, next: homeOffset(next), leaderEpoch: -1, crc: undefined },
+  regionalEnd: regionalOffset(REGIONAL_END),
+});
+
+/** What is recorded of a topic of two partitions, on both sides, of which the ledger knows one. */
+async function startsAfterGrowth(positions: readonly MirrorPosition[]): Promise<readonly (readonly [number, bigint])[] | undefined> {
+  const zero = new Map([[0, regionalOffset(0n)]]);
+  let record: TopicRecord = {
+    ...{ topic, home: 'us-east', homeEpoch: 1, homeTopicId: 'A', regionalTopicId: 'R', partitions: 1 },
+    generations: [{ generation: 1, starts: zero }],
+    mirroredFrom: zero,
+    epochFrom: zero,
+  };
+  let raised: readonly (readonly [number, bigint])[] | undefined;
+  const described = (topicId: string) => [{ topic, topicId, partitions: [{ partition: 0 }, { partition: 1 }] }];
+  const ends = (end: bigint) => async (asked: readonly { readonly topic: string; readonly partition: number }[]) =>
+    asked.map((place) => ({ ...place, start: 0n, end }));
+  const published = { read: async () => new Map([[topic, { home: 'us-east', epoch: 1, fromOffsets: undefined, topicId: undefined }]]) };
+  const deps = {
+    home: { listTopics: async () => described('A'), topicConfigs: async () => new Map([[topic, new Map()]]), ends: ends(HOME_END) },
+    regional: {
+      listTopics: async () => described('R'),
+      topicConfigs: async () => new Map([[topic, mirroredConfigs(new Map(), [])]]),
+      positions: async () => new Map([[topic, positions]]),
+      mirroredBehind: async () => new Map(),
+      ends: ends(REGIONAL_END),
+      commit: async () => undefined,
+    },
+    kept: { last: () => undefined, found: () => undefined },
+    ledger: {
+      load: async () => [record],
+      raiseGeneration: async ({ starts }) => {
+        raised = [...starts].map(([partition, start]) => [partition, offsetValue(start)]);
+        record = { ...record, partitions: 2, generations: [...record.generations, { generation: 2, starts }], mirroredFrom: starts };
+        return record;
+      },
+    } as Pick<TopicLedger, 'load' | 'raiseGeneration'>,
+    stops: { put: async () => undefined, clear: async () => undefined },
+    publishedAtHome: published,
+    publishedInRegion: published,
+    publisher: { publish: async () => undefined },
+    observe: () => undefined,
+    clock: new TestClock(),
+  } as unknown as MirrorDependencies;
+  const settings = {
+    ...{ primary: 'us-east', region: 'west', configExclude: [], onRecreated: 'stop', onTruncated: 'stop', minRetentionMs: () => undefined },
+    rules: () => ({ primary: 'us-east', topics: ['*'], exclude: [], prefix: '', heartbeatTopic: undefined, heartbeatsOnly: false }),
+    share: { owns: () => false, keepsTopics: true },
+  } as unknown as MirrorSettings;
+  await new TopicRefresh(deps, settings, new PartitionTable()).run(signal);
+  return raised;
+}
+
+describe('a topic that grew', () => {
+  it('C1: begins its generation at the ends of the partitions that were there, and at what lies in a new one', async () => {
+    expect(await startsAfterGrowth([positionOf(0, HOME_END)])).toEqual([
+      [0, REGIONAL_END],
+      [1, REGIONAL_END],
+    ]);
+  });
+
+  it('F6: begins it at the start of a new partition that this mirror has written to: the database forgot the growth, and apply waited for ever', async () => {
+    expect(await startsAfterGrowth([positionOf(0, HOME_END), positionOf(1, 3n)])).toEqual([
+      [0, REGIONAL_END],
+      [1, 0n],
+    ]);
+  });
+
+  it('C1, C6: waits for the partitions that were there, whatever they had passed of the topic before it was created again', async () => {
+    expect(await startsAfterGrowth([positionOf(0, HOME_END - 1n)])).toBeUndefined();
+    expect(await startsAfterGrowth([positionOf(0, 1_000n, 'before')])).toBeUndefined();
+  });
+});
