@@ -119,6 +119,13 @@ function mirroredTo(position: MirrorPosition | undefined, kept: KeptEnd | undefi
   return kept?.homeTopicId === position.topicId && position.next <= kept.next ? kept.point.regional : undefined;
 }
 
-/** Whether what was answered may be shown, and committed again: in a log that was cut an older one may be right, which only a start decides. */
-export const isTrusted = ({ position, kept, old, isOwn }: Answered): boolean =>
-  (old === undefined || isOwn) && !(position !== undefined && kept?.homeTopicId === position.topicId && isBehind(position, kept));
+/**
+ * Whether what was answered may be shown, and committed again: in a log that was cut an older one may be right, which only a start decides. Nor is one
+ * of the topic before, where more is known of the one that was created again since: it would be the newest from then on.
+ */
+export function isTrusted({ homeTopicId }: Pick<MirrorPartition, 'homeTopicId'>, { position, kept, old, isOwn }: Answered): boolean {
+  if (old !== undefined && !isOwn) return false;
+  if (position === undefined || kept === undefined) return true;
+  if (kept.homeTopicId === position.topicId) return !isBehind(position, kept);
+  return kept.homeTopicId !== homeTopicId;
+}

@@ -102,7 +102,9 @@ export class Answers {
     const dueMs = this.#deps.clock.monotonicMs() - this.#settings.recommitMs;
     const due: MirrorPosition[] = [];
     for (const p of this.#table.all()) {
-      if (p.committed === undefined || p.inDoubt !== undefined || p.committedAtMs > dueMs) continue;
+      // Of one that rests nothing proved that the position is the newest: a start alone does not make it so.
+      const atMs = p.mode.mode === 'running' ? p.committedAtMs : Math.max(p.committedAtMs, 0);
+      if (p.committed === undefined || p.inDoubt !== undefined || atMs > dueMs) continue;
       if (!isMoving(topicPartitionKey(p.route.regional, p.partition))) due.push(p.committed);
     }
     return due;

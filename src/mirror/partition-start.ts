@@ -47,10 +47,8 @@ export async function readResting(
   const endOf = (p: MirrorPartition) => ends.get(topicPartitionKey(p.route.regional, p.partition))?.end;
   let isOpen = false;
   for (const [p, answered] of await readAnswered(resting, positions, endOf, deps, signal)) {
-    if (isTrusted(answered)) {
-      p.committedAtMs = committedAtMs(p, answered.position);
-      [p.committed, p.inDoubt, p.oldSinceMs] = [answered.position, undefined, undefined];
-    } else isOpen ||= p.mode.mode === 'paused';
+    if (isTrusted(p, answered)) [p.committed, p.inDoubt, p.oldSinceMs] = [answered.position, undefined, undefined];
+    else isOpen ||= p.mode.mode === 'paused';
   }
   return isOpen;
 }

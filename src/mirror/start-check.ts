@@ -70,7 +70,7 @@ export function decideStart(view: StartView): StartDecision {
     if (view.oldForMs < OLD_ANSWERS_WITHIN_MS) return { kind: 'wait', reason: `the region's group answers ${view.old}: asked again` };
     return epochUnwritten(view, kept) ?? beginsUnwritten(view, kept) ?? oldPosition(view, view.old);
   }
-  if (position === undefined || position.topicId !== view.homeTopicId || isOfLogBefore(view, position)) {
+  if (position === undefined || position.topicId !== view.homeTopicId) {
     // A position of another topic id is left from before an accepted re-creation: the ledger's id is the accepted one.
     if (position === undefined && view.regional.end > view.mirroredFrom) return epochUnwritten(view, kept) ?? missing(view);
     return fromEpochStart(view) ?? { kind: 'begin', position: beginning(view) };
@@ -89,13 +89,6 @@ export function decideStart(view: StartView): StartDecision {
   if (proof !== undefined) return diverged(view, proof, undefined);
   return { kind: 'continue', position };
 }
-
-/**
- * What it names was written before the copy begins that is recorded. A regional topic that is deleted and created again between two looks is written to
- * by its name for a moment, and the position that goes with that is the old one and a record more: gone on from, all before would be left out.
- */
-const isOfLogBefore = ({ mirroredFrom }: StartView, { regionalEnd }: MirrorPosition): boolean =>
-  regionalEnd !== undefined && offsetValue(regionalEnd) <= mirroredFrom;
 
 /** The way back carries nothing that came from here: it begins where the cutover says, also behind what an earlier epoch had read. */
 function fromEpochStart(view: StartView): StartDecision | undefined {

@@ -9,6 +9,7 @@ import { MirrorPartition } from './partition.ts';
 import { readEnds } from './partition-start.ts';
 import { holdPartitions, recordRestart } from './recreated.ts';
 import type { Route } from './routes.ts';
+import { beginning } from './start-check.ts';
 import type { PartitionTable } from './table.ts';
 import { growthMayBeRecorded, homeUnknown, movedHere, returnedHere } from './topic-plan.ts';
 
@@ -172,8 +173,34 @@ export class TopicGenerations {
     if (reason === 'home_recreated' && !isAccepted) await recordRestart(partitions, this.#deps, signal);
     let ends = await this.#regionalEnds(route.regional, home.partitions.length, signal);
     if (reason === 'partitions_grown') ends = await this.#withGrownBefore(record, home, ends, signal);
+    if (reason === 'region_recreated') await this.#beginAnew(route, home, signal);
     look.records.set(route.regional, await this.#raiseTo(route, home, regional, record, reason, ends, signal));
     return true;
+  }
+
+  /**
+   * A regional topic that is deleted and created again between two looks is written to by its name for a moment, and the position that goes with that is
+   * the old one and a record more: gone on from, all before would be left out. Before the generation, so that a crash in between repeats it.
+   */
+  async #beginAnew({ home: topic, regional }: Route, home: TopicDescription, signal: AbortSignal): Promise<void> {
+    const positions = ((await this.#deps.regional.positions([regional], signal)).get(regional) ?? []).filter(
+      ({ topicId }) => topicId === home.topicId,
+    );
+    if (positions.length === 0) return;
+    const ends = await readEnds(
+      this.#deps.home,
+      positions.map(({ partition }) => ({ topic, partition })),
+      signal,
+    );
+    const begin = positions.map(({ partition }) => {
+      const at = ends.get(topicPartitionKey(topic, partition));
+      if (at === undefined) {
+        const place = topicPartitionKey(topic, partition);
+        throw new FarshoreError('broker_request_failed', `Home did not tell where ${place} starts`, { place });
+      }
+      return beginning({ topic: regional, partition, homeTopicId: home.topicId, home: at });
+    });
+    await this.#deps.regional.commit(begin, signal);
   }
 
   /**

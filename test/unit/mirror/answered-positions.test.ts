@@ -93,9 +93,12 @@ describe('what the group of the region answers', () => {
   });
 
   it('is not trusted to be committed again where a cut log leaves open whether it is old', async () => {
-    expect(isTrusted(await answered({ answers: position(5n, 6n), kept: kept(9n, 12n), end: 7n }))).toBe(false);
-    expect(isTrusted(await answered({ answers: position(9n, 12n), kept: kept(9n, 12n), end: 13n }))).toBe(true);
-    expect(isTrusted(await answered({ answers: position(3n, 4n), batches: { 4: 5n }, end: 20n }))).toBe(false);
+    expect(isTrusted({ homeTopicId: 'A' }, await answered({ answers: position(5n, 6n), kept: kept(9n, 12n), end: 7n }))).toBe(false);
+    expect(isTrusted({ homeTopicId: 'A' }, await answered({ answers: position(9n, 12n), kept: kept(9n, 12n), end: 13n }))).toBe(true);
+    expect(isTrusted({ homeTopicId: 'A' }, await answered({ answers: position(3n, 4n), batches: { 4: 5n }, end: 20n }))).toBe(false);
+    // Of the topic before, in a region that lost records too; and of the new one, where only the one before was kept yet.
+    const before = await answered({ answers: position(0n, undefined, 'before'), kept: kept(9n, 12n), end: 7n });
+    expect([isTrusted({ homeTopicId: 'A' }, before), isTrusted({ homeTopicId: 'before' }, before)]).toEqual([false, true]);
   });
 });
 
@@ -127,7 +130,7 @@ describe('what this process knows where the group answers an old position', () =
   it('is gone on from where nothing lies behind it', async () => {
     const known = await answered({ ...old, batches: { 4: 5n }, end: 13n, change: committed });
     expect(known).toMatchObject({ isOwn: true, position: { next: 9n, regionalEnd: 12n } });
-    expect(isTrusted(known)).toBe(true);
+    expect(isTrusted({ homeTopicId: 'A' }, known)).toBe(true);
   });
 
   it('is the transaction in doubt where the log holds it whole, and the one before where it holds none of it', async () => {

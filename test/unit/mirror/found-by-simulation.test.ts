@@ -227,4 +227,25 @@ describe('the mirror in histories that were faults once', () => {
     );
     expect(happened).toContain('source_recreated');
   });
+
+  it('C9, C6: an old answer of a group that names the topic before is not committed again for a partition that rests in a region that lost records', async () => {
+    await played(
+      history(
+        [
+          step(
+            'whole',
+            { op: 'resume', partition: 0, from: 'earliest', acceptLoss: false, acceptRewind: false, acceptRecreated: true },
+            { op: 'recreate' },
+          ),
+          step('whole', append(0, 0)),
+          step('whole'),
+          step('starved', { op: 'cut_region', partition: 0, by: 2 }),
+          step('whole'),
+          step('whole'),
+          step('whole', { op: 'old_answers', read: 0, step: 1, crashes: true, isOpen: false }),
+        ],
+        { isShared: true },
+      ),
+    );
+  });
 });

@@ -45,16 +45,6 @@ describe('where mirror starts in a partition', () => {
     expect(decision.kind === 'begin' && offsetValue(decision.position.next)).toBe(40n);
   });
 
-  it('C6: begins at the start where the position went with records that are before the copy: the regional topic was created again between two looks', () => {
-    const again = { mirroredFrom: 2n, regional: { start: 0n, end: 2n }, home: { start: 3n, end: 500n } };
-    const decision = decideStart(view({ ...again, position: { ...position, regionalEnd: regionalOffset(2n) } }));
-    expect(decision.kind === 'begin' && offsetValue(decision.position.next)).toBe(3n);
-    // Behind it, it is of this copy.
-    const further = { ...again, regional: { start: 0n, end: 5n } };
-    expect(stopCode({ ...further, position: { ...position, regionalEnd: regionalOffset(3n) } })).toBe('continue');
-    expect(stopCode({ ...further, position: { ...position, regionalEnd: undefined } })).toBe('continue');
-  });
-
   it('C3: the way back begins where the cutover says, also behind what an earlier epoch had read', () => {
     for (const before of [undefined, position]) {
       const decision = decideStart(view({ position: before, epochStart: 300n, regional: { start: 0n, end: 121n }, mirroredFrom: 121n }));
