@@ -43,14 +43,18 @@ export class BatchApplier {
   async apply(plan: ApplyPlan, stop: AbortSignal, hard: AbortSignal): Promise<Outcome> {
     const flood = this.#flood(plan);
     if (flood !== undefined) return await this.#giveUp(flood, plan.from, hard);
+    let isUnsuited = false;
     try {
-      if (this.#inPieces(plan) && (await this.#commitPieces(plan, stop, hard)) === 'committed') return await this.#afterPlan(plan, hard);
+      if (this.#inPieces(plan)) {
+        if ((await this.#commitPieces(plan, stop, hard)) === 'committed') return await this.#afterPlan(plan, hard);
+        isUnsuited = true;
+      }
       if (plan.next > plan.from) await this.#commit(plan, stop, hard);
     } catch (error) {
       const known = findFarshoreError(error);
       if (known === undefined || !isRowRefusal(known)) return await this.#giveUp(error, plan.from, hard);
       this.#refusedAtMs = this.#deps.clock.monotonicMs();
-      const tried = this.#inPieces(plan) ? await this.#triedPieces(plan, stop, hard) : undefined;
+      const tried = !isUnsuited && this.#inPieces(plan) ? await this.#triedPieces(plan, stop, hard) : undefined;
       return tried ?? (await this.#bisect(plan, known, stop, hard));
     }
     return await this.#afterPlan(plan, hard);

@@ -16,11 +16,12 @@ export function mustComeFirst({ fold, rows }: Pick<Piece, 'fold' | 'rows'>, fold
   const { table } = folded;
   const ofTable = ({ folded: other }: FoldedStatements): boolean => other.table.name === table.name;
   const later = folds.slice(fold + 1).filter(ofTable);
-  // What a delete marks must be there: else its tombstone keeps the state away, and no row says that there was one.
-  if (rows !== folded.deletes)
-    return table.softDelete !== undefined && (rows === folded.before || later.some((one) => one.folded.deletes !== undefined));
-  if (folded.after === undefined && later.length === 0) return false;
-  return table.hasSource || table.softDelete !== undefined || folds.some((one) => ofTable(one) && one.folded.mapping?.units !== undefined);
+  const isFree =
+    !table.hasSource && table.softDelete === undefined && folds.every((one) => !ofTable(one) || one.folded.mapping?.units === undefined);
+  if (isFree) return false;
+  // What a delete takes, marks or leaves parts of must be there: a tombstone that has a source version too does not keep every earlier state away.
+  if (rows !== folded.deletes) return rows === folded.before || later.some((one) => one.folded.deletes !== undefined);
+  return folded.after !== undefined || later.length > 0;
 }
 
 /** A refused row, by the piece that holds it alone. */
@@ -37,7 +38,7 @@ export const isLate = (first: readonly Piece[], refused: readonly RefusedRow[], 
 /** Whether a record of several rows was written in part: it is one record or none, also where a retry never comes. */
 export function isHalf(refused: readonly RefusedRow[], folds: readonly FoldedStatements[]): boolean {
   const left = new Map<bigint, number>();
-  for (const { rows, from } of refused) left.set(rows.offsetOf(from), (left.get(rows.offsetOf(from)) ?? 0) + 1);
+  for (const { rows, from } of refused) for (const offset of offsetsOf(rows, from)) left.set(offset, (left.get(offset) ?? 0) + 1);
   const tables = new Set(refused.map(({ fold }) => folds[fold]!.folded.table.name));
   for (const { folded } of folds) {
     const isMerging = folded.mapping?.units !== undefined && [...tables].some((name) => name !== folded.table.name);
@@ -45,13 +46,17 @@ export function isHalf(refused: readonly RefusedRow[], folds: readonly FoldedSta
       for (let row = 0; row < rows.versions.count; row++) {
         // Parts of a row, of which one may be of a refused record: nothing says which.
         if (isMerging && rows.merged(row)) return true;
-        const offset = rows.offsetOf(row);
-        const count = left.get(offset);
-        if (count !== undefined) left.set(offset, count - 1);
+        for (const offset of offsetsOf(rows, row)) {
+          const count = left.get(offset);
+          if (count !== undefined) left.set(offset, count - 1);
+        }
       }
   }
   return [...left.values()].some((count) => count < 0);
 }
+
+/** Of the records that are kept where the row is refused. */
+const offsetsOf = ({ offsetOf, alike }: RowSet, row: number): readonly bigint[] => [offsetOf(row), ...(alike?.(row) ?? [])];
 
 const roundsOf = ({ before, deletes, after }: FoldedStatements['folded']): readonly RowSet[] =>
   [before, deletes, after].filter((rows) => rows !== undefined);

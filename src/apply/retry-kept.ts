@@ -1,6 +1,7 @@
 import type { RawBatch, RecordView } from '../model/batch.ts';
 import { FarshoreError, findFarshoreError } from '../model/errors.ts';
 import type { ApplyPlan, PlanContext } from './apply-plan.ts';
+import { bytesText } from './column-values.ts';
 import type { SchemaRef, Statement, StatementResult } from './contracts.ts';
 import type { ApplyDependencies, ApplySettings } from './dependencies.ts';
 import { homeFence, homeMoved } from './home-fence.ts';
@@ -36,7 +37,9 @@ export interface RetryContext {
   readonly catalog: TableCatalog;
 }
 
-const takeText = 'delete from farshore.rejected_records where id = $1 returning id';
+// Its bytes too: a record that came to its place since, in a log that was cut and refilled, has the same id.
+const takeText = `delete from farshore.rejected_records
+ where id = $1 and key is not distinct from $2::bytea and value is not distinct from $3::bytea returning id`;
 const againText = `update farshore.rejected_records
    set attempts = attempts + 1, last_seen = clock_timestamp(), reason = $2, sql_state = $3, message = $4,
        waits_for = case when $5::boolean then waits_for end
@@ -60,7 +63,8 @@ export async function applyKept(
   if (reject !== undefined) return await stays(record, reject.error, context, signal);
   const folds = plan.folds.map((folded) => ({ folded, statements: catalog.statements(folded) }));
   const { topic, partition } = record;
-  const done: Statement = { text: takeText, values: [record.id] };
+  const bytes = (content: Buffer | null) => (content === null ? null : bytesText(content));
+  const done: Statement = { text: takeText, values: [record.id, bytes(record.key), bytes(record.value)] };
   const fence = settings.owns?.(topic, partition) === false ? 'lease' : 'partition';
   const { taking, statements, rounds } = retryStatements({ topic, partition, epoch: settings.epoch, fence }, folds, done);
   try {

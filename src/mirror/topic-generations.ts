@@ -1,6 +1,7 @@
 import { FarshoreError } from '../model/errors.ts';
 import { offsetValue, type RegionalOffset, regionalOffset } from '../model/offsets.ts';
 import { topicPartitionKey } from '../model/partition.ts';
+import type { MirrorPosition } from '../model/position.ts';
 import type { TopicDescription, TopicRecord } from './contracts.ts';
 import type { MirrorDependencies, MirrorSettings } from './dependencies.ts';
 import type { Look } from './look.ts';
@@ -200,7 +201,11 @@ export class TopicGenerations {
       }
       return beginning({ topic: regional, partition, homeTopicId: home.topicId, home: at });
     });
+    const table = (partition: number) => this.#table.get(regional, partition);
+    // What is known here of a partition that rests would be committed again, and gone on from.
+    for (const { partition } of begin) forget(table(partition), undefined);
     await this.#deps.regional.commit(begin, signal);
+    for (const position of begin) forget(table(position.partition), position);
   }
 
   /**
@@ -324,4 +329,10 @@ export class TopicGenerations {
       await this.#deps.clock.sleep(LEADER_LOOK_MS, signal);
     }
   }
+}
+
+/** All that is known of where a partition stands is this position. */
+function forget(partition: MirrorPartition | undefined, position: MirrorPosition | undefined): void {
+  if (partition === undefined) return;
+  [partition.committed, partition.read, partition.inDoubt, partition.oldSinceMs] = [position, position, undefined, undefined];
 }

@@ -1,6 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import type { TopicLedger, TopicRecord } from '../../../src/mirror/contracts.ts';
 import type { MirrorDependencies, MirrorSettings } from '../../../src/mirror/dependencies.ts';
+import { MirrorPartition } from '../../../src/mirror/partition.ts';
 import { PartitionTable } from '../../../src/mirror/table.ts';
 import { mirroredConfigs } from '../../../src/mirror/topic-configs.ts';
 import { TopicRefresh } from '../../../src/mirror/topic-refresh.ts';
@@ -79,18 +80,26 @@ async function looked(
     rules: () => ({ primary: 'us-east', topics: ['*'], exclude: [], prefix: '', heartbeatTopic: undefined, heartbeatsOnly: false }),
     share: { owns: () => false, keepsTopics: true },
   } as unknown as MirrorSettings;
-  const refresh = new TopicRefresh(deps, settings, new PartitionTable());
+  const table = new PartitionTable();
+  // As it stands where an operator accepted another partition.
+  const resting = new MirrorPartition({ home: topic, regional: topic }, 0, { homeTopicId: 'A', maxBatchBytes: 1, compacted: false });
+  resting.committed = positions.find(({ partition }) => partition === 0);
+  resting.setMode({ mode: 'paused', by: 'ada', since: '' });
+  table.add(resting);
+  const refresh = new TopicRefresh(deps, settings, table);
   if (regionalTopicId !== 'R') refresh.acceptRecreated(topic);
   await refresh.run(signal);
-  return { raised, committed, steps };
+  return { raised, committed, steps, resting };
 }
 
 describe('a regional topic that was created again', () => {
   it('C6: is mirrored from the start of home, whatever went into it before anybody looked: all before that was left out', async () => {
     const went = [positionOf(0, 8n), positionOf(1, 4n, 'before')];
-    const { committed, steps } = await looked(went, { recorded: 2, regionalTopicId: 'gone' });
+    const { committed, steps, resting } = await looked(went, { recorded: 2, regionalTopicId: 'gone' });
     expect(committed).toMatchObject([{ partition: 0, topicId: 'A', next: HOME_START, regionalEnd: undefined }]);
     expect(steps).toEqual(['committed', 'raised']);
+    // Else it would be committed again, and gone on from.
+    expect(resting.committed).toBe(committed[0]);
   });
 });
 
