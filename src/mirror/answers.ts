@@ -102,6 +102,8 @@ export class Answers {
     const dueMs = this.#deps.clock.monotonicMs() - this.#settings.recommitMs;
     const due: MirrorPosition[] = [];
     for (const p of this.#table.all()) {
+      // What the region lost has its position in question: an old answer of the group looks the same, and would undo what an operator decided.
+      if (p.mode.mode === 'stopped' && p.mode.error.code === 'region_truncated') continue;
       // Of one that rests nothing proved that the position is the newest: a start alone does not make it so.
       const atMs = p.mode.mode === 'running' ? p.committedAtMs : Math.max(p.committedAtMs, 0);
       if (p.committed === undefined || p.inDoubt !== undefined || atMs > dueMs) continue;

@@ -248,4 +248,24 @@ describe('the mirror in histories that were faults once', () => {
       ),
     );
   });
+
+  it('C9, C6: what a group answers of before a rewind is not committed again for a partition that the region lost records of', async () => {
+    const happened = await played(
+      history(
+        [
+          step('whole', append(0, 0)),
+          step('starved'),
+          step('whole', { op: 'cut_region', partition: 0, by: 1 }),
+          step('whole', rewind(0)),
+          step('whole', { op: 'old_answers', read: 0, step: 4, crashes: false, isOpen: false }),
+          step('starved', { op: 'zombie' }),
+          step('whole'),
+          step('starved'),
+          step('whole'),
+        ],
+        { isShared: true },
+      ),
+    );
+    expect(happened).toContain('region_truncated');
+  });
 });
