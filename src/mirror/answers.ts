@@ -104,9 +104,11 @@ export class Answers {
     for (const p of this.#table.all()) {
       // What the region lost has its position in question: an old answer of the group looks the same, and would undo what an operator decided.
       if (p.mode.mode === 'stopped' && p.mode.error.code === 'region_truncated') continue;
+      // Nor is one of the topic before it was created again anybody's place: the partition begins anew.
+      if (p.committed?.topicId !== p.homeTopicId) continue;
       // Of one that rests nothing proved that the position is the newest: a start alone does not make it so.
       const atMs = p.mode.mode === 'running' ? p.committedAtMs : Math.max(p.committedAtMs, 0);
-      if (p.committed === undefined || p.inDoubt !== undefined || atMs > dueMs) continue;
+      if (p.inDoubt !== undefined || atMs > dueMs) continue;
       if (!isMoving(topicPartitionKey(p.route.regional, p.partition))) due.push(p.committed);
     }
     return due;

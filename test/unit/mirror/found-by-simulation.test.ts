@@ -268,4 +268,20 @@ describe('the mirror in histories that were faults once', () => {
     );
     expect(happened).toContain('region_truncated');
   });
+
+  it('C9: what a group answers of a topic that was created again twice since is not committed again for a partition that is paused', async () => {
+    await played(
+      history(
+        [
+          step('whole', { op: 'recreate' }, append(1, 0)),
+          step('starved', { op: 'pause', partition: 1 }),
+          step('whole', { op: 'old_answers', read: 0, step: 1, crashes: true, isOpen: false }, { op: 'recreate' }),
+          step('starved'),
+          step('whole'),
+          step('whole'),
+        ],
+        { onRecreated: 'restart', isShared: true },
+      ),
+    );
+  });
 });
