@@ -250,7 +250,7 @@ describe('the stored cutover', () => {
       kept: { untold, lost: null },
     });
     await take({ type: 'complete', by: 'bo', region: 'eu-west' });
-    expect((await store.load(never))?.kept).toEqual({ results: {}, lost: null, untold });
+    expect((await store.load(never))?.kept).toEqual({ results: {}, lost: null, untold, untoldIds: {} });
     await take({ type: 'primary_told', result: 'published' });
     expect(await store.load(never)).toMatchObject({ state: 'completed', open: 'region', epoch: 4n, kept: null });
     expect((await store.log(1, never))[0]).toMatchObject({
