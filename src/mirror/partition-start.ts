@@ -196,10 +196,8 @@ async function act(
 }
 
 /** Of a position that is known to be committed: by this process, where it is the one it knows. */
-const committedAtMs = ({ committed, committedAtMs: before }: MirrorPartition, position: MirrorPosition | undefined): number =>
-  committed !== undefined && committed.topicId === position?.topicId && committed.next === position.next
-    ? before
-    : Number.NEGATIVE_INFINITY;
+const committedAtMs = ({ committed, committedAtMs: before }: MirrorPartition, position: MirrorPosition): number =>
+  committed !== undefined && committed.topicId === position.topicId && committed.next === position.next ? before : Number.NEGATIVE_INFINITY;
 
 function run(partition: MirrorPartition, position: MirrorPosition, atMs: number): void {
   partition.oldSinceMs = undefined;

@@ -1,7 +1,7 @@
 import { FarshoreError } from '../model/errors.ts';
 import { offsetValue, type RegionalOffset, regionalOffset } from '../model/offsets.ts';
 import { topicPartitionKey } from '../model/partition.ts';
-import type { MirrorPosition } from '../model/position.ts';
+import { beginAnew, positionsOf, withGrownBefore } from './begin-anew.ts';
 import type { TopicDescription, TopicRecord } from './contracts.ts';
 import type { MirrorDependencies, MirrorSettings } from './dependencies.ts';
 import type { Look } from './look.ts';
@@ -10,7 +10,6 @@ import { MirrorPartition } from './partition.ts';
 import { readEnds } from './partition-start.ts';
 import { holdPartitions, recordRestart } from './recreated.ts';
 import type { Route } from './routes.ts';
-import { beginning } from './start-check.ts';
 import type { PartitionTable } from './table.ts';
 import { growthMayBeRecorded, homeUnknown, movedHere, returnedHere } from './topic-plan.ts';
 
@@ -173,57 +172,10 @@ export class TopicGenerations {
     if (reason !== 'partitions_grown') holdPartitions(partitions);
     if (reason === 'home_recreated' && !isAccepted) await recordRestart(partitions, this.#deps, signal);
     let ends = await this.#regionalEnds(route.regional, home.partitions.length, signal);
-    if (reason === 'partitions_grown') ends = await this.#withGrownBefore(record, home, ends, signal);
-    if (reason === 'region_recreated') await this.#beginAnew(route, home, signal);
+    if (reason === 'partitions_grown') ends = await withGrownBefore(record, home, ends, this.#deps, signal);
+    if (reason === 'region_recreated') await beginAnew(route, home, this.#table, this.#deps, signal);
     look.records.set(route.regional, await this.#raiseTo(route, home, regional, record, reason, ends, signal));
     return true;
-  }
-
-  /**
-   * A regional topic that is deleted and created again between two looks is written to by its name for a moment, and the position that goes with that is
-   * the old one and a record more: gone on from, all before would be left out. Before the generation, so that a crash in between repeats it.
-   */
-  async #beginAnew({ home: topic, regional }: Route, home: TopicDescription, signal: AbortSignal): Promise<void> {
-    const positions = ((await this.#deps.regional.positions([regional], signal)).get(regional) ?? []).filter(
-      ({ topicId }) => topicId === home.topicId,
-    );
-    if (positions.length === 0) return;
-    const ends = await readEnds(
-      this.#deps.home,
-      positions.map(({ partition }) => ({ topic, partition })),
-      signal,
-    );
-    const begin = positions.map(({ partition }) => {
-      const at = ends.get(topicPartitionKey(topic, partition));
-      if (at === undefined) {
-        const place = topicPartitionKey(topic, partition);
-        throw new FarshoreError('broker_request_failed', `Home did not tell where ${place} starts`, { place });
-      }
-      return beginning({ topic: regional, partition, homeTopicId: home.topicId, home: at });
-    });
-    const table = (partition: number) => this.#table.get(regional, partition);
-    // What is known here of a partition that rests would be committed again, and gone on from.
-    for (const { partition } of begin) forget(table(partition), undefined);
-    await this.#deps.regional.commit(begin, signal);
-    for (const position of begin) forget(table(position.partition), position);
-  }
-
-  /**
-   * A growth that the database has forgotten, set back to before it, is recorded again, and this mirror has written to the new partitions meanwhile: all
-   * that they hold is of the new generation. Begun at their ends it would be of none, and apply of the whole topic wait for it for ever.
-   */
-  async #withGrownBefore(
-    { topic, partitions }: TopicRecord,
-    home: TopicDescription,
-    ends: ReadonlyMap<number, { readonly start: bigint; readonly end: bigint }>,
-    signal: AbortSignal,
-  ): Promise<ReadonlyMap<number, { start: bigint; end: bigint }>> {
-    const held = [...ends].some(([partition, { end }]) => partition >= partitions && end > 0n);
-    const positions = held ? ((await this.#deps.regional.positions([topic], signal)).get(topic) ?? []) : [];
-    const own = new Set(positions.flatMap(({ partition, topicId }) => (topicId === home.topicId ? [partition] : [])));
-    return new Map(
-      [...ends].map(([partition, one]) => [partition, partition >= partitions && own.has(partition) ? { ...one, end: 0n } : one]),
-    );
   }
 
   /** A new generation for a rewind of one partition, recorded before the position goes back. */
@@ -294,10 +246,8 @@ export class TopicGenerations {
 
   /** Of all that share the mirror: what is durable of it is in the group they have in common (C13). */
   async #committedInRegion({ topic, homeTopicId }: TopicRecord, signal: AbortSignal): Promise<ReadonlyMap<number, bigint>> {
-    const positions = (await this.#deps.regional.positions([topic], signal)).get(topic) ?? [];
-    return new Map(
-      positions.flatMap(({ partition, topicId, next }) => (topicId === homeTopicId ? [[partition, offsetValue(next)] as const] : [])),
-    );
+    const positions = await positionsOf(topic, homeTopicId, this.#deps, signal);
+    return new Map(positions.map(({ partition, next }) => [partition, offsetValue(next)]));
   }
 
   #committed(topic: string): ReadonlyMap<number, bigint> {
@@ -329,10 +279,4 @@ export class TopicGenerations {
       await this.#deps.clock.sleep(LEADER_LOOK_MS, signal);
     }
   }
-}
-
-/** All that is known of where a partition stands is this position. */
-function forget(partition: MirrorPartition | undefined, position: MirrorPosition | undefined): void {
-  if (partition === undefined) return;
-  [partition.committed, partition.read, partition.inDoubt, partition.oldSinceMs] = [position, position, undefined, undefined];
 }
