@@ -3,7 +3,6 @@ import type { FetchedPartition } from '../model/fetch.ts';
 import { homeOffset, offsetValue } from '../model/offsets.ts';
 import { type TopicPartitionKey, topicPartitionKey } from '../model/partition.ts';
 import type { MirrorPosition } from '../model/position.ts';
-import type { PartitionStop } from './contracts.ts';
 import { type CycleInput, type CyclePlan, mayEndInGap, planCycle, positionPastGap } from './cycle.ts';
 import type { MirrorDependencies, MirrorSettings } from './dependencies.ts';
 import type { MirrorPartition } from './partition.ts';
@@ -13,6 +12,7 @@ import { type NoData, settle } from './settle.ts';
 import { noteWentOn, stopPartition, tellStopped } from './stopping.ts';
 import type { PartitionTable } from './table.ts';
 import type { Transaction } from './transaction.ts';
+import type { UnrecordedStops } from './unrecorded-stops.ts';
 
 const TOPIC_AUTHORIZATION_FAILED = 29;
 
@@ -23,12 +23,19 @@ export class Answers {
   readonly #table: PartitionTable;
   /** The topics are to be looked at again before the next round. */
   readonly #lookSoon: () => void;
-  readonly #unrecorded: PartitionStop[] = [];
+  readonly #unrecorded: UnrecordedStops;
 
-  constructor(deps: MirrorDependencies, settings: MirrorSettings, table: PartitionTable, lookSoon: () => void) {
+  constructor(
+    deps: MirrorDependencies,
+    settings: MirrorSettings,
+    table: PartitionTable,
+    unrecorded: UnrecordedStops,
+    lookSoon: () => void,
+  ) {
     this.#deps = deps;
     this.#settings = settings;
     this.#table = table;
+    this.#unrecorded = unrecorded;
     this.#lookSoon = lookSoon;
   }
 
@@ -68,20 +75,12 @@ export class Answers {
     for (const { topic, partition, error } of plan.stopped) {
       const stopped = this.#table.get(topic, partition);
       const stop = stopped && tellStopped(stopped, error, undefined, this.#deps);
-      if (stop !== undefined) this.#unrecorded.push(stop);
+      if (stop !== undefined) this.#unrecorded.addPlanned(stop);
     }
     const positions = [...plan.positions, ...passed];
     const moving = new Set(positions.map((p) => topicPartitionKey(p.topic, p.partition)));
     const recommit = this.#dueForRecommit((place) => moving.has(place) || transaction.moves(place));
     return { ...plan, positions: [...positions, ...recommit] };
-  }
-
-  /** Stops that were found while planning. After the transaction, also one that failed. */
-  async recordStops(signal: AbortSignal): Promise<void> {
-    for (let stop = this.#unrecorded[0]; stop !== undefined; stop = this.#unrecorded[0]) {
-      await this.#deps.stops.put(stop, signal);
-      this.#unrecorded.shift();
-    }
   }
 
   /** C8, with the one fetch that may prove the gap. */

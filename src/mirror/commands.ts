@@ -105,7 +105,8 @@ async function resume(partition: MirrorPartition, request: ResumeRequest, contex
   const isOpen = partition.oldSinceMs !== undefined || partition.inDoubt !== undefined;
   if (request.from !== undefined && isOpen && partition.mode.mode !== 'stopped') throw notKnownNow(partition);
   const code = partition.mode.mode === 'stopped' ? partition.mode.error.code : undefined;
-  if (request.acceptRecreated) {
+  const isRegionCut = code === 'region_truncated';
+  if (request.acceptRecreated && !isRegionCut) {
     context.refresh.acceptRecreated(route.regional);
     await record(code === 'source_recreated' ? unmirrored(partition) : undefined);
     await released();
@@ -133,7 +134,7 @@ async function resume(partition: MirrorPartition, request: ResumeRequest, contex
   // Of a home elsewhere the offsets are those of its log, which is not mirrored here.
   const epochStart =
     published?.home === context.primary ? offsetsOfEpoch(published, partition.homeTopicId)?.get(partition.partition) : undefined;
-  const decision = decideResume(`${route.regional}:${partition.partition}`, request, { next, isConfirmed, home, epochStart });
+  const decision = decideResume(`${route.regional}:${partition.partition}`, request, { next, isConfirmed, isRegionCut, home, epochStart });
   switch (decision.kind) {
     case 'refuse':
       throw decision.error;
@@ -141,8 +142,7 @@ async function resume(partition: MirrorPartition, request: ResumeRequest, contex
       await record(undefined);
       break;
     case 'move': {
-      if (!decision.rewind && code !== 'region_truncated' && partition.committed === undefined)
-        await assertRegionWhole(partition, kept, deps, signal);
+      if (!decision.rewind && !isRegionCut && partition.committed === undefined) await assertRegionWhole(partition, kept, deps, signal);
       await record(decision.lost);
       if (decision.rewind) await context.refresh.raiseForRewind(partition, signal);
       const base = partition.committed ?? {
@@ -158,7 +158,7 @@ async function resume(partition: MirrorPartition, request: ResumeRequest, contex
         leaderEpoch: -1,
         crc: undefined,
         // Who goes on past what home lost was not asked about the region: its end is still compared.
-        regionalEnd: decision.rewind || code === 'region_truncated' ? undefined : base.regionalEnd,
+        regionalEnd: decision.rewind || isRegionCut ? undefined : base.regionalEnd,
       };
       // While the outcome is not known, neither is known to be the last.
       partition.committed = undefined;

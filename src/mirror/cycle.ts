@@ -65,7 +65,7 @@ export function planCycle(inputs: readonly CycleInput[], { reencode, visitRecord
           reencoded.push({ topic, partition, reason });
         }
       } catch (error) {
-        stopped.push({ topic, partition, error: asBatchError(error, topic, partition) });
+        stopped.push({ topic, partition, error: asBatchError(error, topic, partition, batch) });
         // Those before it are mirrored: whoever resumes behind the bad one must not give them up with it.
         moved = positionBehind(position, answer.batches[index - 1]);
         break;
@@ -132,12 +132,19 @@ export const mayEndInGap = (position: MirrorPosition, answer: Fetched, roundWasE
 
 function refuseNullKeys(batch: RawBatch, topic: string, partition: number, visitRecords: VisitRecords): void {
   visitRecords(batch, (record) => {
-    if (record.keyStart < 0) throw nullKeyError(topic, partition, record.offset);
+    if (record.keyStart < 0) throw nullKeyError(topic, partition, record.offset, batch.lastOffset + 1n);
   });
 }
 
-function asBatchError(error: unknown, topic: string, partition: number): FarshoreError {
+/** What its reader threw says nothing of where the batch lies, nor how it is passed. */
+function asBatchError(error: unknown, topic: string, partition: number, { baseOffset, lastOffset }: RawBatch): FarshoreError {
   const known = findFarshoreError(error);
-  if (known !== undefined) return known;
-  return new FarshoreError('batch_corrupt', 'A record batch could not be written anew', { place: `${topic}:${partition}`, cause: error });
+  if (known?.code === 'batch_null_key') return known;
+  const giveUp = `Or give the batch up: farshore partition resume ${topic}:${partition} --stage mirror --from ${lastOffset + 1n} --accept-loss`;
+  return new FarshoreError(known?.code ?? 'batch_corrupt', known?.message ?? 'A record batch could not be written anew', {
+    place: `${topic}:${partition}@${baseOffset}`,
+    hint: `${known?.hint ?? 'Mend the log at home.'} ${giveUp}`,
+    cause: error,
+    facts: known?.facts ?? {},
+  });
 }

@@ -11,6 +11,7 @@ import { verifyPartitions } from './partition-start.ts';
 import { PartitionTable } from './table.ts';
 import { type TopicGaps, TopicRefresh } from './topic-refresh.ts';
 import { Transaction } from './transaction.ts';
+import { UnrecordedStops } from './unrecorded-stops.ts';
 
 const IDLE_MS = 200;
 const READ_RETRY_MS = 1_000;
@@ -39,7 +40,9 @@ export class MirrorStage {
   readonly #refresh: TopicRefresh;
   readonly #answers: Answers;
   readonly #commands: { readonly command: PartitionCommand; readonly done: PromiseWithResolvers<void> }[] = [];
-  #resting = false;
+  readonly #unrecorded = new UnrecordedStops();
+  /** Why it rests. */
+  #resting: string | undefined;
   /** The failure to read that was told last: an outage is one event, not one a second. */
   #toldFailure: string | undefined;
   #refreshDueMs = 0;
@@ -55,24 +58,24 @@ export class MirrorStage {
     this.#deps = deps;
     this.#settings = settings;
     this.#refresh = new TopicRefresh(deps, settings, this.#table);
-    this.#transaction = new Transaction(deps, settings, this.#table);
-    this.#answers = new Answers(deps, settings, this.#table, () => this.refreshSoon());
+    this.#transaction = new Transaction(deps, settings, this.#table, this.#unrecorded);
+    this.#answers = new Answers(deps, settings, this.#table, this.#unrecorded, () => this.refreshSoon());
     this.#turnMs = deps.clock.monotonicMs();
   }
 
   /** Monotonic milliseconds of the loop's last turn, for the liveness probe; one that is made to rest misses none. */
   get lastTurnMs(): number {
-    return this.#resting ? this.#deps.clock.monotonicMs() : this.#turnMs;
+    return this.#resting !== undefined ? this.#deps.clock.monotonicMs() : this.#turnMs;
   }
 
   /** Undefined while it rests: nothing is looked for then. */
   get gaps(): TopicGaps | undefined {
-    return this.#resting ? undefined : this.#refresh.gaps;
+    return this.#resting !== undefined ? undefined : this.#refresh.gaps;
   }
 
   /** While it does not run: what it knew is of a time that is over. Left by `run`. */
   rest(reason: string): void {
-    this.#resting = true;
+    this.#resting = reason;
     for (const p of this.#table.all())
       if (p.mode.mode === 'running' || p.mode.mode === 'verify' || p.mode.mode === 'held') p.setMode({ mode: 'held', reason });
   }
@@ -84,7 +87,7 @@ export class MirrorStage {
     readonly partition: number;
     readonly next: HomeOffset | undefined;
   }> {
-    if (this.#resting) return;
+    if (this.#resting !== undefined) return;
     for (const { route, partition, committed, homeTopicId } of this.#table.all()) {
       // Offsets of the topic before it was created again say nothing of this one.
       const next = committed?.topicId === homeTopicId ? committed.next : undefined;
@@ -102,8 +105,14 @@ export class MirrorStage {
       yield { topic: p.route.regional, homeTopic: p.route.home, partition: p.partition, status: p.status() };
   }
 
-  /** Carried out between two transactions. Rejects with `request_invalid` when it cannot be done as asked. */
+  /** Carried out between two transactions. Rejects with `request_invalid` when it cannot be done as asked, or not now. */
   async command(command: PartitionCommand): Promise<void> {
+    // Kept for when it runs again, it would be carried out in a state that nobody saw who gave it.
+    if (this.#resting !== undefined)
+      throw new FarshoreError('request_invalid', `The mirror does not run now: ${this.#resting}`, {
+        place: command.topic,
+        hint: 'Give the command again once farshore status shows that it runs.',
+      });
     const done = Promise.withResolvers<void>();
     this.#commands.push({ command, done });
     await done.promise;
@@ -118,7 +127,7 @@ export class MirrorStage {
    * daemon must not go on (fenced, wrong cluster); everything else is retried here.
    */
   async run(stop: AbortSignal, hard: AbortSignal): Promise<void> {
-    this.#resting = false;
+    this.#resting = undefined;
     while (!stop.aborted) {
       // A loop that tries again in vain makes its turns all the same: a cluster that is down is no reason to restart the daemon.
       this.#turnMs = this.#deps.clock.monotonicMs();
@@ -144,8 +153,10 @@ export class MirrorStage {
 
   async #open(signal: AbortSignal): Promise<void> {
     this.#transaction.forget();
+    this.#unrecorded.forgetPlanned(this.#table);
+    // Before what is open is aborted: its markers make a log longer that was found to be cut.
+    await this.#unrecorded.record(this.#deps.stops, signal);
     await this.#deps.regional.open(signal);
-    await this.#answers.recordStops(signal);
     const stops = await this.#deps.stops.load('mirror', signal);
     for (const { topic, partition, state, message, since } of stops)
       if (state === 'paused') this.#table.pause(topic, partition, { mode: 'paused', by: message, since });
@@ -156,8 +167,10 @@ export class MirrorStage {
     for (const { topic, partition: number, state, code, message, hint, since } of stops) {
       const partition = this.#table.get(topic, number);
       if (state === 'paused') continue;
-      // Retention or compaction may have taken what showed it, and a log that was cut would then be read on as if it were the same.
-      if (code === 'source_diverged')
+      // Retention or compaction may have taken what showed it, or markers of what was aborted have made a regional log longer that was cut: the log
+      // would then be gone on in as if it were the same.
+      const isToldElsewhere = partition?.mode.mode === 'stopped' && partition.mode.error.code !== code;
+      if (code === 'source_diverged' || (code === 'region_truncated' && !isToldElsewhere))
         partition?.setMode({ mode: 'stopped', error: new FarshoreError(code, message, hint === undefined ? {} : { hint }), since });
       // What stopped it was checked again and is mended.
       else if (partition?.mode.mode === 'running' && partition.retrying === undefined)
@@ -192,7 +205,7 @@ export class MirrorStage {
         const committed = await this.#transaction.commit(hard);
         if (committed.length > 0) this.#failures = 0;
         await this.#transaction.noteWentOn(committed, hard);
-        await this.#answers.recordStops(hard);
+        await this.#unrecorded.record(this.#deps.stops, hard);
         if (between) {
           await this.#quiet(hard);
           fetching = this.#fetching(stop);

@@ -58,12 +58,13 @@ export function explainRefusal(
   };
 }
 
-export const nullKeyError = (topic: string, partition: number, offset: bigint): FarshoreError =>
+/** `next`: the first offset behind its batch. */
+export const nullKeyError = (topic: string, partition: number, offset: bigint, next: bigint): FarshoreError =>
   new FarshoreError(
     'batch_null_key',
     `The record at home offset ${offset} has no key, and ${topic} is compacted in the region: the broker refuses it`,
     {
       place: `${topic}:${partition}@${offset}`,
-      hint: `Give up the records of its batch with: farshore partition resume ${topic}:${partition} --stage mirror --from OFFSET --accept-loss, or make the topic's cleanup.policy delete on both sides and resume.`,
+      hint: `Make the topic's cleanup.policy delete on both sides and resume, or give up the records of its batch: farshore partition resume ${topic}:${partition} --stage mirror --from ${next} --accept-loss`,
     },
   );

@@ -27,6 +27,8 @@ export interface ResumeView {
   /** The region's group answers it; else it is what is known beside the group, and only committing it again makes it so. */
   readonly isConfirmed: boolean;
   readonly home: { readonly start: bigint; readonly end: bigint };
+  /** It was told that the regional log has lost what was mirrored into it. */
+  readonly isRegionCut: boolean;
   /** Where the topic's present home epoch begins in the log at home, as it was published; undefined for the first. */
   readonly epochStart: bigint | undefined;
 }
@@ -43,11 +45,21 @@ export function decideResume(place: string, request: ResumeRequest, view: Resume
     kind: 'refuse',
     error: new FarshoreError('request_invalid', message, { place, hint }),
   });
+  /** Markers and aborted copies may have made the log as long again as it was, and the check would find nothing. */
+  const refuseUnsaid = () => {
+    const resume = `farshore partition resume ${place} --stage mirror --from`;
+    const goOn = next === undefined ? '' : `Where the log is whole again, as when its replica came back: ${resume} ${next}. Else, `;
+    return refuse(
+      'The regional log has lost records that were mirrored into it, and cannot tell whether it has them again',
+      `${goOn}${next === undefined ? 'T' : 't'}o mirror it again as a new generation: ${resume} earliest --accept-rewind`,
+    );
+  };
   if (request.from === undefined) {
     // --accept-loss alone means: give up what retention has taken, and not a record more.
     if (request.acceptLoss && next !== undefined && next < home.start) {
       return { kind: 'move', next: home.start, rewind: false, lost: { from: next, to: home.start } };
     }
+    if (view.isRegionCut) return refuseUnsaid();
     return { kind: 'recheck' };
   }
   const target = request.from === 'earliest' ? home.start : request.from;

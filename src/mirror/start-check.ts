@@ -212,7 +212,10 @@ export function diverged(
   };
 }
 
-function regionTruncated(view: StartView, recordedEnd: bigint): Extract<StartDecision, { kind: 'stop' }> {
+export function regionTruncated(
+  view: Pick<StartView, 'topic' | 'partition'> & { readonly regional: { readonly end: bigint } },
+  recordedEnd: bigint,
+): Extract<StartDecision, { kind: 'stop' }> {
   const { topic, partition, regional } = view;
   return {
     kind: 'stop',

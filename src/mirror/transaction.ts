@@ -2,13 +2,16 @@ import type { FetchedPartition } from '../model/fetch.ts';
 import { offsetValue } from '../model/offsets.ts';
 import type { TopicPartitionKey } from '../model/partition.ts';
 import type { MirrorPosition } from '../model/position.ts';
+import type { WrittenEnd } from './contracts.ts';
 import type { CyclePlan } from './cycle.ts';
 import type { MirrorDependencies, MirrorSettings } from './dependencies.ts';
 import { OpenTransaction, takesIn } from './open-transaction.ts';
-import { noteWentOn } from './stopping.ts';
+import { regionCuts } from './region-cut.ts';
+import { noteWentOn, tellStopped } from './stopping.ts';
 import type { PartitionTable } from './table.ts';
+import type { UnrecordedStops } from './unrecorded-stops.ts';
 
-type Deps = Pick<MirrorDependencies, 'regional' | 'stops' | 'observe' | 'clock' | 'cycleSize'>;
+type Deps = Pick<MirrorDependencies, 'regional' | 'kept' | 'stops' | 'observe' | 'clock' | 'cycleSize'>;
 type Settings = Pick<MirrorSettings, 'maxCycleBytes' | 'transactionTimeoutMs' | 'takesInMs' | 'takesInBytes'>;
 
 /** Writes cycles to the region and commits them, one by one or several at once, and tells the partitions what is durable. */
@@ -16,12 +19,14 @@ export class Transaction {
   readonly #deps: Deps;
   readonly #settings: Settings;
   readonly #table: PartitionTable;
+  readonly #unrecorded: UnrecordedStops;
   #open: OpenTransaction | undefined;
 
-  constructor(deps: Deps, settings: Settings, table: PartitionTable) {
+  constructor(deps: Deps, settings: Settings, table: PartitionTable, unrecorded: UnrecordedStops) {
     this.#deps = deps;
     this.#settings = settings;
     this.#table = table;
+    this.#unrecorded = unrecorded;
   }
 
   /** What was open is aborted by whoever opens the region anew. */
@@ -51,8 +56,20 @@ export class Transaction {
       open.mostBytes,
       plan.mirrored.reduce((sum, { bytes }) => sum + bytes, 0),
     );
-    if (plan.writes.length === 0) open.add(plan, []);
-    else await this.#timed(open, async () => open.add(plan, await this.#deps.regional.produce(plan.writes, signal)));
+    if (plan.writes.length === 0) return open.add(plan, []);
+    const ends = await this.#timed(open, () => this.#deps.regional.produce(plan.writes, signal));
+    this.#refuseCut(ends);
+    open.add(plan, ends);
+  }
+
+  /** Rejects where the regional log is found to be cut: nothing of the transaction may become durable then. */
+  #refuseCut(ends: readonly WrittenEnd[]): void {
+    const cuts = regionCuts(ends, this.#table, this.#deps.kept);
+    for (const { partition, error, lost } of cuts) {
+      const stop = tellStopped(partition, error, lost, this.#deps);
+      if (stop !== undefined) this.#unrecorded.add(stop);
+    }
+    if (cuts[0] !== undefined) throw cuts[0].error;
   }
 
   /** Answers the positions that are durable by it: none where there was nothing to commit. */
@@ -88,9 +105,9 @@ export class Transaction {
   }
 
   /** A failure is noted too: it may have failed for taking too long. */
-  async #timed(open: OpenTransaction, step: () => Promise<void>): Promise<void> {
+  async #timed<T>(open: OpenTransaction, step: () => Promise<T>): Promise<T> {
     try {
-      await step();
+      return await step();
     } catch (error) {
       this.#note(open, this.#deps.clock.monotonicMs(), false);
       throw error;

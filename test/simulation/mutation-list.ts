@@ -60,10 +60,13 @@ export const mutations: readonly Mutation[] = [
   {
     by: 'positions',
     file: 'mirror/mirror-stage.ts',
-    from: "if (code === 'source_diverged')",
-    to: "if (code === 'internal')",
+    from: "if (code === 'source_diverged' ||",
+    to: 'if (',
     histories: 100_000,
   },
+  { by: 'positions', file: 'mirror/mirror-stage.ts', from: "(code === 'region_truncated' && !isToldElsewhere)", to: 'false' },
+  { by: 'positions', file: 'mirror/region-cut.ts', from: 'first >= mirroredTo.leastFirst', to: 'true' },
+  { by: 'positions', file: 'mirror/region-cut.ts', from: 'leastFirst: end + 1n', to: 'leastFirst: end' },
   {
     by: 'positions',
     file: 'mirror/mirror-stage.ts',

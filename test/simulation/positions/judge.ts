@@ -32,6 +32,8 @@ export class PartitionJudge {
   #regionIsCut = false;
   /** Of whatever pass: what was cut may be what told where this one begins. */
   #regionWasCut = false;
+  /** What a transaction wrote there hides it, which was aborted before its answer came to anything (docs/limits.md). */
+  #regionIsHidden = false;
   /** An operator was told of it, and decides. */
   #toldOfCut = false;
   /** It was found, and nobody decided since. */
@@ -57,7 +59,13 @@ export class PartitionJudge {
 
   regionLost(records: ReadonlySet<SimRecord>): void {
     this.#regionWasCut ||= records.size > 0;
-    for (const record of records) if (this.#pass.delete(record)) [this.#regionIsCut, this.#toldOfCut] = [true, false];
+    for (const record of records)
+      if (this.#pass.delete(record)) [this.#regionIsCut, this.#toldOfCut, this.#regionIsHidden] = [true, false, false];
+  }
+
+  /** A transaction was aborted that had written there. */
+  wroteInVain(): void {
+    if (!this.#toldOfCut) this.#regionIsHidden = true;
   }
 
   told(code: string): void {
@@ -68,6 +76,7 @@ export class PartitionJudge {
   /** An operator resumed the partition. */
   decided(): void {
     this.#toldOfDivergence = false;
+    if (this.#toldOfCut) this.#regionIsCut = false;
   }
 
   committed({ home, position, records, readVersion, isRegionShown }: Durable): void {
@@ -98,7 +107,8 @@ export class PartitionJudge {
     if (to === from) return;
     if (this.#regionIsCut && this.#toldOfCut && isMoved) this.#regionIsCut = false;
     // An operator who moves the position alone still has the region's end compared before a record follows.
-    if (this.#regionIsCut && records.length > 0 && isRegionShown) fail('went on in a region that had lost records');
+    if (this.#regionIsCut && records.length > 0 && isRegionShown && !this.#regionIsHidden)
+      fail('went on in a region that had lost records');
     if (records.length > 0) this.#regionIsCut = false;
     const version = readVersion ?? this.#version;
     const cut = home.cuts.find((at, index) => index > this.#version && index <= version && at < from);

@@ -17,7 +17,7 @@ const changes: fc.Arbitrary<Change> = fc.oneof(
   change(3, fc.record({ op: op('cut'), partition, at: fc.nat({ max: 9 }), refill: fc.array(fc.nat({ max: 3 }), { maxLength: 8 }) })),
   change(1, fc.record({ op: op('recreate') })),
   change(1, fc.record({ op: op('lose_position'), partition })),
-  change(1, fc.record({ op: op('cut_region'), partition, by: fc.integer({ min: 1, max: 6 }) })),
+  change(1, fc.record({ op: op('cut_region'), partition, by: fc.integer({ min: 1, max: 6 }), isIdle: fc.boolean() })),
   change(2, fc.record({ op: op('crash') })),
   change(
     2,

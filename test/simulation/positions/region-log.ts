@@ -40,6 +40,7 @@ export class RegionLog {
   /** How many were committed when a partition lost records. */
   readonly #cutAt = new Map<number, number>();
   readonly #onDurable: OnDurable;
+  readonly #onAborted: (partition: number) => void;
   #producerEpoch = 0;
   /** By partition: what the open transaction wrote. Its batches are in the logs, without a marker. */
   #open: Map<number, { readonly offset: bigint; readonly record: SimRecord }[]> | undefined;
@@ -47,9 +48,10 @@ export class RegionLog {
   #isInDoubt = false;
   readonly #refused = new Set<SimBatch>();
 
-  constructor(partitions: number, onDurable: OnDurable) {
+  constructor(partitions: number, onDurable: OnDurable, onAborted: (partition: number) => void) {
     this.partitions = Array.from({ length: partitions }, () => ({ end: 0n, records: [] }));
     this.#onDurable = onDurable;
+    this.#onAborted = onAborted;
   }
 
   /** As OffsetFetch answers: while the group's coordinator reads its log, what it has read so far; never more than can be shown to be old. */
@@ -93,9 +95,19 @@ export class RegionLog {
     this.#oldAnswers = { read, step, upTo: this.#committed.length };
   }
 
+  /** Answers old positions now, and will not for ever. */
+  get isReading(): boolean {
+    return this.#oldAnswers !== undefined && this.#oldAnswers.step > 0;
+  }
+
   /** A record of this mirror behind what an answered position counts. */
   mirroredBehind({ partition, regionalEnd }: MirroredTo): bigint | undefined {
     return this.partitions[partition]!.records.find(({ offset }) => offset >= offsetValue(regionalEnd))?.offset;
+  }
+
+  /** The open transaction has written to the partition. */
+  isWritten(partition: number): boolean {
+    return this.#open?.has(partition) === true;
   }
 
   newestPositions(): readonly MirrorPosition[] {
@@ -170,7 +182,10 @@ export class RegionLog {
 
   /** Aborted copies stay in the log, and the marker behind them. */
   #abort(): void {
-    for (const partition of this.#open?.keys() ?? []) this.partitions[partition]!.end++;
+    for (const partition of this.#open?.keys() ?? []) {
+      this.partitions[partition]!.end++;
+      this.#onAborted(partition);
+    }
     this.#open = undefined;
     this.#isInDoubt = false;
   }

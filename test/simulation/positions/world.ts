@@ -34,7 +34,8 @@ export type Change =
   | { readonly op: 'cut'; readonly partition: number; readonly at: number; readonly refill?: readonly number[] }
   | { readonly op: 'recreate' }
   | { readonly op: 'lose_position'; readonly partition: number }
-  | { readonly op: 'cut_region'; readonly partition: number; readonly by: number }
+  /** `isIdle`: another broker leads there, uncleanly, and the daemon runs on. */
+  | { readonly op: 'cut_region'; readonly partition: number; readonly by: number; readonly isIdle?: boolean }
   | { readonly op: 'crash' }
   /** The region's broker starts again: its coordinator answers positions while it still reads its log. */
   | { readonly op: 'old_answers'; readonly read: number; readonly step: number; readonly crashes: boolean; readonly isOpen?: boolean }
@@ -117,20 +118,24 @@ export class World {
     this.#history = history;
     this.#quietFrom = history.steps.length;
     this.homes.set('A', this.#newLogs('A'));
-    this.region = new RegionLog(PARTITIONS, (position, records, before) => {
-      const isWhereItWas = before?.next === position.next && before.topicId === position.topicId;
-      // An operator's resume moves the position first, and a daemon that does not know yet that it lost its lease knows of no pause.
-      // What is known of all is committed again now and then, as it is.
-      const isMoving = records.length === 0 && (this.#resuming.has(position.partition) || isWhereItWas);
-      if (this.#stopped.get(position.partition)?.state === 'paused' && !isMoving && this.#commits === this.#lives.length)
-        throw new Error(`${TOPIC}:${position.partition} went on to ${position.next} while it was paused`);
-      const home = this.homes.get(position.topicId)![position.partition]!;
-      const readVersion = this.#served.get(`${this.#commits} ${position.topicId} ${position.partition} ${position.next}`);
-      // A position that an operator moved says nothing of the region's end, and then only what is kept beside it does.
-      const isRegionShown = this.#history.shownBy === 'both' || before?.regionalEnd !== undefined;
-      this.judges[position.partition]!.committed({ home, position, records, readVersion, isRegionShown });
-      if (records.length > 0) this.happened.add('mirrored');
-    });
+    this.region = new RegionLog(
+      PARTITIONS,
+      (position, records, before) => {
+        const isWhereItWas = before?.next === position.next && before.topicId === position.topicId;
+        // An operator's resume moves the position first, and a daemon that does not know yet that it lost its lease knows of no pause.
+        // What is known of all is committed again now and then, as it is.
+        const isMoving = records.length === 0 && (this.#resuming.has(position.partition) || isWhereItWas);
+        if (this.#stopped.get(position.partition)?.state === 'paused' && !isMoving && this.#commits === this.#lives.length)
+          throw new Error(`${TOPIC}:${position.partition} went on to ${position.next} while it was paused`);
+        const home = this.homes.get(position.topicId)![position.partition]!;
+        const readVersion = this.#served.get(`${this.#commits} ${position.topicId} ${position.partition} ${position.next}`);
+        // A position that an operator moved says nothing of the region's end, and then only what is kept beside it does.
+        const isRegionShown = this.#history.shownBy === 'both' || before?.regionalEnd !== undefined;
+        this.judges[position.partition]!.committed({ home, position, records, readVersion, isRegionShown });
+        if (records.length > 0) this.happened.add('mirrored');
+      },
+      (partition) => this.judges[partition]!.wroteInVain(),
+    );
   }
 
   #newLogs(topicId: string): HomeLog[] {
@@ -186,7 +191,8 @@ export class World {
     const step = this.#history.steps[this.#turn++];
     if (step === undefined) {
       this.#quietMs ??= this.#nowMs;
-      const waits = [...this.#running!.stage.status()].some(({ status }) => status.state === 'waiting');
+      // A coordinator that reads for longer than is waited for stops partitions, which go on by themselves once it has read all.
+      const waits = this.region.isReading || [...this.#running!.stage.status()].some(({ status }) => status.state === 'waiting');
       if (waits && this.#nowMs < this.#quietMs + MOST_QUIET_MS) this.#quietFrom = this.#turn;
       if (this.#turn > this.#quietFrom + QUIET_TURNS) {
         this.#over = true;
@@ -240,12 +246,13 @@ export class World {
         return;
       }
       case 'cut_region': {
+        const isIdle = change.isIdle === true && !this.region.isWritten(change.partition);
         const end = this.region.ends(change.partition).end;
         const gone = this.region.cut(change.partition, end > BigInt(change.by) ? end - BigInt(change.by) : 0n);
         this.judges[change.partition]!.regionLost(gone);
         this.damaged.add(change.partition);
-        // Only a start compares ends: one that runs gets them from its own commits.
-        this.#crashAll();
+        // Else a start compares ends before a write does.
+        if (!isIdle) this.#crashAll();
         return;
       }
       case 'old_answers':

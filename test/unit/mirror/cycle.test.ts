@@ -140,7 +140,10 @@ describe('a batch that is not the first of its answer', () => {
     const visitRecords = (raw: RawBatch, visit: (record: RecordView) => void): void =>
       visit({ keyStart: raw.baseOffset === 15n ? -1 : 0, offset: raw.baseOffset } as RecordView);
     const plan = planCycle([input({ answer: three, refusedAt: 15n, compacted: true })], { ...noTools, visitRecords });
-    expect(plan.stopped[0]?.error).toMatchObject({ code: 'batch_null_key', place: 'r:0@15' });
+    expect(plan.stopped[0]?.error).toMatchObject({
+      ...{ code: 'batch_null_key', place: 'r:0@15' },
+      hint: expect.stringMatching(/farshore partition resume r:0 --stage mirror --from 20 --accept-loss$/),
+    });
   });
 
   it('stops its partition behind those before it: a resume past it would else give them up too', () => {
@@ -155,6 +158,10 @@ describe('a batch that is not the first of its answer', () => {
     };
     const plan = planCycle([input({ answer: bad })], tools);
     expect(plan.stopped.map(({ error }) => error.code)).toEqual(['memory_limit']);
+    expect(plan.stopped[0]?.error).toMatchObject({
+      place: 'r:0@15',
+      hint: expect.stringMatching(/farshore partition resume r:0 --stage mirror --from 20 --accept-loss$/),
+    });
     expect(plan.writes[0]?.batches).toEqual([bad.batches[0]]);
     expect(plan.positions).toEqual([{ ...position, next: homeOffset(15n), leaderEpoch: 3, crc: 77 }]);
     expect(plan.mirrored).toMatchObject([{ records: 5, batches: 1 }]);

@@ -10,14 +10,24 @@ const request = (changes: Partial<ResumeRequest> = {}): ResumeRequest => ({
   ...changes,
 });
 
-const view = { next: 100n, isConfirmed: true, home: { start: 50n, end: 200n }, epochStart: undefined };
-const truncated = { next: 100n, isConfirmed: true, home: { start: 150n, end: 200n }, epochStart: undefined };
+const view = { next: 100n, isConfirmed: true, isRegionCut: false, home: { start: 50n, end: 200n }, epochStart: undefined };
+const truncated = { next: 100n, isConfirmed: true, isRegionCut: false, home: { start: 150n, end: 200n }, epochStart: undefined };
 
 const accepted = request({ acceptRewind: true });
 
 describe('what an operator may do with a mirror partition', () => {
   it('checks again from where it stands when nothing else is asked', () => {
     expect(decideResume('t:0', request(), view)).toEqual({ kind: 'recheck' });
+  });
+
+  it('C6: does not go on in a regional log that lost records before somebody says where: it may have grown over what shows it', () => {
+    const cut = { ...view, isRegionCut: true };
+    expect(decideResume('t:0', request(), cut)).toMatchObject({
+      kind: 'refuse',
+      error: { code: 'request_invalid', hint: expect.stringContaining('--from 100. Else') },
+    });
+    expect(decideResume('t:0', request({ from: 100n }), cut)).toEqual({ kind: 'recheck' });
+    expect(decideResume('t:0', request({ from: 'earliest', acceptRewind: true }), cut)).toMatchObject({ kind: 'move', rewind: true });
   });
 
   it('gives up exactly what retention has taken, and only when that is accepted', () => {

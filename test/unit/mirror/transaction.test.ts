@@ -6,10 +6,11 @@ import type { MirrorDependencies, MirrorSettings } from '../../../src/mirror/dep
 import { MirrorPartition } from '../../../src/mirror/partition.ts';
 import { PartitionTable } from '../../../src/mirror/table.ts';
 import { Transaction } from '../../../src/mirror/transaction.ts';
+import { UnrecordedStops } from '../../../src/mirror/unrecorded-stops.ts';
 import type { RawBatch } from '../../../src/model/batch.ts';
 import { FarshoreError } from '../../../src/model/errors.ts';
 import type { FetchedPartition } from '../../../src/model/fetch.ts';
-import { homeOffset, offsetValue, regionalOffset } from '../../../src/model/offsets.ts';
+import { homeOffset, offsetValue, type RegionalOffset, regionalOffset } from '../../../src/model/offsets.ts';
 import { TestClock } from '../lag/test-clock.ts';
 
 const never = new AbortController().signal;
@@ -36,7 +37,7 @@ function world() {
     maxBatchBytes: MOST,
     compacted: false,
   });
-  const position = { ...at, topicId: 'A', next: homeOffset(0n), leaderEpoch: -1, crc: undefined, regionalEnd: regionalOffset(0n) };
+  const position = { ...at, topicId: 'A', next: homeOffset(0n), leaderEpoch: -1, crc: undefined, regionalEnd: undefined };
   partition.committed = position;
   partition.read = position;
   partition.setMode({ mode: 'running' });
@@ -44,6 +45,7 @@ function world() {
   table.add(partition);
   const steps: string[] = [];
   let end = 0n;
+  let kept: RegionalOffset | undefined;
   const deps = {
     regional: {
       produce: async (writes: readonly { readonly batches: readonly RawBatch[] }[]) => {
@@ -52,7 +54,15 @@ function world() {
         for (const { batches } of writes) for (const { recordCount } of batches) end += BigInt(recordCount);
         return [{ ...at, firstOffset: regionalOffset(first), end: regionalOffset(end) }];
       },
-      commit: async () => void steps.push('committed'),
+      commit: async () => {
+        steps.push('committed');
+        // Its marker.
+        end++;
+      },
+    },
+    kept: {
+      last: () =>
+        kept === undefined ? undefined : { homeTopicId: 'A', point: { home: homeOffset(0n), regional: kept }, next: homeOffset(0n) },
     },
     stops: {
       put: async ({ code }: PartitionStop) => void steps.push(`recorded ${code}`),
@@ -78,14 +88,21 @@ function world() {
       recommitMs: 60_000,
     },
   } as unknown as MirrorSettings;
-  const transaction = new Transaction(deps, settings, table);
-  const answers = new Answers(deps, settings, table, () => undefined);
+  const unrecorded = new UnrecordedStops();
+  const transaction = new Transaction(deps, settings, table, unrecorded);
+  const answers = new Answers(deps, settings, table, unrecorded, () => undefined);
   const cycle = async (...batches: readonly RawBatch[]) => {
     const plan = await answers.plan([answer(batches, (batches.at(-1)?.lastOffset ?? -1n) + 1n)], transaction, never);
     for (const moved of plan.positions) partition.read = moved;
     await transaction.write(plan, never);
   };
-  return { partition, steps, transaction, answers, cycle };
+  const cutRegion = (to: bigint): void => {
+    end = to;
+  };
+  const keep = (to: bigint): void => {
+    kept = regionalOffset(to);
+  };
+  return { deps, table, partition, steps, transaction, answers, unrecorded, cycle, cutRegion, keep };
 }
 
 describe('a transaction over several cycles', () => {
@@ -129,15 +146,54 @@ describe('a transaction over several cycles', () => {
   });
 
   it('records a stop that is found meanwhile after it, with the cycles before it durable', async () => {
-    const { partition, transaction, answers, cycle, steps } = world();
+    const { deps, partition, transaction, unrecorded, cycle, steps } = world();
     await cycle(batch(0n, 5));
     // Offsets are missing in it, so it has to be written anew, and cannot be.
     await cycle(batch(5n, 5, 3));
     expect(partition.mode.mode).toBe('stopped');
     await transaction.commit(never);
-    await answers.recordStops(never);
+    await unrecorded.record(deps.stops, never);
     expect(steps).toEqual(['produced', 'committed', 'recorded batch_corrupt']);
     expect(offsetValue(partition.committed!.next)).toBe(5n);
+  });
+
+  it('forgets a stop whose transaction is aborted: accepting the loss of its batch would give up those before it', async () => {
+    const { deps, table, partition, transaction, unrecorded, cycle, steps } = world();
+    await cycle(batch(0n, 5));
+    await cycle(batch(5n, 5, 3));
+    transaction.forget();
+    unrecorded.forgetPlanned(table);
+    await unrecorded.record(deps.stops, never);
+    expect(steps).toEqual(['produced']);
+    expect(partition.mode).toMatchObject({ mode: 'held' });
+  });
+
+  it('C6: makes nothing durable in a regional log that was cut while its partition was idle', async () => {
+    const { deps, partition, transaction, unrecorded, cycle, steps, cutRegion } = world();
+    await cycle(batch(0n, 5));
+    await transaction.commit(never);
+    cutRegion(3n);
+    await expect(cycle(batch(5n, 5))).rejects.toMatchObject({ code: 'region_truncated' });
+    await unrecorded.record(deps.stops, never);
+    expect(steps).toEqual(['produced', 'committed', 'produced', 'recorded region_truncated']);
+    expect(partition.mode).toMatchObject({ mode: 'stopped', lost: { from: 3n, to: 5n } });
+    expect(offsetValue(partition.committed!.next)).toBe(5n);
+  });
+
+  it('C6: nor where the cut took no more than the marker of what was mirrored last', async () => {
+    const { transaction, cycle, cutRegion } = world();
+    await cycle(batch(0n, 5));
+    await transaction.commit(never);
+    cutRegion(5n);
+    await expect(cycle(batch(5n, 5))).rejects.toMatchObject({ code: 'region_truncated' });
+  });
+
+  it('C6: knows by what is kept how far the region was mirrored into, where an operator moved the position', async () => {
+    const { partition, cycle, keep } = world();
+    partition.committed = { ...partition.committed!, regionalEnd: undefined };
+    partition.read = partition.committed;
+    keep(7n);
+    await expect(cycle(batch(0n, 5))).rejects.toMatchObject({ code: 'region_truncated' });
   });
 
   it('asks nothing of the database while it is open: a trial that brought data is over when that is durable', async () => {
