@@ -97,11 +97,12 @@ export class UnitFold implements RowFold {
     const gone = this.#deleted.get(text);
     // The record as a whole, as the database does: what only its groups would set is of a row that was deleted since.
     const isBelow = gone?.sourced === true && next.version < gone.version;
-    if (isBelow) gone.merged = true;
-    if (isBelow || next.versions.every((version) => version === undefined)) {
+    if (isBelow) {
+      gone.merged = true;
       this.#folded++;
       return true;
     }
+    // Also one that sets no unit: it says that the row is there, and of a table that is all key no record says more.
     const standing = this.#rows.get(text);
     if (standing === undefined) {
       this.#rows.set(text, next);

@@ -108,11 +108,27 @@ function setFields(partial: PartialEntry): Units['setFields'] {
     };
   }
   if ('placeholder' in partial) {
-    const bytes = Buffer.from(partial.placeholder);
-    return () => (_field, value) =>
-      value !== undefined && value !== partial.placeholder && !(Buffer.isBuffer(value) && value.equals(bytes));
+    const isPlaceholder = placeholderTest(partial.placeholder);
+    // A column that takes the field as JSON has its text in `value`.
+    return (row) => (field, value) => value !== undefined && !isPlaceholder(value) && !isPlaceholder(row[field]);
   }
   return () => always;
+}
+
+/**
+ * A producer that cannot leave a field out puts the placeholder into whatever type the field has. Debezium (3.x, UnchangedToastedPlaceholder): text and
+ * bytes as they are; arrays of these hold it alone; arrays of whole numbers hold its bytes, one a number; maps have it as their one key and value.
+ */
+function placeholderTest(placeholder: string): (value: DecodedValue | undefined) => boolean {
+  const bytes = Buffer.from(placeholder);
+  const isText = (value: DecodedValue | undefined) => value === placeholder || (Buffer.isBuffer(value) && value.equals(bytes));
+  const isBytes = (items: readonly DecodedValue[]) => items.length === bytes.length && items.every((item, i) => Number(item) === bytes[i]);
+  return (value) => {
+    if (typeof value !== 'object' || value === null || Buffer.isBuffer(value)) return isText(value);
+    if (Array.isArray(value)) return (value.length === 1 && isText(value[0])) || isBytes(value);
+    const entries = Object.entries(value);
+    return entries.length === 1 && entries[0]![0] === placeholder && isText(entries[0]![1]);
+  };
 }
 
 const topOf = (field: string): string => (field.includes('.') ? field.slice(0, field.indexOf('.')) : field);

@@ -113,6 +113,48 @@ describe('C17: partial records', () => {
     expect((await partition.apply(records)).counts).toMatchObject([{ upserts: 0, stale: 0, duplicates: 2 }]);
   });
 
+  it('that set nothing but the key say that the row is there, and take nothing from one that is', async () => {
+    const partition = await opened();
+    const nothing = (offset: bigint, id: bigint, at: bigint): TestRecord => ({
+      ...set(offset, id, at, {}),
+      value: { id, name: null, email: null, phone: null, at, changed: [] },
+    });
+    const first = await partition.apply([nothing(0n, 1n, 1n), set(1n, 2n, 1n, { email: 'b@x' })]);
+    expect(first.counts).toMatchObject([{ upserts: 2, stale: 0 }]);
+    await partition.apply([nothing(2n, 2n, 9n), nothing(3n, 1n, 9n)]);
+    // Late, but above the one that set something, and with nothing newer in its way.
+    await partition.apply([set(4n, 2n, 5n, { email: 'five', phone: '5' }), set(5n, 1n, 5n, { name: 'a' })]);
+    expect((await people()).map((row) => row.slice(0, 4))).toEqual([
+      ['1', 'a', null, null],
+      ['2', 'nobody', 'five', '5'],
+    ]);
+  });
+
+  it('of a table that is all key are rows: preset debezium wrote none of them', async () => {
+    await executeDdl(
+      database,
+      [
+        'drop table if exists members',
+        'create table members (team bigint, person bigint, farshore_version bytea, farshore_units jsonb, primary key (team, person))',
+      ],
+      never,
+    );
+    const row = [field('team', 'long'), field('person', 'long')];
+    const envelope = [
+      { ...field('before', 'record', { nullable: true }), fields: row },
+      { ...field('after', 'record', { nullable: true }), fields: row },
+      field('op', 'string'),
+    ];
+    const partition = await appliedPartition(database, [{ topic: 'people', table: 'members', preset: 'debezium' }], { 1: envelope });
+    const event = (offset: bigint, op: string, person: bigint): TestRecord => {
+      const state = { team: 1n, person };
+      return { offset, value: { before: op === 'd' ? state : null, after: op === 'd' ? null : state, op } };
+    };
+    await partition.apply([event(0n, 'c', 1n), event(1n, 'c', 2n), event(2n, 'd', 1n)]);
+    await partition.apply([event(3n, 'r', 3n), event(4n, 'u', 2n)]);
+    expect(await rowsOf(database, 'select person from members order by person')).toEqual([{ person: '2' }, { person: '3' }]);
+  });
+
   it('do not need a NOT NULL column that they do not set, where the row is there', async () => {
     await executeDdl(database, [`alter table people alter column phone set not null, alter column phone set default ''`], never);
     const partition = await opened();

@@ -165,7 +165,12 @@ export const mutations: readonly Mutation[] = [
     to: 'for (const c of columns) if (next.values[c] !== undefined) standing.values[c] = next.values[c];',
   },
   { by: 'groups', file: 'apply/unit-fold.ts', from: 'next.version < gone.version', to: 'next.version > gone.version' },
-  { by: 'groups', file: 'apply/unit-fold.ts', from: 'isBelow || next.versions.every((version) => version === undefined)', to: 'isBelow' },
+  {
+    by: 'groups',
+    file: 'apply/unit-fold.ts',
+    from: 'if (isBelow) {',
+    to: 'if (isBelow || next.versions.every((version) => version === undefined)) {',
+  },
   { by: 'groups', file: 'apply/unit-fold.ts', from: '|| setsGroup(row, this.#units);', to: ';' },
   {
     by: 'groups',

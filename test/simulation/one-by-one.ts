@@ -52,7 +52,6 @@ export class OneByOne {
     const group = record.schema === '2' || record.groupAt === null ? undefined : ([version[0], record.groupAt, version[2]] as const);
     const members = set.flatMap((name) => (isColumn(name) ? [] : [name]));
     const columns = set.filter(isColumn);
-    if (columns.length === 0 && (group === undefined || members.length === 0)) return;
     const row = this.#row ?? { version, cells: new Map(), group: undefined, members: new Map() };
     this.#row = row;
     if (isAbove(version, row.version)) row.version = version;

@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import type { DecodedRecord } from '../../../src/apply/contracts.ts';
+import { columnInput } from '../../../src/apply/map-columns.ts';
 import { mapTable } from '../../../src/apply/mapping.ts';
 import { UnitFold } from '../../../src/apply/unit-fold.ts';
 import { tableDescription } from './descriptions.ts';
@@ -57,5 +58,57 @@ describe('two deletes of a row in a table of soft deletes', () => {
     expect([fold.deleteAt(record(3n), record(3n), 1n, 0), fold.deleteAt(record(9n), record(9n), 2n, 0)]).toEqual([true, false]);
     expect(fold.finish().records).toBe(1);
     expect(foldOf().deleteAt(record(3n), record(3n), 1n, 0)).toBe(true);
+  });
+});
+
+describe('a record that sets nothing but the key', () => {
+  it('is a row: of a table that is all key every record is such, and none was written', () => {
+    const pairs = tableDescription('public.pairs', { a: 'bigint', b: 'bigint', farshore_units: 'jsonb' }, ['a', 'b']);
+    const shapes = [field('a', 'long'), field('b', 'long')];
+    const mapped = mapTable({ topic: 'pairs', partial: { placeholder: '?' } }, { fields: shapes }, pairs);
+    if (mapped.kind === 'problems') throw mapped.problems[0]!;
+    const fold = new UnitFold(mapped.mapping, mapped.mapping.units!, { homeEpoch: 1, generation: 1 }, writers);
+    fold.add({ a: 1n, b: 2n }, 1n);
+    fold.add({ a: 1n, b: 3n }, 2n);
+    const folded = fold.finish();
+    expect([folded.records, folded.folded, folded.after?.versions.count]).toEqual([2, 0, 2]);
+  });
+
+  it('is one where its mask names nothing, too', () => {
+    const fold = foldOf();
+    fold.add({ ...record(3n), changed: [] as unknown as null }, 1n);
+    const { after } = fold.finish();
+    expect(after?.versions.count).toBe(1);
+    expect(after?.units).toBeDefined();
+  });
+});
+
+describe('a placeholder for what the database did not send', () => {
+  const placeholder = '__gone';
+  const bytes = [...Buffer.from(placeholder)];
+  it.each([
+    ['text', 'string', 'text', placeholder],
+    ['bytes', 'bytes', 'bytea', Buffer.from(placeholder)],
+    ['an array of text', 'array', 'text[]', [placeholder]],
+    ['an array of bytes', 'array', 'bytea[]', [Buffer.from(placeholder)]],
+    ['an array of whole numbers', 'array', 'integer[]', bytes],
+    ['an array of longs', 'array', 'bigint[]', bytes.map(BigInt)],
+    ['an array as JSON', 'array', 'jsonb', [placeholder]],
+    ['a map as JSON', 'map', 'jsonb', { [placeholder]: placeholder }],
+  ] as const)('is one as %s: it was written over what the column holds', (_what, avro, type, value) => {
+    const items = field('items', avro, { nullable: true });
+    const things = tableDescription('public.things', { id: 'bigint', v: type, farshore_units: 'jsonb' }, ['id']);
+    const mapped = mapTable(
+      { topic: 'things', partial: { placeholder } },
+      { fields: [field('id', 'long'), { ...items, name: 'v' }] },
+      things,
+    );
+    if (mapped.kind === 'problems') throw mapped.problems[0]!;
+    const { units } = mapped.mapping;
+    const isSet = units!.setFields({ id: 1n, v: value as never }, {});
+    const column = mapped.mapping.columns.find(({ field: name }) => name === 'v')!;
+    const taken = columnInput(column, { id: 1n, v: value as never }, writers.exactJson);
+    expect(isSet('v', taken)).toBe(false);
+    expect(isSet('id', 1n)).toBe(true);
   });
 });

@@ -168,7 +168,7 @@ describe('the mirror in histories that were faults once', () => {
 
   const pause = (partition: number): Change => ({ op: 'pause', partition });
 
-  it('C6: a region that lost its last records is found out again at a resume that accepts no loss', async () => {
+  it('C6: a region that lost its last records is gone on in by no resume that does not say from where', async () => {
     const resume: Change = { op: 'resume', partition: 0, from: 'earliest', acceptLoss: false, acceptRewind: false, acceptRecreated: true };
     const steps = [
       ...[append(0, 0), append(0, 0), append(0, 0)].map((change) => step('whole', change)),
@@ -182,7 +182,7 @@ describe('the mirror in histories that were faults once', () => {
     ];
     const happened = await played(history(steps, { fates: ['done', 'lost_done', 'done', 'lost_pending'] }));
     expect(happened).toContain('region_truncated');
-    expect(happened).toContain('resumed');
+    expect(happened).not.toContain('resumed');
   });
 
   it('an operator’s pause outlasts a restart, also when the topic was created again meanwhile', async () => {
