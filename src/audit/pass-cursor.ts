@@ -1,25 +1,40 @@
+import { createHash } from 'node:crypto';
 import { FarshoreError } from '../model/errors.ts';
 import type { ComparedTable, Key } from './contracts.ts';
 
 /** Where a pass is: after a key, before the first row (undefined), or at the end. */
 export type PassPlace = { readonly kind: 'after'; readonly key: Key | undefined } | { readonly kind: 'done' };
 
-/** A key means a place only for the same rows of the same table walked by the same columns in the same way. */
-const identity = ({ primary, region, key }: ComparedTable): readonly string[] => [
-  `${primary.table.schema}.${primary.table.table}`,
-  `${region.table.schema}.${region.table.table}`,
-  ...[primary.where, region.where].flatMap((where) => (where === undefined ? [] : [`where ${where}`])),
-  ...key.map(({ name, keyAs }) => `${name} ${keyAs}`),
-];
+/** A table may have hundreds of columns, and each step writes a cursor: their digest stands for them. */
+const columnsDigest = ({ columns }: ComparedTable): string =>
+  createHash('sha256')
+    .update(JSON.stringify(columns.map(({ name, as, primary }) => [name, as, primary.name])))
+    .digest('hex')
+    .slice(0, 32);
+
+/**
+ * A key means a place only for the same rows of the same table walked by the same columns in the same way; and what lies before it counts as
+ * compared, or as written, only for the columns that were.
+ */
+const identity = (table: ComparedTable): readonly string[] => {
+  const { primary, region, key } = table;
+  return [
+    `${primary.table.schema}.${primary.table.table}`,
+    `${region.table.schema}.${region.table.table}`,
+    ...[primary.where, region.where].flatMap((where) => (where === undefined ? [] : [`where ${where}`])),
+    ...key.map(({ name, keyAs }) => `${name} ${keyAs}`),
+    `columns ${columnsDigest(table)}`,
+  ];
+};
 
 export function writeCursor(table: ComparedTable, place: PassPlace): string {
   return JSON.stringify({ of: identity(table), ...(place.kind === 'done' ? { done: true } : { after: place.key ?? null }) });
 }
 
-/** Whether a pass may go on at the cursor: the table is the one, and walked as it was, when that was written. */
+/** Whether a pass may go on at the cursor: the table is the one, and walked and compared as it was, when that was written. */
 export const fitsCursor = (table: ComparedTable, cursor: string): boolean => typeof placeOf(table, cursor) !== 'string';
 
-/** Throws `request_invalid` for a cursor of another table or key: going on there would leave rows out. */
+/** Throws `request_invalid` for a cursor of another table, key or columns: going on there would leave rows, or values, out. */
 export function readCursor(table: ComparedTable, cursor: string | undefined): PassPlace {
   if (cursor === undefined) return { kind: 'after', key: undefined };
   const place = placeOf(table, cursor);
@@ -35,7 +50,7 @@ function placeOf(table: ComparedTable, cursor: string): PassPlace | string {
   const read = parsed(cursor);
   if (read === undefined) return 'The cursor of the audit cannot be read';
   if (JSON.stringify(read.of) !== JSON.stringify(identity(table))) {
-    return 'The cursor of the audit is that of another table, or of another key';
+    return 'The cursor of the audit is that of another table, or of another key or other columns';
   }
   if (read.done === true) return { kind: 'done' };
   const { after } = read;

@@ -5,11 +5,11 @@ import type { TableMapping } from '../apply/mapping.ts';
 import { setConstraints } from '../apply/statements.ts';
 import { tableStatements } from '../apply/table-statements.ts';
 import type { ComparedTable } from '../audit/contracts.ts';
-import { readCursor, writeCursor } from '../audit/pass-cursor.ts';
+import { fitsCursor, readCursor, writeCursor } from '../audit/pass-cursor.ts';
 import { rowTextsStatement } from '../audit/statements.ts';
 import type { Chunk, PreparedTable, Written } from '../backfill/contracts.ts';
 import { backfillOffset, rowVersion, type SourceKind } from '../backfill/row-version.ts';
-import { findFarshoreError } from '../model/errors.ts';
+import { FarshoreError, findFarshoreError } from '../model/errors.ts';
 import type { HomeState } from '../model/home-state.ts';
 import { quoteName } from '../model/sql-name.ts';
 import { writeChunk } from './backfill-chunk.ts';
@@ -68,6 +68,7 @@ export function backfillTable(parts: BackfillTableParts): PreparedTable {
     remembered: JSON.stringify(kinds),
     async read({ id, cursor }, limit, signal): Promise<RowsChunk> {
       const offset = backfillOffset('database', id, 0n);
+      if (cursor !== undefined && !fitsCursor(compared, cursor)) throw changedSince(mapping.name);
       const place = readCursor(compared, cursor);
       if (place.kind === 'done') return { rows: 0, bytes: 0, cursor: cursor!, done: true, columns: [], versions: new TextColumn() };
       const { rows } = await primary.query(rowTextsStatement(compared, { after: place.key, upTo: undefined }, limit, sources), signal);
@@ -113,6 +114,13 @@ export function backfillTable(parts: BackfillTableParts): PreparedTable {
     },
   };
 }
+
+/** Begun again under its own number it would write nothing: the rows it wrote already have the version that it would bring them with. */
+const changedSince = (table: string): FarshoreError =>
+  new FarshoreError('backfill_refused', 'The key, the source or the columns of the table have changed since the last chunk', {
+    place: `table ${table}`,
+    hint: `farshore backfill stop --table ${table}, and start it again: every row is brought again, with what changed.`,
+  });
 
 function columnOf(rows: readonly TextRow[], value: (row: TextRow) => string | null): TextColumn {
   const column = new TextColumn();

@@ -145,6 +145,16 @@ describe('the budget of a pass', () => {
 
 describe('an open pass', () => {
   const place = { kind: 'after', key: ['500'] } as const;
+  const total = bills.columns[1]!;
+  const withTotal = (changes: Partial<typeof total>): ComparedTable => ({
+    ...bills,
+    columns: [bills.columns[0]!, { ...total, ...changes }],
+  });
+
+  it('has a cursor of the same length however many columns it compares', () => {
+    const wide = billsTable(Object.fromEntries(Array.from({ length: 500 }, (_, n) => [`column_${n}`, 'numeric'] as const)));
+    expect(writeCursor(wide, place)).toHaveLength(writeCursor(bills, place).length);
+  });
 
   it('goes on at its cursor', async () => {
     const cursor = writeCursor(bills, place);
@@ -159,6 +169,9 @@ describe('an open pass', () => {
       writeCursor({ ...bills, primary: { ...bills.primary, table: { schema: 'public', table: 'old' } } }, place),
     ],
     ['other rows of its source are meant', writeCursor({ ...bills, primary: { ...bills.primary, where: 'paid' } }, place)],
+    ['a column of it was left out of the comparison', writeCursor(billsTable({}), place)],
+    ['a column was compared with another of its source', writeCursor(withTotal({ primary: { ...total.primary, name: 'net' } }), place)],
+    ['a column was compared in another way', writeCursor(withTotal({ as: 'float' }), place)],
     ['its cursor cannot be read', '{'],
   ])('begins at the first row, and ends, where since its beginning %s: it refused to go on for ever', async (_, cursor) => {
     const { from, stopped, told } = await passWith({}, { cursor });
