@@ -1,5 +1,4 @@
 import type { ApplyStage } from '../apply/apply-stage.ts';
-import { sourceTableOf } from '../apply/source-table.ts';
 import { tableNameOf } from '../apply/table-entry.ts';
 import type { AuditedTable } from '../audit/audit-parts.ts';
 import { AuditStage } from '../audit/audit-stage.ts';
@@ -27,6 +26,7 @@ import type { ActiveParts } from './active-parts.ts';
 import { primaryDatabase } from './database.ts';
 import { keptRecord } from './kept-records.ts';
 import { LoadMeter } from './load-meter.ts';
+import { tableSource } from './table-source.ts';
 
 /** Statements of a pass, of a repair and of a look, side by side. */
 const PRIMARY_CONNECTIONS = 3;
@@ -152,7 +152,9 @@ function auditedTable(name: string, entries: readonly Entry[], { apply: applied 
         const missing = new FarshoreError('table_missing', `Table ${name} does not exist in the region`, { place: `table ${name}` });
         return { kind: 'refused', reasons: [missing] };
       }
-      const resolved = sourceTableOf(entry, region);
+      const from = tableSource(name, entries, region, 'table_incomparable');
+      if (from.kind === 'refused') return { kind: 'refused', reasons: [from.reason] };
+      const { resolved } = from;
       const { softDelete } = resolved;
       order = resolved.key;
       const wanted = { region: table, source: resolved.source, key: resolved.key, live: resolved.live, unknown: resolved.unknown };

@@ -1,4 +1,3 @@
-import { sourceTableOf } from '../apply/source-table.ts';
 import { tableNameOf } from '../apply/table-entry.ts';
 import { prepareComparison } from '../audit/compared-table.ts';
 import type { Sides } from '../audit/contracts.ts';
@@ -24,6 +23,7 @@ import { type RecordSources, recordBackfill } from './backfill-records.ts';
 import { primaryDatabase } from './database.ts';
 import { LoadMeter } from './load-meter.ts';
 import { type SchemaViewParts, topicSchemas } from './schema-view.ts';
+import { tableSource } from './table-source.ts';
 
 /** A chunk, and looks at tables beside it. */
 const PRIMARY_CONNECTIONS = 2;
@@ -123,8 +123,7 @@ async function prepareRows(
   signal: AbortSignal,
 ): Promise<PreparedTable> {
   const { database, lease } = active;
-  const entry = entries[0]!;
-  const table = tableNameOf(entry);
+  const table = tableNameOf(entries[0]!);
   const topics = new Set(entries.map(({ topic }) => topic));
   const sides: Sides = { primary: new PostgresAuditSide('primary', primary), region: new PostgresAuditSide('region', database) };
   const [region] = await describeTables(database, [table], signal);
@@ -134,7 +133,9 @@ async function prepareRows(
       hint: 'Create it there; `apply.schema: create` makes it with the first record.',
     });
   }
-  const resolved = sourceTableOf(entry, region);
+  const from = tableSource(name, entries, region, 'backfill_refused');
+  if (from.kind === 'refused') throw from.reason;
+  const { resolved } = from;
   // By itself: beside the entry's own it might be whole where it is not.
   await sides.primary.checkCondition(resolved.source.table, where, signal).catch((error: unknown) => {
     if (!(error instanceof FarshoreError) || error.code !== 'table_unmappable') throw error;

@@ -1,8 +1,8 @@
-import { sourceTableOf } from '../apply/source-table.ts';
 import { tableNameOf } from '../apply/table-entry.ts';
 import { prepareComparison } from '../audit/compared-table.ts';
 import type { FarshoreConfig } from '../config/config.ts';
 import { systemClock } from '../model/clock.ts';
+import type { FarshoreError } from '../model/errors.ts';
 import type { Finding } from '../model/finding.ts';
 import { tableText } from '../model/sql-name.ts';
 import { PostgresAuditSide } from '../postgres/audit-side.ts';
@@ -11,6 +11,7 @@ import { missingReads } from '../postgres/grants.ts';
 import { describeTables } from '../postgres/tables.ts';
 import { primaryDatabase } from './database.ts';
 import { problemFinding } from './finding.ts';
+import { tableSource } from './table-source.ts';
 
 const area = 'primary database';
 
@@ -23,10 +24,13 @@ export async function checkPrimaryDatabase(region: Database, config: FarshoreCon
     await primary.checkServer(signal);
     findings.push({ area, level: 'ok', what: 'The database answers' });
     const described = await describeTables(region, config.apply.tables.map(tableNameOf), signal).catch(() => []);
-    const sources = described.map((table) => {
+    const sources = described.flatMap((table) => {
       const name = tableText(table);
-      const entry = config.apply.tables.find((one) => tableText(tableNameOf(one)) === name)!;
-      return { name, table, resolved: sourceTableOf(entry, table) };
+      const entries = config.apply.tables.filter((one) => tableText(tableNameOf(one)) === name);
+      const source = tableSource(name, entries, table, 'table_incomparable');
+      if (source.kind === 'resolved') return [{ name, table, resolved: source.resolved }];
+      findings.push(leftOut(source.reason));
+      return [];
     });
     const missing = await missingReads(
       primary,
@@ -48,8 +52,7 @@ export async function checkPrimaryDatabase(region: Database, config: FarshoreCon
         const isDenied = reason.code === 'database_denied';
         // A grant on the whole table was told above, with the role's name in its command.
         if (isDenied && missing.length > 0) continue;
-        const what = `The audit leaves it out: ${reason.message}`;
-        findings.push({ ...problemFinding(area, reason), level: isDenied ? 'problem' : 'warning', what });
+        findings.push({ ...leftOut(reason), level: isDenied ? 'problem' : 'warning' });
       }
     }
   } catch (error) {
@@ -60,3 +63,9 @@ export async function checkPrimaryDatabase(region: Database, config: FarshoreCon
   }
   return findings;
 }
+
+const leftOut = (reason: FarshoreError): Finding => ({
+  ...problemFinding(area, reason),
+  level: 'warning',
+  what: `The audit leaves it out: ${reason.message}`,
+});
