@@ -55,7 +55,8 @@ const uncheckedText = `select id, key, kind, to_json(columns) as columns from fa
  where table_name = $1 and ${open} and checked_pass is distinct from $2::bigint order by id limit $3`;
 
 // A suspect that heals was never a finding: it goes. What was confirmed once stays to be read, as healed. What somebody called resolved and is
-// confirmed again was not resolved: it counts again; what is to be left is called ignored.
+// confirmed again was not resolved: it counts again; what is to be left is called ignored. That is said of what was known then: a row that is
+// gone meanwhile, or differs in other columns too, counts again.
 const settledText = `with given as (
   select * from unnest($1::bigint[], $2::text[], $3::text[], $4::text[], $5::text[], $6::text[], $7::text[], $8::text[], $9::text[])
     as g (id, state, kind, columns, why, primary_digest, primary_xmin, region_digest, region_version)),
@@ -66,7 +67,11 @@ update farshore.audit_findings f
        kind = coalesce(g.kind, f.kind),
        columns = case when g.columns is null then f.columns else array(select jsonb_array_elements_text(g.columns::jsonb)) end,
        cause = case when g.state = 'confirmed' and g.kind = 'extra' and $11 then 'lost_delete' when g.state = 'healed' then null else f.cause end,
-       triage = case when g.state = 'healed' and f.triage = 'new' then 'resolved' when g.state = 'confirmed' and f.triage = 'resolved' then 'new' else f.triage end,
+       triage = case when g.state = 'healed' and f.triage = 'new' then 'resolved'
+                     when g.state = 'confirmed' and f.triage = 'resolved' then 'new'
+                     when g.state = 'confirmed' and f.triage = 'ignored'
+                          and (g.kind <> f.kind or not array(select jsonb_array_elements_text(g.columns::jsonb)) <@ f.columns) then 'new'
+                     else f.triage end,
        primary_digest = g.primary_digest, primary_xmin = g.primary_xmin, region_digest = g.region_digest, region_version = g.region_version
   from given g where f.id = g.id and not (g.state = 'healed' and f.state = 'suspect')`;
 
@@ -258,7 +263,9 @@ export function auditStore(database: Database, epoch: bigint): AuditStore {
       const [done] = await write(
         [
           {
-            text: `update farshore.audit_findings f set triage = $5, triaged_by = $6 where ${meant}`,
+            // By table or all: an ignored suspect would never count, whatever it is confirmed to be. By its id it was looked at.
+            text: `update farshore.audit_findings f set triage = $5::text, triaged_by = $6
+ where ${meant} and ($5::text <> 'ignored' or $1::bigint[] is not null or f.state = 'confirmed')`,
             values: [...filterValues(filter), to, by],
           },
         ],

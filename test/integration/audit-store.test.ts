@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { AuditStore } from '../../src/audit/audit-contracts.ts';
-import type { RowLook } from '../../src/audit/contracts.ts';
+import type { RowLook, Suspect } from '../../src/audit/contracts.ts';
 import { auditStore } from '../../src/postgres/audit-store.ts';
 import type { Database } from '../../src/postgres/database.ts';
 import { readLedger } from '../../src/postgres/read-ledger.ts';
@@ -28,14 +28,14 @@ const look = (digest: string): RowLook => ({ digest, xmin: '7', version: undefin
 const filter = (table: string) => ({ ids: undefined, table, state: undefined, triage: undefined });
 const figuresOf = async (table: string) => (await store.figures(never)).find((one) => one.table === table);
 
-/** A whole pass over a table that finds one row changed, and confirms it. */
-async function confirmedIn(table: string, key = '1'): Promise<void> {
+/** A whole pass over a table that finds one row changed, or otherwise, and confirms it. */
+async function confirmedIn(table: string, kind: Suspect['kind'] = 'changed', columns = kind === 'changed' ? ['note'] : []): Promise<void> {
+  const key = '1';
   const pass = await store.openPass(table, 'ada', 10, never);
-  const suspects = [{ key: [key], kind: 'changed', columns: ['note'] }] as const;
+  const suspects = [{ key: [key], kind, columns }];
   await store.step(pass, { cursor: '{}', rows: 10, bytes: 100, unlisted: 0, suspects }, never);
   const open = await store.unchecked(pass, 10, never);
-  const one = (id: string) =>
-    ({ id, key: [key], state: 'confirmed', kind: 'changed', columns: ['note'], primary: look('aa'), region: look('bb') }) as const;
+  const one = (id: string) => ({ id, key: [key], state: 'confirmed', kind, columns, primary: look('aa'), region: look('bb') }) as const;
   await store.settled(
     pass,
     open.map(({ id }) => one(id)),
@@ -66,6 +66,29 @@ describe('findings', () => {
     await store.triage(filter('public.ignored'), 'ignored', 'ada', never);
     await confirmedIn('public.ignored');
     expect(await figuresOf('public.ignored')).toMatchObject({ divergent: { changed: 0 }, ignored: 1 });
+  });
+
+  it('count again where the row is confirmed as something else than what was ignored: gone, or wrong in more columns', async () => {
+    await confirmedIn('public.other', 'changed', ['note', 'total']);
+    await store.triage(filter('public.other'), 'ignored', 'ada', never);
+    await confirmedIn('public.other', 'changed', ['note']);
+    expect(await figuresOf('public.other')).toMatchObject({ divergent: { changed: 0 }, ignored: 1 });
+    await confirmedIn('public.other', 'changed', ['note', 'paid']);
+    expect(await figuresOf('public.other')).toMatchObject({ divergent: { changed: 1 }, ignored: 0 });
+    await store.triage(filter('public.other'), 'ignored', 'ada', never);
+    await confirmedIn('public.other', 'missing');
+    expect(await figuresOf('public.other')).toMatchObject({ divergent: { changed: 0, missing: 1 }, ignored: 0 });
+  });
+
+  it('are not ignored by table or all before they are confirmed: nobody can mean what is not known yet', async () => {
+    const pass = await store.openPass('public.early', 'ada', 10, never);
+    const suspects = [{ key: ['1'], kind: 'changed', columns: ['note'] }] as const;
+    await store.step(pass, { cursor: '{}', rows: 10, bytes: 100, unlisted: 0, suspects }, never);
+    expect(await store.triage(filter('public.early'), 'ignored', 'ada', never)).toBe(0);
+    const [{ id } = { id: '' }] = await store.findings(filter('public.early'), { after: '0', limit: 10 }, never);
+    await confirmedIn('public.early');
+    expect(await figuresOf('public.early')).toMatchObject({ divergent: { changed: 1 }, ignored: 0 });
+    expect(await store.triage({ ...filter('public.early'), ids: [id], table: undefined }, 'ignored', 'ada', never)).toBe(1);
   });
 });
 
