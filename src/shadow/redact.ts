@@ -116,9 +116,9 @@ function canonicalText(value: JsonValue): string {
 
 const cut = (text: string, length: number): string => (text.length > length ? `${text.slice(0, length)}…` : text).toWellFormed();
 
-/** The path as it was asked, and which parameters it had. */
+/** The path as it was asked, and which parameters it had. A pair without `=` may as well be a value, such as a token, as a name. */
 export function shownTarget(path: string, query: string): string {
   if (query === '') return cut(path, 512);
-  const names = query.split('&').map((pair) => `${pair.split('=', 1)[0]}=…`);
+  const names = query.split('&').map((pair) => (pair.includes('=') ? `${pair.split('=', 1)[0]}=…` : '…'));
   return cut(`${path}?${names.join('&')}`, 512);
 }
