@@ -13,6 +13,10 @@ import { integer, json, optionalText, text } from './result-values.ts';
  *
  * By xid, T1's state of A would go out before T2's older one. By id the lock on A orders them; both are due only after both have ended.
  *
+ * A row that came with a dump or by logical replication has the number of another server's transaction. Where that is not below the snapshot's xmax,
+ * no transaction of this server can have written a row that is seen: it is due, and would else wait until this server has counted so far. Neither
+ * condition is asked of an index: rows that are not published are walked by id until there are enough.
+ *
  * A topic with a refused row waits for it as a whole: the rows behind it may have its key. Rows of a topic whose home is elsewhere wait until it is
  * here (C24). A batch that was named and not settled when the home moved waits with them: a drain lets no home move before it is settled.
  */
@@ -24,7 +28,8 @@ ready as (
   select o.id, sum(coalesce(octet_length(o.key), 0) + coalesce(octet_length(o.value), 0)) over (order by o.id) as bytes,
          row_number() over (order by o.id) as nth
     from (select * from farshore.outbox o
-   where ${homeIsHere('o', '$2')} and o.published_at is null and o.xid < pg_snapshot_xmin(pg_current_snapshot())
+   where ${homeIsHere('o', '$2')} and o.published_at is null
+     and (o.xid < pg_snapshot_xmin(pg_current_snapshot()) or o.xid >= pg_snapshot_xmax(pg_current_snapshot()))
      and not exists (select from farshore.outbox h
                       where h.topic = o.topic and h.published_at is null and h.next_attempt_at > clock_timestamp())
      and not exists (select from farshore.outbox b where b.published_at is null and b.batch is not null)

@@ -73,6 +73,13 @@ describe('the outbox table', () => {
     }
   });
 
+  it('answers a row whose transaction number is another server’s, of a database that was moved here: it was never due', async () => {
+    await add('t', 'moved');
+    await rowsOf(database, "update farshore.outbox set xid = '1000000000000'");
+    await add('t', 'own');
+    expect(await claimed()).toEqual(['t moved', 't own']);
+  });
+
   it('never answers a row that was rolled back', async () => {
     const undone = await application();
     try {
