@@ -2,6 +2,7 @@ import { quoteName, quoteTable, tableText } from '../model/sql-name.ts';
 import { versionHex } from '../model/version.ts';
 import type { ComparedTable, Key } from './contracts.ts';
 import { keyEquals, keyValue } from './key.ts';
+import { valueText } from './value-text.ts';
 
 export interface Statement {
   readonly text: string;
@@ -76,7 +77,7 @@ const others = ({ compared }: RepairedTable) => {
 export function textsStatement({ compared }: RepairedTable, key: Key): Statement {
   const parameters = new Parameters();
   const { table, where } = compared.primary;
-  const texts = compared.columns.map(({ primary }, index) => `t.${quoteName(primary.name)}::text as v${index}`);
+  const texts = compared.columns.map((column, index) => `${valueText(`t.${quoteName(column.primary.name)}`, column)} as v${index}`);
   const equal = compared.key.map(({ primary, keyAs }, index) =>
     keyEquals(`t.${quoteName(primary.name)}`, parameters.add(key[index] ?? null, 'text'), primary.type, keyAs),
   );

@@ -2,6 +2,7 @@ import { quoteName, quoteTable, type TableName } from '../model/sql-name.ts';
 import { canonicalText } from './canonical.ts';
 import type { ComparedColumn, ComparedTable, Key, KeyRange, Side } from './contracts.ts';
 import { keyEquals, keyOrder, keyText, keyValue } from './key.ts';
+import { valueText } from './value-text.ts';
 
 export interface Statement {
   readonly text: string;
@@ -102,7 +103,7 @@ export function rowDigestsStatement(table: ComparedTable, side: Side, range: Key
 /** `k0`, …, `v0`, …, `s0`, …: rows of the primary in key order, values and `more` as text. */
 export function rowTextsStatement(table: ComparedTable, range: KeyRange, limit: number, more: readonly string[]): Statement {
   const { text, values } = rangeCondition(table, 'primary', range);
-  const texts = table.columns.map((column, index) => `${columnOf(column, 'primary')}::text as v${index}`);
+  const texts = table.columns.map((column, index) => `${valueText(columnOf(column, 'primary'), column)} as v${index}`);
   const others = more.map((expression, index) => `${expression} as s${index}`);
   return {
     text: `select ${[keyTexts(table, 'primary'), ...texts, ...others].join(', ')}
