@@ -19,38 +19,58 @@ export type SourceOfEntries = { readonly kind: 'one'; readonly resolved: Resolve
  */
 export function sourceOfEntries(entries: readonly TableEntry[], region: Pick<TableDescription, 'columns' | 'primaryKey'>): SourceOfEntries {
   const all = entries.map((entry) => ({ topic: entry.topic, resolved: sourceTableOf(entry, region) }));
-  const alike = [...Map.groupBy(all, ({ resolved }) => JSON.stringify(Object.values(partsOf(resolved)))).values()];
+  const resolveds = all.map(({ resolved }) => resolved);
+  const columns = mergedColumns(resolveds, region);
+  const alike = [...Map.groupBy(all, ({ resolved }) => JSON.stringify(partsOf(resolved, columns.conflicts))).values()];
   if (alike.length > 1) {
-    const found = all.map(({ resolved }) => partsOf(resolved));
+    const found = resolveds.map((resolved) => partsOf(resolved, columns.conflicts));
     const parts = Object.keys(found[0]!).filter((part) => new Set(found.map((one) => JSON.stringify(one[part]))).size > 1);
     return { kind: 'differing', parts, topics: alike.map((group) => [...new Set(group.map(({ topic }) => topic))]) };
   }
-  const resolveds = all.map(({ resolved }) => resolved);
+  const [first] = resolveds;
   return {
     kind: 'one',
     resolved: {
-      ...resolveds[0]!,
-      omitted: omittedOf(resolveds),
+      ...first!,
+      source: { ...first!.source, columns: columns.filled },
+      omitted: columns.omitted,
       unknown: [...new Set(resolveds.flatMap(({ unknown }) => unknown))],
     },
   };
 }
 
-const partsOf = ({ source, key, live }: ResolvedSource): Readonly<Record<string, unknown>> => ({
+/** `conflicts`: columns that come from one column of the primary by one entry, and from another by another. */
+const partsOf = ({ source, key, live }: ResolvedSource, conflicts: readonly string[]): Readonly<Record<string, unknown>> => ({
   table: source.table,
   where: source.where ?? null,
-  columns: [...source.columns],
+  columns: conflicts.map((column) => [column, source.columns.get(column) ?? null]),
   key,
   softDelete: live ?? null,
 });
 
-const streamFills: ReadonlySet<OmitReason> = new Set(['constant', 'document', 'nested field']);
+/** Whatever the others say of such a column: what is in it need not be what the primary has, or is not to be looked at. */
+const outweighs: ReadonlySet<OmitReason> = new Set(['constant', 'document', 'nested field', 'omitted']);
 
-/** A column that only the stream of one topic fills is such a column of the table, whatever the others say of it. */
-function omittedOf(resolveds: readonly ResolvedSource[]): ReadonlyMap<string, OmitReason> {
-  const merged = new Map<string, OmitReason>();
-  for (const { omitted } of resolveds) {
-    for (const [column, why] of omitted) if (!merged.has(column) || streamFills.has(why)) merged.set(column, why);
+/** One entry may fill what another leaves out, as topics do that set parts of one row: a column is compared that any of them fills. */
+function mergedColumns(
+  resolveds: readonly ResolvedSource[],
+  region: Pick<TableDescription, 'columns'>,
+): {
+  readonly filled: ReadonlyMap<string, string>;
+  readonly omitted: ReadonlyMap<string, OmitReason>;
+  readonly conflicts: readonly string[];
+} {
+  const filled = new Map<string, string>();
+  const omitted = new Map<string, OmitReason>();
+  const conflicts: string[] = [];
+  for (const { name: column } of region.columns) {
+    const reasons = resolveds.flatMap((one) => one.omitted.get(column) ?? []);
+    const names = new Set(resolveds.flatMap((one) => one.source.columns.get(column) ?? []));
+    const [name] = names;
+    const left = reasons.find((why) => outweighs.has(why)) ?? (name === undefined ? reasons[0] : undefined);
+    if (left !== undefined) omitted.set(column, left);
+    else if (name !== undefined) filled.set(column, name);
+    if (left === undefined && names.size > 1) conflicts.push(column);
   }
-  return merged;
+  return { filled, omitted, conflicts };
 }

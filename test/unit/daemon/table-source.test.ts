@@ -20,7 +20,6 @@ describe('the source of a table that several topics fill', () => {
     ['another table', 'table', { source: { table: 'public.bills_south' } }],
     ['other rows of it', 'where', { source: { where: "tenant = 'south'" } }],
     ['another column', 'columns', { source: { columns: { total: 'net' } } }],
-    ['a column less', 'columns', { source: { omit: ['total'] } }],
     ['another key', 'key', { key: ['tenant', 'id'] }],
   ] as const)('is none where one of them gives %s: by the first alone, a repair took the rows of the others away', (_what, part, other) => {
     expect(sourceOf(entry('north'), entry('east'), entry('south', other as Partial<TableEntry>))).toMatchObject({
@@ -35,7 +34,7 @@ describe('the source of a table that several topics fill', () => {
 
   it('is none where only one of them marks deletes by a column', () => {
     const refused = sourceOf(entry('north'), entry('south', { softDelete: 'gone' }));
-    expect(refused).toMatchObject({ reason: { message: expect.stringContaining('(columns, softDelete): north / south') } });
+    expect(refused).toMatchObject({ reason: { message: expect.stringContaining('(softDelete): north / south') } });
   });
 
   it('is refused to a backfill under its own code, which may read the topics instead', () => {
@@ -43,6 +42,12 @@ describe('the source of a table that several topics fill', () => {
     expect(tableSource('public.bills', entries, region, 'backfill_refused')).toMatchObject({
       reason: { code: 'backfill_refused', hint: expect.stringContaining('--from topic') },
     });
+  });
+
+  it('has each column that any of them fills, as where topics set parts of one row, but none that one of them leaves out by name', () => {
+    const found = sourceOf(entry('north', { ignore: ['tenant'] }), entry('south', { ignore: ['total'], source: { omit: ['gone'] } }));
+    expect(found.kind === 'resolved' && [...found.resolved.source.columns.keys()]).toEqual(['id', 'total', 'tenant']);
+    expect(found.kind === 'resolved' && [...found.resolved.omitted]).toEqual([['gone', 'omitted']]);
   });
 
   it('has the columns that the stream alone fills by any of them: a repaired row would be without them', () => {
