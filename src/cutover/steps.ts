@@ -1,5 +1,6 @@
 import type { Clock } from '../model/clock.ts';
 import type { CutoverStep, Home } from '../model/cutover.ts';
+import { findFarshoreError } from '../model/errors.ts';
 import { type FromOffsets, toldBy } from './publication.ts';
 import { regionDrain } from './region-drain.ts';
 import type { Cutover, Move } from './state.ts';
@@ -191,7 +192,12 @@ const steps: Readonly<Record<CutoverStep, (context: StepContext) => Promise<Step
   },
 
   async publish_home_back(context) {
-    return done(await publish(context, context.move.from));
+    const { move, parts, signal } = context;
+    const told = await publish(context, move.from);
+    // Before it fell back both may have told of the region: whoever carries the way back looked then, and would carry the primary's own records back.
+    // Where the primary is told nothing it never learned of that.
+    if (move.from !== 'primary' || told.primary !== 'published') return done(told);
+    return done({ ...told, wayBack: await fenceWayBack(parts, signal) });
   },
 
   async reopen({ move, parts, signal }) {
@@ -214,8 +220,25 @@ async function giveBack(parts: StepParts, rights: unknown, signal: AbortSignal):
   if (rights !== undefined) await parts.primaryWriters?.giveBack(rights as WriterRights, signal);
 }
 
+/** A right that is missing here leaves nobody open for no good reason: without the fence records go in a circle until that daemon looks anew. */
+async function fenceWayBack({ copies }: StepParts, signal: AbortSignal): Promise<'fenced' | 'not_allowed'> {
+  try {
+    await copies.fenceBack(signal);
+    return 'fenced';
+  } catch (error) {
+    if (findFarshoreError(error)?.code === 'cluster_denied') return 'not_allowed';
+    throw error;
+  }
+}
+
+interface Told {
+  readonly home: string;
+  readonly epoch: number;
+  readonly primary: 'published' | 'not_allowed' | 'not_told';
+}
+
 /** Tells each place of this move, in their order. */
-async function publish({ cutover, move, parts, signal }: StepContext, home: Home): Promise<unknown> {
+async function publish({ cutover, move, parts, signal }: StepContext, home: Home): Promise<Told> {
   const results = move.results.from_offsets as FromOffsets;
   const name = home === 'primary' ? cutover.primary : cutover.region;
   const epoch = Number(cutover.epoch);
@@ -223,7 +246,7 @@ async function publish({ cutover, move, parts, signal }: StepContext, home: Home
     home === 'primary'
       ? { offsets: results.home ?? {}, topicIds: results.homeIds ?? {} }
       : { offsets: results.regional, topicIds: results.regionalIds ?? {} };
-  let primary: 'published' | 'not_allowed' | 'not_told' = 'not_told';
+  let primary: Told['primary'] = 'not_told';
   for (const place of toldBy(move, home)) {
     if (place === 'primary') primary = await parts.homes.atPrimary(name, epoch, from, signal);
     else await parts.homes.inRegion(name, epoch, from, signal);

@@ -50,6 +50,9 @@ class World {
   askedSince: bigint | undefined;
   /** What both clusters told when the daemon beside the primary was fenced last. */
   fencedAfter: { readonly primary: string; readonly region: string } | undefined;
+  /** The region's cluster takes no word of its own home: the primary's was told by then. */
+  regionTellsNothing = false;
+  mayFenceBack = true;
   /** Where apply stands in the region, told by the time. */
   appliedAt: (nowMs: number) => bigint = () => 7n;
   applyStands: AppliedHere['partitions'][number]['stands'];
@@ -182,6 +185,9 @@ class World {
           }),
         fenceBack: () =>
           this.#atPrimary(() => {
+            if (!this.mayFenceBack) throw new FarshoreError('cluster_denied', 'The transactional id may not be used');
+            // Writers that are let in before it would have their records carried back.
+            if (this.primaryOpen) throw new Error('the way back is fenced behind the writers');
             this.fencedAfter = { ...this.told };
           }),
         startForwardAt: ({ offsets: from, regionalIds }) =>
@@ -202,6 +208,7 @@ class World {
           }),
         inRegion: (home, epoch, { topicIds }) =>
           this.#effect(() => {
+            if (this.regionTellsNothing && home === 'eu-west') throw new FarshoreError('broker_request_failed', 'Not enough replicas');
             this.toldIds.region = topicIds;
             this.told.region = `${home} ${epoch}`;
           }),
@@ -270,6 +277,8 @@ const switchedRow = async (): Promise<Cutover> => {
   return world.store.row;
 };
 const stepsDone = ({ store }: World) => store.log.flatMap(({ entry }) => (entry.event === 'step_done' ? [entry.step] : []));
+const publishedBack = ({ store }: World): unknown =>
+  store.log.find(({ entry }) => entry.event === 'step_done' && entry.step === 'publish_home_back')?.entry.facts;
 
 describe('the steps of a cutover, acted on', () => {
   it('C25: fences the mirror before fromOffsets are read, and opens the region once the primary is closed', async () => {
@@ -298,6 +307,34 @@ describe('the steps of a cutover, acted on', () => {
     world.primaryOpen = false;
     await world.run();
     expect(world.fencedAfter).toEqual({ primary: 'us-east 3', region: 'us-east 3' });
+  });
+
+  it('C24: a move that falls back after the primary was told fences the daemon beside it before its writers are let in', async () => {
+    const world = new World(start());
+    world.regionTellsNothing = true;
+    await world.run();
+    expect(world.store.row).toMatchObject({ state: 'shadowing', home: 'primary', open: 'primary', epoch: 3n });
+    expect(world.store.row.reason).toContain('publish_home failed');
+    expect(world.fencedAfter).toEqual({ primary: 'us-east 3', region: 'us-east 3' });
+    expect(publishedBack(world)).toMatchObject({ primary: 'published', wayBack: 'fenced' });
+  });
+
+  it('C24: a move that falls back opens the primary also where the daemon beside it may not be fenced', async () => {
+    const world = new World(start());
+    world.regionTellsNothing = true;
+    world.mayFenceBack = false;
+    await world.run();
+    expect(world.store.row).toMatchObject({ home: 'primary', open: 'primary', epoch: 3n });
+    expect(publishedBack(world)).toMatchObject({ primary: 'published', wayBack: 'not_allowed' });
+  });
+
+  it('C26: a move away from a lost primary that falls back asks nothing of the primary’s cluster', async () => {
+    const world = new World(startLost());
+    world.primaryDies();
+    world.regionTellsNothing = true;
+    await world.run();
+    expect(world.store.row).toMatchObject({ home: 'primary', open: 'primary', epoch: 3n });
+    expect([world.told.primary, world.fencedAfter]).toEqual(['', undefined]);
   });
 
   it('C25: a revert after one that fell back asks for what came back since the region became the home', async () => {
@@ -426,6 +463,7 @@ describe('the steps of a cutover, acted on', () => {
         const { open, home, move } = world.store.row;
         expect([open, move]).toEqual([home, null]);
         if (kind !== 'lost') expect(world.primaryOpen).toBe(open === 'primary');
+        if (kind === 'start' && home === 'primary' && world.told.primary !== '') expect(world.fencedAfter).toEqual(world.told);
         if (home === 'primary' && row.home === 'region') expect(world.mirrorAt).toBe('fromOffsets');
         expect(world.mirrorRuns).toBe(home === 'primary');
         reached[home]++;
