@@ -1,6 +1,6 @@
 import type { Clock } from '../model/clock.ts';
 import type { CutoverStep, Home } from '../model/cutover.ts';
-import { findFarshoreError } from '../model/errors.ts';
+import { FarshoreError, findFarshoreError } from '../model/errors.ts';
 import { type FromOffsets, toldBy } from './publication.ts';
 import { regionDrain } from './region-drain.ts';
 import type { Cutover, Move } from './state.ts';
@@ -216,8 +216,20 @@ function becameHome({ kept, epoch }: Pick<Cutover, 'kept' | 'epoch'>): bigint {
 }
 
 /** Rights that were not even read were not taken. */
-async function giveBack(parts: StepParts, rights: unknown, signal: AbortSignal): Promise<void> {
-  if (rights !== undefined) await parts.primaryWriters?.giveBack(rights as WriterRights, signal);
+async function giveBack({ primaryWriters }: StepParts, rights: unknown, signal: AbortSignal): Promise<void> {
+  if (rights === undefined) return;
+  // The configuration that took them is gone: whoever says that the primary is open would have its writers locked out.
+  if (primaryWriters === undefined) {
+    throw new FarshoreError(
+      'request_invalid',
+      'The rights of the primary’s writers were taken, and nothing is configured that could give them back.',
+      {
+        place: 'cutover.freeze, cutover.primaryDatabase',
+        hint: 'Put cutover.freeze and cutover.primaryDatabase back as they were, and restart the daemon: it goes on by itself.',
+      },
+    );
+  }
+  await primaryWriters.giveBack(rights as WriterRights, signal);
 }
 
 /** A right that is missing here leaves nobody open for no good reason: without the fence records go in a circle until that daemon looks anew. */

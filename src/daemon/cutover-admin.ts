@@ -82,7 +82,7 @@ export class CutoverAdmin implements CutoverSource {
       const lost = await this.#lossBound(signal);
       return this.#planOf(await loop.command({ type: 'start', by, region, readiness: loop.readiness(), lost }, signal));
     }
-    const why = this.#impossible(verb);
+    const why = this.#impossible(await this.#store.load(signal))(verb);
     if (why !== null) throw this.#refused(verb, why);
     if (verb === 'start') return this.#planOf(await loop.command({ type: verb, by, region, readiness: loop.readiness() }, signal));
     return this.#planOf(await loop.command({ type: verb, by, region }, signal));
@@ -101,19 +101,25 @@ export class CutoverAdmin implements CutoverSource {
       ? 'several daemons share the region; set mirror.shards: 1, restart all of them, and start it then'
       : null;
 
-  /** Nothing pretends to freeze a primary. */
-  readonly #impossible: Impossible = (verb) => {
-    const shared = this.#shared(verb);
-    if (shared !== null) return shared;
-    const { freeze, primaryDatabase } = this.#config.cutover;
-    if (verb !== 'start' || (freeze !== undefined && primaryDatabase !== undefined)) return null;
-    return 'the primary cannot be frozen: cutover.freeze and cutover.primaryDatabase are not both set';
-  };
+  /** Nothing pretends to freeze a primary, or to open one whose writers it cannot give their rights back. */
+  readonly #impossible =
+    (stored: Cutover | undefined): Impossible =>
+    (verb) => {
+      const shared = this.#shared(verb);
+      if (shared !== null) return shared;
+      const { freeze, primaryDatabase } = this.#config.cutover;
+      if (freeze !== undefined && primaryDatabase !== undefined) return null;
+      const unset = 'cutover.freeze and cutover.primaryDatabase are not both set';
+      if (verb === 'start') return `the primary cannot be frozen: ${unset}`;
+      // One that only gives up the move under way falls back all the same: there is nowhere else to go.
+      const opens = verb === 'revert' && stored?.move === null && stored.kept?.results.read_rights !== undefined;
+      return opens ? `the primary’s writers cannot be given back the rights that were taken: ${unset}; put them back as they were` : null;
+    };
 
   #planOf(stored: Cutover): CutoverPlan {
     const hooks = numbered(cutoverHooks(this.#config)).map(({ on, text }) => ({ on, what: text }));
     const loop = this.#loop();
     // The file lies beside the daemon that acts: one that stands by has nothing to say about it.
-    return cutoverPlan(stored, loop?.measured(), loop?.brake() ?? { kind: 'none' }, hooks, this.#impossible);
+    return cutoverPlan(stored, loop?.measured(), loop?.brake() ?? { kind: 'none' }, hooks, this.#impossible(stored));
   }
 }

@@ -4,7 +4,7 @@ import { CutoverExecutor } from '../../../src/cutover/executor.ts';
 import { mirrorMayRun } from '../../../src/cutover/mirror-may-run.ts';
 import { toTell } from '../../../src/cutover/publication.ts';
 import { type Cutover, decide } from '../../../src/cutover/state.ts';
-import type { AppliedHere, PartitionEnd, StepParts, WriterRights } from '../../../src/cutover/step-contracts.ts';
+import type { AppliedHere, PartitionEnd, PrimaryWriters, StepParts, WriterRights } from '../../../src/cutover/step-contracts.ts';
 import type { Clock } from '../../../src/model/clock.ts';
 import { FarshoreError } from '../../../src/model/errors.ts';
 import type { FarshoreEvent } from '../../../src/model/events.ts';
@@ -53,6 +53,7 @@ class World {
   /** The region's cluster takes no word of its own home: the primary's was told by then. */
   regionTellsNothing = false;
   mayFenceBack = true;
+  freezeIsConfigured = true;
   /** Where apply stands in the region, told by the time. */
   appliedAt: (nowMs: number) => bigint = () => 7n;
   applyStands: AppliedHere['partitions'][number]['stands'];
@@ -126,22 +127,26 @@ class World {
     });
   }
 
+  #primaryWriters(): PrimaryWriters {
+    return {
+      rights: () => this.#atPrimary(() => rights),
+      freeze: (taken) =>
+        this.#atPrimary(() => {
+          expect(taken).toEqual(rights);
+          this.primaryOpen = false;
+        }),
+      notFrozen: () => this.#atPrimary(() => (this.primaryOpen ? ['a probe was not refused'] : [])),
+      giveBack: (taken) =>
+        this.#atPrimary(() => {
+          expect(taken).toEqual(rights);
+          this.primaryOpen = true;
+        }),
+    };
+  }
+
   #parts(): StepParts {
     return {
-      primaryWriters: {
-        rights: () => this.#atPrimary(() => rights),
-        freeze: (taken) =>
-          this.#atPrimary(() => {
-            expect(taken).toEqual(rights);
-            this.primaryOpen = false;
-          }),
-        notFrozen: () => this.#atPrimary(() => (this.primaryOpen ? ['a probe was not refused'] : [])),
-        giveBack: (taken) =>
-          this.#atPrimary(() => {
-            expect(taken).toEqual(rights);
-            this.primaryOpen = true;
-          }),
-      },
+      primaryWriters: this.freezeIsConfigured ? this.#primaryWriters() : undefined,
       regionWriters: { notClosed: () => this.#effect(() => (this.store.row.open === 'region' ? ['it is open'] : [])) },
       firstHop: {
         unpublishedAtPrimary: () => this.#atPrimary(() => this.unpublished),
@@ -336,6 +341,36 @@ describe('the steps of a cutover, acted on', () => {
     expect(world.store.row).toMatchObject({ home: 'primary', open: 'primary', epoch: 3n });
     expect([world.told.primary, world.fencedAfter]).toEqual(['', undefined]);
   });
+
+  it.each(['revert', 'fall back'] as const)(
+    'C25: does not say that the primary is open while nothing is configured that gives its writers their rights back: %s',
+    async (kind) => {
+      const world = new World(kind === 'revert' ? started(await switchedRow(), { type: 'revert', ...command }) : start());
+      world.primaryOpen = false;
+      world.differing = kind === 'revert' ? 0 : 1;
+      const at = kind === 'revert' ? 'open' : 'reopen';
+      const saved = world.store.save.bind(world.store);
+      world.store.save = (seen, next, entry) => {
+        // Started anew by another configuration.
+        if (next.move?.step === at && !next.move.started) {
+          world.freezeIsConfigured = false;
+          saved(seen, next, entry);
+          throw new Killed();
+        }
+        return saved(seen, next, entry);
+      };
+      await world.run(60_000);
+      expect(world.store.row.move).toMatchObject({ step: at });
+      expect(world.store.row.reason).toContain('nothing is configured that could give them back');
+      expect(world.store.row.reason).toContain('Put cutover.freeze and cutover.primaryDatabase back');
+      expect(world.primaryOpen).toBe(false);
+      world.store.save = saved;
+      world.freezeIsConfigured = true;
+      await world.run();
+      expect(world.store.row).toMatchObject({ home: 'primary', open: 'primary', move: null });
+      expect(world.primaryOpen).toBe(true);
+    },
+  );
 
   it('C25: a revert after one that fell back asks for what came back since the region became the home', async () => {
     const world = new World(started(await switchedRow(), { type: 'revert', ...command }));
