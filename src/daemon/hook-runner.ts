@@ -1,4 +1,5 @@
-import { spawn } from 'node:child_process';
+import { type ChildProcess, spawn } from 'node:child_process';
+import type { Readable } from 'node:stream';
 import {
   boundedOutput,
   type Hook,
@@ -23,25 +24,36 @@ export const hookRunner = (poster: Pick<HttpPoster, 'post'>): HookRunner => ({
     hook.kind === 'command' ? runCommand(hook.command, hook, facts, signal) : runPost(poster, hook.url, hook, facts, signal),
 });
 
+/** Where the process has no file descriptors left Node gives a child without its streams, whatever its types say. */
+type Child = Pick<ChildProcess, 'once' | 'pid'> & { readonly stdout: Readable | undefined; readonly stderr: Readable | undefined };
+
+const notStarted = ({ code, message }: NodeJS.ErrnoException): string => `it could not be started: ${code ?? message}`;
+
 /** Without a shell, in a group of its own, so that what it started ends with it. */
 async function runCommand(command: readonly string[], { timeoutMs }: Hook, facts: HookFacts, signal: AbortSignal): Promise<HookRun> {
   signal.throwIfAborted();
   const [program = '', ...args] = command;
   const inherited = Object.fromEntries(INHERITED.flatMap((name) => (process.env[name] === undefined ? [] : [[name, process.env[name]]])));
-  const child = spawn(program, args, {
-    shell: false,
-    detached: true,
-    stdio: ['ignore', 'pipe', 'pipe'],
-    env: { ...inherited, ...hookEnvironment(facts) },
-  });
+  let child: Child;
+  try {
+    child = spawn(program, args, {
+      shell: false,
+      detached: true,
+      stdio: ['ignore', 'pipe', 'pipe'],
+      env: { ...inherited, ...hookEnvironment(facts) },
+    });
+  } catch (error) {
+    // Node tells some errors by an event and throws others, as ENOTDIR and E2BIG.
+    return { result: 'failed', detail: notStarted(error as NodeJS.ErrnoException) };
+  }
+  const { promise: ended, resolve } = Promise.withResolvers<string | number>();
+  child.once('error', (error) => resolve(notStarted(error)));
   let output = '';
   for (const stream of [child.stdout, child.stderr]) {
-    stream.setEncoding('utf8').on('data', (text: string) => {
+    stream?.setEncoding('utf8').on('data', (text: string) => {
       output = (output + text).slice(-HELD_CHARACTERS);
     });
   }
-  const { promise: ended, resolve } = Promise.withResolvers<string | number>();
-  child.once('error', (error: NodeJS.ErrnoException) => resolve(`it could not be started: ${error.code ?? error.message}`));
   child.once('close', (code, by) => resolve(code ?? by ?? 'ended'));
   // What it left behind in another group may keep its output open for ever.
   child.once('exit', (code, by) => setTimeout(() => resolve(code ?? by ?? 'ended'), OUTPUT_GRACE_MS).unref());

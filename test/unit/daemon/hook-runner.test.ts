@@ -68,6 +68,13 @@ describe('a command', () => {
     });
   });
 
+  it.each([
+    ['ENOTDIR', command('/etc/passwd/x')],
+    ['E2BIG', command(process.execPath, 'x'.repeat(200_000))],
+  ])('fails, and does not end the daemon, where Node throws instead of telling: %s', async (code, hook) => {
+    expect(await runner().run(hook, facts, never)).toEqual({ result: 'failed', detail: `it could not be started: ${code}` });
+  });
+
   it('is ended at its limit, with what it started', async () => {
     const idle = `process.on('SIGTERM', () => {}); setInterval(() => {}, 1000)`;
     const parent = `console.log(require('child_process').spawn(process.execPath, ['-e', ${JSON.stringify(idle)}], { stdio: 'inherit' }).pid); setInterval(() => {}, 1000)`;
