@@ -43,7 +43,7 @@ export class CutoverLoop {
   #window: Window | undefined;
   #gates: readonly GateReading[] = [];
   #turnMs: number;
-  #state: CutoverState | undefined;
+  #known: { readonly state: CutoverState; readonly atMs: number } | undefined;
 
   constructor(settings: CutoverSettings, parts: CutoverParts) {
     this.#settings = settings;
@@ -57,9 +57,11 @@ export class CutoverLoop {
     return this.#turnMs;
   }
 
-  /** As it was stored when it was last read or changed. */
+  /** As it was stored when it was last read or changed; undefined where that is too long ago to be of now, as the gates are. */
   get state(): CutoverState | undefined {
-    return this.#state;
+    const known = this.#known;
+    const isOfNow = known !== undefined && this.#parts.clock.monotonicMs() - known.atMs <= this.#windowSettings.maxGapMs;
+    return isOfNow ? known.state : undefined;
   }
 
   async run(signal: AbortSignal): Promise<void> {
@@ -160,8 +162,10 @@ export class CutoverLoop {
   }
 
   async #stored(signal: AbortSignal): Promise<Cutover> {
-    const { store } = this.#parts;
+    const { store, clock } = this.#parts;
     const { region, primary } = this.#settings;
+    // Before it is asked for: an answer that comes late is not of the moment it comes.
+    const atMs = clock.monotonicMs();
     const row = (await store.load(signal)) ?? (await store.ensure(firstCutover(region, primary, this.#now()), signal));
     if (row.region !== region || row.primary !== primary) {
       throw new FarshoreError('request_invalid', `The cutover stored here is of region ${row.region} and primary ${row.primary}.`, {
@@ -169,7 +173,7 @@ export class CutoverLoop {
         hint: 'Give the names the region was started with, or another database.',
       });
     }
-    this.#state = row.state;
+    this.#known = { state: row.state, atMs };
     return row;
   }
 
@@ -188,7 +192,7 @@ export class CutoverLoop {
   }
 
   #told(from: Cutover, to: Cutover, by: string, reason: string): void {
-    this.#state = to.state;
+    this.#known = { state: to.state, atMs: this.#parts.clock.monotonicMs() };
     if (from.state === to.state) return;
     this.#parts.observe({ type: 'cutover_moved', from: from.state, to: to.state, epoch: to.epoch, by, reason });
   }

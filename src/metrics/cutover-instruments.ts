@@ -10,7 +10,7 @@ export const cutoverInstruments = {
   },
   farshore_cutover_state: {
     type: 'gauge',
-    help: '1 for the state the cutover is in, 0 for the others; absent while it was not read.',
+    help: '1 for the state the cutover is in, 0 for the others; absent once it was not read for three readings of the gates.',
     labels: { state: cutoverStates },
   },
   farshore_cutover_transitions_total: {

@@ -132,6 +132,21 @@ describe('the loop that reads the gates', () => {
     },
   );
 
+  it('knows no state once the row has not been read for as long as makes gates old, and knows it again with the next answer', async () => {
+    const { turns, world, loop } = setup(new RowDouble(cutover({ state: 'switched', home: 'region', open: 'region' })));
+    expect(loop().state).toBeUndefined();
+    await turns(1);
+    expect(loop().state).toBe('switched');
+    world.failure = new FarshoreError('database_unreachable', 'no answer');
+    await turns(1);
+    expect(loop().state).toBe('switched');
+    await turns(2);
+    expect(loop().state).toBeUndefined();
+    world.failure = undefined;
+    await turns(1);
+    expect(loop().state).toBe('switched');
+  });
+
   it('is held by a file, also while that cannot be looked for', async () => {
     const { turns, world, loop } = setup(new RowDouble(cutover({ state: 'ready' })));
     const hold = () =>
