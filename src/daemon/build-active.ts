@@ -123,6 +123,7 @@ export function buildActive(parts: ActiveParts, clusters: ActiveClusters): Activ
     gate,
     mirror,
     apply: applied,
+    appliedTopics: new Set(config.apply.tables.map(({ topic }) => topic)),
     lag,
     heartbeats,
     keptCounts: rejected.counts,

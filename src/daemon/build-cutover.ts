@@ -35,6 +35,8 @@ const STEP_EVERY_MS = 500;
 export interface MeasuredSources {
   readonly mirror: Pick<MirrorStage, 'status'>;
   readonly apply: Pick<ApplyStage, 'statuses'>;
+  /** In the region: the topics of `apply.tables`. */
+  readonly appliedTopics: ReadonlySet<string>;
   readonly lag: Pick<LagLoop, 'snapshot'>;
   readonly heartbeats: Pick<Heartbeats, 'ageSeconds'> | undefined;
   readonly keptCounts: Pick<KeptCounts, 'current' | 'atMs'>;
@@ -154,12 +156,16 @@ const missing = (reason: string) => ({ kind: 'missing', reason }) as const;
 export function measure(sources: MeasuredSources, clock: Pick<Clock, 'monotonicMs'>): Omit<GateMeasurements, 'hold' | 'schema'> {
   const nowMs = clock.monotonicMs();
   const now = <T>(value: T): Measurement<T> => ({ kind: 'measured', atMs: nowMs, value });
-  const { mirror, apply, lag, heartbeats, keptCounts, neededAudits } = sources;
+  const { mirror, apply, appliedTopics, lag, heartbeats, keptCounts, neededAudits } = sources;
+  const mirrored = [...mirror.status()];
   const statuses = [
-    ...[...mirror.status()].map((partition) => ({ stage: 'mirror', ...partition })),
+    ...mirrored.map((partition) => ({ stage: 'mirror', ...partition })),
     ...[...apply.statuses()].map((partition) => ({ stage: 'apply', ...partition })),
   ];
   const notRunning = statuses.filter(({ status }) => status.state !== 'running');
+  // A drain waits for every one of them: one that has never been at the primary has no partition that could be counted.
+  const met = new Set(mirrored.map(({ topic }) => topic));
+  const unmirrored = [...appliedTopics].filter((topic) => !met.has(topic));
   const audits = neededAudits();
   const counts = keptCounts.current;
   const countedAtMs = keptCounts.atMs;
@@ -170,7 +176,10 @@ export function measure(sources: MeasuredSources, clock: Pick<Clock, 'monotonicM
   return {
     partitions: now({
       total: statuses.length,
-      notRunning: notRunning.map(({ stage, topic, partition, status }) => `${stage} of ${topic}:${partition} is ${status.state}`),
+      notRunning: [
+        ...unmirrored.map((topic) => `no partition of ${topic} is mirrored, and a table is applied from it`),
+        ...notRunning.map(({ stage, topic, partition, status }) => `${stage} of ${topic}:${partition} is ${status.state}`),
+      ],
     }),
     lag: now(worstLag(lag.snapshot())),
     heartbeat: heartbeat(heartbeats, now),

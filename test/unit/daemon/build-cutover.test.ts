@@ -1,7 +1,9 @@
 import { fileURLToPath } from 'node:url';
 import { describe, expect, it } from 'vitest';
+import { readGates } from '../../../src/cutover/gates.ts';
 import { brakeFile, type MeasuredSources, measure, schemaProblems, withRegistries } from '../../../src/daemon/build-cutover.ts';
 import { homeOffset } from '../../../src/model/offsets.ts';
+import { good, limits } from '../cutover/fixtures.ts';
 
 const clock = { monotonicMs: () => 500 };
 const stage = (state: 'running' | 'paused', partition = 0) => ({
@@ -25,6 +27,7 @@ const sources = (changes: object = {}): MeasuredSources =>
   ({
     mirror: { status: () => [stage('running')] },
     apply: { statuses: () => [stage('running'), stage('paused', 1)] },
+    appliedTopics: new Set(['t']),
     lag: { snapshot: () => ({ partitions: [lag(1), lag(3, 1), lag(0.5, 2, false)], stuckSeconds: { primary: 12, regional: undefined } }) },
     heartbeats: { ageSeconds: 2 },
     keptCounts: { current: [{ table: 'public.t', records: 2, parked: 1 }], atMs: 400 },
@@ -50,6 +53,19 @@ describe('what the gates look at', () => {
       divergence: { kind: 'missing', reason: 'nothing audits the tables' },
       shadow: { kind: 'missing', reason: 'no answers are compared' },
       reversePath: { kind: 'missing', reason: 'nothing proves the path back to the primary' },
+    });
+  });
+
+  it('C5: counts a topic that is applied and has never been at the primary: no drain can pass it', () => {
+    const { partitions } = measure(sources({ apply: { statuses: () => [] }, appliedTopics: new Set(['t', 'never']) }), clock);
+    expect(partitions).toMatchObject({
+      value: { total: 1, notRunning: ['no partition of never is mirrored, and a table is applied from it'] },
+    });
+    const [gate] = readGates({ ...good(500), partitions }, limits, 500);
+    expect(gate).toMatchObject({
+      gate: 'partitions_running',
+      open: false,
+      reason: expect.stringContaining('no partition of never is mirrored'),
     });
   });
 

@@ -47,7 +47,14 @@ function region(failing: { describe?: FarshoreError; take?: FarshoreError }) {
     clock,
     { onRead: () => undefined },
   );
-  const sources = { mirror: { status: () => mirrored }, apply, lag, keptCounts: {}, neededAudits: () => undefined };
+  const sources = {
+    mirror: { status: () => mirrored },
+    apply,
+    appliedTopics: new Set(['things']),
+    lag,
+    keptCounts: {},
+    neededAudits: () => undefined,
+  };
   const gates = () => {
     const measured = measure(sources as unknown as MeasuredSources, clock);
     const read = readGates({ ...good(), partitions: measured.partitions, lag: measured.lag }, limits, clock.monotonicMs());
