@@ -4,6 +4,7 @@ import { findFarshoreError } from '../model/errors.ts';
 import type { Observe } from '../model/events.ts';
 import type { CutoverStore } from './contracts.ts';
 import { toTell } from './publication.ts';
+import { Standing } from './standing.ts';
 import { type Cutover, type CutoverEvent, decide, type Move } from './state.ts';
 import type { StepParts } from './step-contracts.ts';
 import { attempt, type StepOutcome } from './steps.ts';
@@ -53,6 +54,7 @@ const interruptible: ReadonlySet<CutoverStep> = new Set([
 export class CutoverExecutor {
   readonly #settings: ExecutorSettings;
   readonly #parts: ExecutorParts;
+  readonly #standing: Standing;
   #changed = new AbortController();
   /** What a step that cannot be given up, or a telling that is owed, failed with last, and how often. */
   #failing: { readonly reason: string; readonly times: number } | undefined;
@@ -60,6 +62,7 @@ export class CutoverExecutor {
   constructor(settings: ExecutorSettings, parts: ExecutorParts) {
     this.#settings = settings;
     this.#parts = parts;
+    this.#standing = new Standing('steps', parts.observe);
   }
 
   /** The row was changed by somebody else: it is read now, and a step that only waits is given up. */
@@ -77,20 +80,25 @@ export class CutoverExecutor {
   /** Answers whether there may be more to do at once. Rejects for errors that halt the daemon. */
   async #turn(signal: AbortSignal): Promise<boolean> {
     try {
-      const seen = await this.#parts.store.load(signal);
-      this.#parts.follow(seen);
-      if (seen === undefined) return false;
-      if (seen.move === null) return await this.#tell(seen, signal);
-      const { step, started } = seen.move;
-      if (!started) return await this.#save(seen, { type: 'step_started', step }, signal);
-      this.#parts.onStep?.(step, 'started');
-      return await this.#act(seen, seen.move, signal);
+      const more = await this.#next(signal);
+      this.#standing.over();
+      return more;
     } catch (error) {
-      const known = findFarshoreError(error);
-      if (signal.aborted || known === undefined || known.action === 'halt') throw error;
-      // The database is away, which others tell; the step is where it was when it is back.
+      // The step is where it was once that is mended.
+      this.#standing.at(error, signal);
       return false;
     }
+  }
+
+  async #next(signal: AbortSignal): Promise<boolean> {
+    const seen = await this.#parts.store.load(signal);
+    this.#parts.follow(seen);
+    if (seen === undefined) return false;
+    if (seen.move === null) return await this.#tell(seen, signal);
+    const { step, started } = seen.move;
+    if (!started) return await this.#save(seen, { type: 'step_started', step }, signal);
+    this.#parts.onStep?.(step, 'started');
+    return await this.#act(seen, seen.move, signal);
   }
 
   /** What a revert that fell back owes to the primary’s cluster: tried while no move is under way, and so never behind a higher epoch. */

@@ -1,7 +1,7 @@
 import type { Clock } from '../model/clock.ts';
-import { findFarshoreError } from '../model/errors.ts';
 import type { Observe } from '../model/events.ts';
 import { type Hook, type HookRunner, type HookStore, nextHook } from './hooks.ts';
+import { Standing } from './standing.ts';
 
 const LOOK_MS = 5_000;
 
@@ -19,13 +19,14 @@ export interface HookParts {
  */
 export async function runHooks(parts: HookParts, signal: AbortSignal): Promise<void> {
   if (parts.hooks.length === 0) return;
+  const standing = new Standing('hooks', parts.observe);
   for (;;) {
     try {
       while (await runNext(parts, signal));
+      standing.over();
     } catch (error) {
-      const known = findFarshoreError(error);
-      if (signal.aborted || known === undefined || known.action === 'halt') throw error;
-      // The database is away, which others tell; the hook is still due when it is back.
+      // The hook is still due once that is mended.
+      standing.at(error, signal);
     }
     await parts.clock.sleep(LOOK_MS, signal);
   }

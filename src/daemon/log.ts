@@ -83,6 +83,7 @@ export function levelOf(event: FarshoreEvent): Level {
     case 'cutover_step_ended':
       return event.result === 'failed' ? 'warn' : 'info';
     case 'unmirrored_tail_found':
+    case 'cutover_stands':
       return 'warn';
     case 'cutover_moved':
     case 'cutover_held':
@@ -178,6 +179,8 @@ export function messageOf(event: FarshoreEvent): string {
       return `cutover released by ${event.by}`;
     case 'gate_changed':
       return `gate ${event.gate} ${event.open ? 'opened' : `shut: ${event.reason ?? ''}`}`;
+    case 'cutover_stands':
+      return `the ${event.what} of the cutover stand: ${event.message}${event.hint === undefined ? '' : ` · ${event.hint}`}`;
     case 'cutover_step_ended':
       return `cutover step ${event.step} ${event.result} after ${event.seconds.toFixed(1)} s${event.reason === undefined ? '' : `: ${event.reason}`}`;
     case 'unmirrored_tail_found':

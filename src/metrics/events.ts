@@ -153,6 +153,7 @@ export function measureEvent(metrics: Metrics, event: FarshoreEvent, clock: Pick
       metrics.increase('farshore_region_look_failures_total', { code: event.code });
       break;
     case 'shard_group_failed':
+    case 'cutover_stands':
     case 'cutover_held':
     case 'cutover_released':
     case 'gate_changed':

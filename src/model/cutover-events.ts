@@ -1,4 +1,5 @@
 import type { CutoverState, CutoverStep, GateName } from './cutover.ts';
+import type { ErrorCode } from './errors.ts';
 
 /** What moving the traffic to the region, and back, reports. */
 export type CutoverEvent =
@@ -25,6 +26,14 @@ export type CutoverEvent =
       readonly partition: number;
       readonly from: bigint;
       readonly to: bigint;
+    }
+  /** What the steps, or the hooks, go by cannot be read or stored: they stand until it can. Told once for each reason. */
+  | {
+      readonly type: 'cutover_stands';
+      readonly what: 'steps' | 'hooks';
+      readonly code: ErrorCode;
+      readonly message: string;
+      readonly hint: string | undefined;
     }
   | {
       readonly type: 'cutover_hook_ran';
