@@ -21,18 +21,20 @@ export function sourceOfEntries(entries: readonly TableEntry[], region: Pick<Tab
   const all = entries.map((entry) => ({ topic: entry.topic, resolved: sourceTableOf(entry, region) }));
   const resolveds = all.map(({ resolved }) => resolved);
   const columns = mergedColumns(resolveds, region);
-  const alike = [...Map.groupBy(all, ({ resolved }) => JSON.stringify(partsOf(resolved, columns.conflicts))).values()];
+  // One topic may mark the deletes of rows of which others set parts: its condition is that of the table.
+  const deleting = resolveds.find(({ live }) => live !== undefined) ?? resolveds[0]!;
+  const partsOfOne = (resolved: ResolvedSource) => partsOf({ ...resolved, live: resolved.live ?? deleting.live }, columns.conflicts);
+  const alike = [...Map.groupBy(all, ({ resolved }) => JSON.stringify(partsOfOne(resolved))).values()];
   if (alike.length > 1) {
-    const found = resolveds.map((resolved) => partsOf(resolved, columns.conflicts));
+    const found = resolveds.map(partsOfOne);
     const parts = Object.keys(found[0]!).filter((part) => new Set(found.map((one) => JSON.stringify(one[part]))).size > 1);
     return { kind: 'differing', parts, topics: alike.map((group) => [...new Set(group.map(({ topic }) => topic))]) };
   }
-  const [first] = resolveds;
   return {
     kind: 'one',
     resolved: {
-      ...first!,
-      source: { ...first!.source, columns: columns.filled },
+      ...deleting,
+      source: { ...deleting.source, columns: columns.filled },
       omitted: columns.omitted,
       unknown: [...new Set(resolveds.flatMap(({ unknown }) => unknown))],
     },
@@ -49,7 +51,7 @@ const partsOf = ({ source, key, live }: ResolvedSource, conflicts: readonly stri
 });
 
 /** Whatever the others say of such a column: what is in it need not be what the primary has, or is not to be looked at. */
-const outweighs: ReadonlySet<OmitReason> = new Set(['constant', 'document', 'nested field', 'omitted']);
+const outweighs: ReadonlySet<OmitReason> = new Set(['soft delete', 'constant', 'document', 'nested field', 'omitted']);
 
 /** One entry may fill what another leaves out, as topics do that set parts of one row: a column is compared that any of them fills. */
 function mergedColumns(

@@ -31,6 +31,17 @@ export function writeCursor(table: ComparedTable, place: PassPlace): string {
   return JSON.stringify({ of: identity(table), ...(place.kind === 'done' ? { done: true } : { after: place.key ?? null }) });
 }
 
+/**
+ * A cursor as it is written now, of one that says nothing of columns: versions until 2026-12 wrote such. For who cannot begin again at the first row
+ * without an operator; what else does not fit stays as it is.
+ */
+export function withColumns(table: ComparedTable, cursor: string): string {
+  const read = parsed(cursor);
+  const of = identity(table);
+  if (read === undefined || JSON.stringify(read.of) !== JSON.stringify(of.slice(0, -1))) return cursor;
+  return JSON.stringify({ ...read, of });
+}
+
 /** Whether a pass may go on at the cursor: the table is the one, and walked and compared as it was, when that was written. */
 export const fitsCursor = (table: ComparedTable, cursor: string): boolean => typeof placeOf(table, cursor) !== 'string';
 

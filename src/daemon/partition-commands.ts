@@ -9,7 +9,7 @@ import type { ShardHolder } from './shard-holder.ts';
 
 /** The stages that have the partitions a command means. */
 export interface CommandedStages {
-  readonly mirror: Pick<MirrorStage, 'command' | 'status'>;
+  readonly mirror: Pick<MirrorStage, 'command' | 'status' | 'isResting'>;
   readonly apply: Pick<ApplyStage, 'pause' | 'resume' | 'statuses'>;
 }
 
@@ -43,7 +43,9 @@ export async function resumePartitions(stages: CommandedStages, request: ResumeR
 
 function meant({ mirror, apply }: CommandedStages, request: PauseRequest): readonly ('mirror' | 'apply')[] {
   const { topic, partition, stage } = request;
-  const known = { mirror: isAmong(mirror.status(), request), apply: isAmong(apply.statuses(), request) };
+  const isApplied = isAmong(apply.statuses(), request);
+  // One that rests takes no commands: where it is not named, it must not keep apply from taking them.
+  const known = { mirror: isAmong(mirror.status(), request) && !(mirror.isResting && isApplied), apply: isApplied };
   const stages = stage === undefined ? (['mirror', 'apply'] as const).filter((name) => known[name]) : [stage];
   if (stages.length > 0) return stages;
   const place = partition === undefined ? topic : `${topic}:${partition}`;

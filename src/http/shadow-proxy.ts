@@ -194,6 +194,9 @@ class ShadowProxy {
         `HTTP/1.1 ${answer.statusCode} ${answer.statusMessage}\r\n${[...lines, 'connection: close'].join('\r\n')}\r\n\r\n`,
         'latin1',
       );
+      // What breaks off is told of by the answer alone, and ends no pipe.
+      answer.once('error', end);
+      answer.once('aborted', end);
       answer.pipe(socket);
     });
     upstream.on('error', end);

@@ -3,7 +3,7 @@ import type { FetchTarget } from '../model/fetch.ts';
 import { batchProof, type ReadBatches } from './batch/read.ts';
 import type { KafkaCluster } from './cluster.ts';
 import { apiKeys } from './cluster-versions.ts';
-import { kafkaErrorKind, protocolError } from './errors.ts';
+import { KafkaError, kafkaErrorKind, protocolError } from './errors.ts';
 import { FetchMemory } from './fetch-memory.ts';
 import { fetchApis } from './fetch-wire.ts';
 
@@ -46,6 +46,9 @@ export async function batchAt(
         rack: '',
         parts: [{ topicId, partition, currentLeaderEpoch: leaderEpoch, offset, lastFetchedEpoch: -1, maxBytes: 1 }],
       });
+      // Above its quota a reader gets an answer without a partition: taken for a log that does not hold the offset, nothing would be proved.
+      if (answer.code === 0 && answer.parts.length === 0)
+        throw new KafkaError('retriable', 'THROTTLING_QUOTA_EXCEEDED', `${cluster.name}: ${place} was not answered`, { place });
       const code = answer.code === 0 ? answer.parts[0]?.code : answer.code;
       if (code !== undefined && code !== 0 && kafkaErrorKind(code) !== 'out_of_range') {
         throw protocolError(code, `${cluster.name}: ${place} cannot be read`, { place });

@@ -114,7 +114,7 @@ export class RawFetcher {
     if (cluster.rack === undefined) return undefined;
     const brokerId = this.#replicas.of(topic, partition, cluster.clock.monotonicMs());
     if (brokerId === undefined || (cluster.hasBroker(brokerId) && cluster.backOffMs(brokerId) === 0)) return brokerId;
-    this.#replicas.forget(topic, partition);
+    this.#replicas.avoid(topic, partition, cluster.clock.monotonicMs());
     return undefined;
   }
 
@@ -139,7 +139,7 @@ export class RawFetcher {
             minBytes: 1,
             maxBytes: atOnce,
             isolation: 'read_committed',
-            rack: cluster.rack ?? '',
+            rack: this.#rackFor(parts),
             parts: parts.map(({ target, leaderEpoch }) => ({
               ...target,
               maxBytes: Math.min(target.maxBytes, atOnce),
@@ -163,8 +163,16 @@ export class RawFetcher {
   }
 
   #retryAt({ target, follower }: RoutedTarget, reason: string): FetchedPartition {
-    if (follower) this.#replicas.forget(target.topic, target.partition);
+    if (follower) this.#replicas.avoid(target.topic, target.partition, this.#cluster.clock.monotonicMs());
     return retry(target, reason);
+  }
+
+  #rackFor(parts: TargetsOfBroker['parts']): string {
+    const { rack, clock } = this.#cluster;
+    if (rack === undefined) return '';
+    const nowMs = clock.monotonicMs();
+    const isAlone = parts.some(({ target, follower }) => !follower && this.#replicas.avoids(target.topic, target.partition, nowMs));
+    return isAlone ? '' : rack;
   }
 
   /** Asks the replicas that the leader named, once: a replica that names another one is left for the next call. */
@@ -202,7 +210,8 @@ export class RawFetcher {
         part === undefined
           ? retry(target, answer.code === 0 ? 'the broker left it out' : kafkaErrorName(answer.code))
           : judgePart(target, part, this.#read, this.#memory);
-      if (follower && verdict.kind !== 'batches') {
+      // Nor is a gap proved by a replica: it may have moved more of the log to remote storage than the leader, which is who is asked where its own begins.
+      if (follower && (verdict.kind !== 'batches' || isGap(verdict, target.offset))) {
         judged.push([target, this.#retryAt(routed, 'the replica that is nearer did not answer it')]);
       } else if (verdict.kind !== 'ask_replica') judged.push([target, verdict]);
       else {

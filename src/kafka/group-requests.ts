@@ -1,6 +1,7 @@
 import { heartbeatV4, joinGroupV7, leaveGroupV4, syncGroupV5 } from '@platformatic/kafka';
 import type { KafkaCluster } from './cluster.ts';
 import type { BrokerCall } from './connection.ts';
+import { kafkaErrorKind, protocolError } from './errors.ts';
 import { evenWithErrors } from './partial-answer.ts';
 
 /** Numbers of a coordinator's answers that say what a member does next. */
@@ -85,8 +86,15 @@ export class GroupRequests {
     );
   }
 
-  #ask<T>(call: BrokerCall<T>, signal: AbortSignal): Promise<T> {
+  #ask<T extends { readonly errorCode: number }>(call: BrokerCall<T>, signal: AbortSignal): Promise<T> {
     const { cluster, group } = this.#ids;
-    return cluster.withCoordinator('group', group, 'control', call, signal);
+    const checked: BrokerCall<T> = async (...args) => {
+      const answer = await call(...args);
+      // Within the call: else the broker that says so would be asked for ever, since who coordinates is forgotten only when a call rejects.
+      if (kafkaErrorKind(answer.errorCode) === 'coordinator')
+        throw protocolError(answer.errorCode, `${cluster.name}: the broker does not coordinate group ${group}`);
+      return answer;
+    };
+    return cluster.withCoordinator('group', group, 'control', checked, signal);
   }
 }

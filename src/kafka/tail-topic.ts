@@ -51,14 +51,25 @@ export async function tailTopic(
         const records = recordsOf(answer, visitRecords);
         if (records.length > 0) await onBatch(records);
         answer.release?.();
-        const target = targets.get(answer.partition)!;
-        const lastFetchedEpoch = answer.lastBatch?.leaderEpoch ?? target.lastFetchedEpoch;
-        targets.set(answer.partition, { ...target, offset: answer.nextOffset, lastFetchedEpoch });
-      } else if (answer.kind !== 'retry') targets.clear();
+      }
     }
+    targets = targetsAfter(targets, answers);
     // Asked at once, a topic that is refused or gone would be asked without a pause.
     if (targets.size === 0 || answers.some(({ kind }) => kind === 'retry')) await cluster.clock.sleep(PAUSE_MS, signal);
   }
+}
+
+/** Where to go on; nowhere known, once one of them is lost. */
+export function targetsAfter(targets: ReadonlyMap<number, FetchTarget>, answers: readonly FetchedPartition[]): Map<number, FetchTarget> {
+  const after = new Map(targets);
+  for (const answer of answers) {
+    const target = targets.get(answer.partition);
+    if (answer.kind === 'retry' || target === undefined) continue;
+    if (answer.kind !== 'batches') return new Map();
+    const lastFetchedEpoch = answer.lastBatch?.leaderEpoch ?? target.lastFetchedEpoch;
+    after.set(answer.partition, { ...target, offset: answer.nextOffset, lastFetchedEpoch });
+  }
+  return after;
 }
 
 async function atEnds(cluster: KafkaCluster, topic: string, maxBytes: number, signal: AbortSignal): Promise<Map<number, FetchTarget>> {

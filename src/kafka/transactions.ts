@@ -214,13 +214,14 @@ export class TransactionalWriter {
   /**
    * Ends what this producer itself may have left open. Were that left to InitProducerId, the coordinator
    * would fence the very identity it is asked with, abort, answer "concurrent", and call the repetition
-   * fenced, as if another owner had come. Nothing to abort is the usual answer.
+   * fenced, as if another owner had come. Nothing to abort is the usual answer. That another owner came says InitProducerId alone: where the answer
+   * to an earlier one was lost, the epoch that it gave is not known here, and this call is fenced by its own producer.
    */
   async #abortOwn(signal: AbortSignal): Promise<void> {
     try {
       await this.#end(false, signal);
     } catch (error) {
-      if (!(error instanceof KafkaError) || !NOTHING_OPEN.has(error.kafkaError)) throw error;
+      if (!(error instanceof KafkaError) || (error.kind !== 'fenced' && !NOTHING_OPEN.has(error.kafkaError))) throw error;
     }
   }
 

@@ -9,7 +9,7 @@ import type { MirrorPartition } from './partition.ts';
 import { readEnds } from './partition-start.ts';
 import { explainRefusal, refusalOf } from './refusal.ts';
 import { type NoData, settle } from './settle.ts';
-import { noteWentOn, stopPartition, tellStopped } from './stopping.ts';
+import { noteWentOn, setStopped, stopPartition } from './stopping.ts';
 import type { PartitionTable } from './table.ts';
 import type { Transaction } from './transaction.ts';
 import type { UnrecordedStops } from './unrecorded-stops.ts';
@@ -74,7 +74,7 @@ export class Answers {
     const plan = planCycle(inputs, this.#deps);
     for (const { topic, partition, error } of plan.stopped) {
       const stopped = this.#table.get(topic, partition);
-      const stop = stopped && tellStopped(stopped, error, undefined, this.#deps);
+      const stop = stopped && setStopped(stopped, error, undefined, this.#deps);
       if (stop !== undefined) this.#unrecorded.addPlanned(stop);
     }
     const positions = [...plan.positions, ...passed];

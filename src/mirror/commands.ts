@@ -7,6 +7,7 @@ import type { MirrorPartition } from './partition.ts';
 import { readEnds } from './partition-start.ts';
 import { unmirrored } from './recreated.ts';
 import { decideResume, type ResumeRequest } from './resume.ts';
+import { isDecidedByOperator } from './stopping.ts';
 import type { PartitionTable } from './table.ts';
 import type { TopicRefresh } from './topic-refresh.ts';
 
@@ -33,13 +34,28 @@ export async function runCommand(command: PartitionCommand, context: CommandCont
     throw new FarshoreError('request_invalid', `${place} is not mirrored here`, { place, hint: 'farshore partition list shows what is.' });
   }
   for (const partition of partitions) {
-    if (command.kind === 'pause') await pause(partition, command.by, context, signal);
+    if (command.kind === 'pause') await pause(partition, command, context, signal);
     else await resume(partition, command.request, context, signal);
   }
 }
 
-async function pause(partition: MirrorPartition, by: string, { deps, table }: CommandContext, signal: AbortSignal): Promise<void> {
-  if (partition.mode.mode === 'paused') return;
+async function pause(
+  partition: MirrorPartition,
+  { by, partition: named }: Extract<PartitionCommand, { kind: 'pause' }>,
+  { deps, table }: CommandContext,
+  signal: AbortSignal,
+): Promise<void> {
+  const { mode } = partition;
+  if (mode.mode === 'paused') return;
+  // Resumed later, it would be checked as if nothing had been found.
+  if (mode.mode === 'stopped' && isDecidedByOperator(mode.error.code)) {
+    if (named === undefined) return;
+    const place = `${partition.route.regional}:${partition.partition}`;
+    throw new FarshoreError('request_invalid', `${place} is stopped already, by ${mode.error.code}, which a pause would hide`, {
+      place,
+      hint: mode.error.hint ?? 'farshore partition list shows what to do.',
+    });
+  }
   const at = { stage: 'mirror', topic: partition.route.regional, partition: partition.partition } as const;
   const since = new Date(deps.clock.wallMs()).toISOString();
   const hint = `farshore partition resume ${at.topic}:${at.partition} --stage mirror`;

@@ -8,6 +8,7 @@ import type { CyclePlan } from './cycle.ts';
 import type { MirrorDependencies, MirrorSettings } from './dependencies.ts';
 import { type DoubtedLog, doubtedLog } from './doubted-log.ts';
 import { verifyPartitions } from './partition-start.ts';
+import { isDecidedByOperator } from './stopping.ts';
 import { PartitionTable } from './table.ts';
 import { type TopicGaps, TopicRefresh } from './topic-refresh.ts';
 import { Transaction } from './transaction.ts';
@@ -40,7 +41,7 @@ export class MirrorStage {
   readonly #refresh: TopicRefresh;
   readonly #answers: Answers;
   readonly #commands: { readonly command: PartitionCommand; readonly done: PromiseWithResolvers<void> }[] = [];
-  readonly #unrecorded = new UnrecordedStops();
+  readonly #unrecorded: UnrecordedStops;
   /** Why it rests. */
   #resting: string | undefined;
   /** The failure to read that was told last: an outage is one event, not one a second. */
@@ -58,6 +59,7 @@ export class MirrorStage {
     this.#deps = deps;
     this.#settings = settings;
     this.#refresh = new TopicRefresh(deps, settings, this.#table);
+    this.#unrecorded = new UnrecordedStops(deps.observe);
     this.#transaction = new Transaction(deps, settings, this.#table, this.#unrecorded);
     this.#answers = new Answers(deps, settings, this.#table, this.#unrecorded, () => this.refreshSoon());
     this.#turnMs = deps.clock.monotonicMs();
@@ -71,6 +73,11 @@ export class MirrorStage {
   /** Undefined while it rests: nothing is looked for then. */
   get gaps(): TopicGaps | undefined {
     return this.#resting !== undefined ? undefined : this.#refresh.gaps;
+  }
+
+  /** It takes no commands then. */
+  get isResting(): boolean {
+    return this.#resting !== undefined;
   }
 
   /** While it does not run: what it knew is of a time that is over. Left by `run`. */
@@ -160,20 +167,27 @@ export class MirrorStage {
     const stops = await this.#deps.stops.load('mirror', signal);
     for (const { topic, partition, state, message, since } of stops)
       if (state === 'paused') this.#table.pause(topic, partition, { mode: 'paused', by: message, since });
+    this.#table.stopAsRecorded(
+      stops.flatMap(({ topic, partition, state, code, message, hint, since }) =>
+        state === 'stopped' && isDecidedByOperator(code)
+          ? [
+              {
+                topic,
+                partition,
+                mode: { mode: 'stopped', error: new FarshoreError(code, message, hint === undefined ? {} : { hint }), since },
+              },
+            ]
+          : [],
+      ),
+    );
     // What was known before the failure is proved again: every partition that ran is checked from its committed position.
     for (const p of this.#table.all())
       if (p.mode.mode === 'running' || p.mode.mode === 'verify') p.setMode({ mode: 'held', reason: 'positions are read again' });
     await this.#refresh.run(signal);
-    for (const { topic, partition: number, state, code, message, hint, since } of stops) {
+    for (const { topic, partition: number, state } of stops) {
       const partition = this.#table.get(topic, number);
-      if (state === 'paused') continue;
-      // Retention or compaction may have taken what showed it, or markers of what was aborted have made a regional log longer that was cut: the log
-      // would then be gone on in as if it were the same.
-      const isToldElsewhere = partition?.mode.mode === 'stopped' && partition.mode.error.code !== code;
-      if (code === 'source_diverged' || (code === 'region_truncated' && !isToldElsewhere))
-        partition?.setMode({ mode: 'stopped', error: new FarshoreError(code, message, hint === undefined ? {} : { hint }), since });
       // What stopped it was checked again and is mended.
-      else if (partition?.mode.mode === 'running' && partition.retrying === undefined)
+      if (state === 'stopped' && partition?.mode.mode === 'running' && partition.retrying === undefined)
         await this.#deps.stops.clear('mirror', topic, number, signal);
     }
     this.#scheduleRefresh();

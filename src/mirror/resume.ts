@@ -69,8 +69,10 @@ export function decideResume(place: string, request: ResumeRequest, view: Resume
       `Give --from an offset in that range, or --from earliest.`,
     );
   }
-  if (view.isConfirmed && target === next) return { kind: 'recheck' };
-  if (next === undefined || target < next || (target === next && !view.isConfirmed)) {
+  // Read again from where it stands: nothing comes twice, and what the region lost is accepted.
+  const isAnew = view.isRegionCut && request.acceptRewind;
+  if (view.isConfirmed && target === next && !isAnew) return { kind: 'recheck' };
+  if (next === undefined || target < next || (target === next && (!view.isConfirmed || isAnew))) {
     if (target < epochStart) {
       return refuse(
         `Records before ${epochStart} are of older homes of the topic: mirrored again they would count as of this one`,

@@ -1,7 +1,18 @@
-import type { FarshoreError } from '../model/errors.ts';
+import type { ErrorCode, FarshoreError } from '../model/errors.ts';
+import type { FarshoreEvent } from '../model/events.ts';
 import type { PartitionStop } from './contracts.ts';
 import type { MirrorDependencies } from './dependencies.ts';
 import type { MirrorPartition } from './partition.ts';
+
+/**
+ * Stops that no check ends, nor any stop that comes over them and is mended by itself: what shows them may be gone by then. Retention or compaction
+ * takes the batch that differed; markers of what was aborted make a regional log longer that was cut.
+ */
+const decidedByOperator: ReadonlySet<string> = new Set(['source_diverged', 'region_truncated']);
+/** With another log under its name nothing of the one before is to be decided. */
+const ofAnotherLog: ReadonlySet<ErrorCode> = new Set(['source_recreated', 'region_recreated']);
+
+export const isDecidedByOperator = (code: string): code is ErrorCode => decidedByOperator.has(code);
 
 type Lost = { readonly from: bigint; readonly to: bigint } | undefined;
 
@@ -22,10 +33,29 @@ export function tellStopped(
   partition: MirrorPartition,
   error: FarshoreError,
   lost: Lost,
-  { observe, clock }: Pick<MirrorDependencies, 'observe' | 'clock'>,
+  deps: Pick<MirrorDependencies, 'observe' | 'clock'>,
 ): PartitionStop | undefined {
+  const told = setStopped(partition, error, lost, deps);
+  if (told !== undefined) deps.observe(told.event);
+  return told?.stop;
+}
+
+/** A stop that is to be recorded, and told. */
+export interface UntoldStop {
+  readonly stop: PartitionStop;
+  readonly event: FarshoreEvent;
+}
+
+/** As `tellStopped`, where it is told later too. */
+export function setStopped(
+  partition: MirrorPartition,
+  error: FarshoreError,
+  lost: Lost,
+  { clock }: Pick<MirrorDependencies, 'clock'>,
+): UntoldStop | undefined {
   const { mode, retrying } = partition;
   if (mode.mode === 'paused' || (mode.mode === 'stopped' && mode.error.code === error.code)) return undefined;
+  if (mode.mode === 'stopped' && isDecidedByOperator(mode.error.code) && !ofAnotherLog.has(error.code)) return undefined;
   if (retrying?.error.code === error.code) {
     partition.setMode({ ...retrying, error, lost });
     partition.rewindToCommitted();
@@ -36,8 +66,10 @@ export function tellStopped(
   partition.rewindToCommitted();
   const { code, message, hint } = error;
   const at = { stage: 'mirror', topic: partition.route.regional, partition: partition.partition } as const;
-  observe({ type: 'partition_stopped', ...at, code, message, hint, lostFrom: lost?.from, lostTo: lost?.to });
-  return { ...at, state: 'stopped', code, message, hint, since };
+  return {
+    stop: { ...at, state: 'stopped', code, message, hint, since },
+    event: { type: 'partition_stopped', ...at, code, message, hint, lostFrom: lost?.from, lostTo: lost?.to },
+  };
 }
 
 /** A partition that was tried again has read on: what was said and recorded of its stop is taken back. */

@@ -3,6 +3,7 @@ import { topicPartitionKey } from '../model/partition.ts';
 import type { MirrorPartition, PartitionMode } from './partition.ts';
 
 type Paused = Extract<PartitionMode, { mode: 'paused' }>;
+type Stopped = Extract<PartitionMode, { mode: 'stopped' }>;
 
 /** The partitions mirror knows, by regional topic and partition, and what an operator paused, whether it is known already or not. */
 export class PartitionTable {
@@ -15,6 +16,8 @@ export class PartitionTable {
    *     the operator pauses · the daemon is restarted · the topic was created again · "stopped" is recorded over "paused"
    */
   readonly #paused = new Map<TopicPartitionKey, Paused>();
+  /** Recorded stops that only an operator ends, of partitions that are not known yet. */
+  readonly #stopped = new Map<TopicPartitionKey, Stopped>();
 
   pause(regionalTopic: string, partition: number, paused: Paused): void {
     this.#paused.set(topicPartitionKey(regionalTopic, partition), paused);
@@ -26,10 +29,22 @@ export class PartitionTable {
     this.#paused.delete(topicPartitionKey(regionalTopic, partition));
   }
 
+  /** What was recorded, as it was read last. A partition that were checked anew might pass: what showed its fault may be gone. */
+  stopAsRecorded(stops: readonly { readonly topic: string; readonly partition: number; readonly mode: Stopped }[]): void {
+    this.#stopped.clear();
+    for (const { topic, partition, mode } of stops) {
+      const known = this.get(topic, partition);
+      if (known === undefined) this.#stopped.set(topicPartitionKey(topic, partition), mode);
+      else if (known.mode.mode !== 'paused') known.setMode(mode);
+    }
+  }
+
   add(partition: MirrorPartition): void {
-    const paused = this.#paused.get(topicPartitionKey(partition.route.regional, partition.partition));
-    if (paused !== undefined) partition.setMode(paused);
-    this.#byKey.set(topicPartitionKey(partition.route.regional, partition.partition), partition);
+    const key = topicPartitionKey(partition.route.regional, partition.partition);
+    const resting = this.#paused.get(key) ?? this.#stopped.get(key);
+    if (resting !== undefined) partition.setMode(resting);
+    this.#stopped.delete(key);
+    this.#byKey.set(key, partition);
     this.#byHome.set(topicPartitionKey(partition.route.home, partition.partition), partition);
   }
 

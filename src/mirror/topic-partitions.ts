@@ -98,8 +98,7 @@ export class TopicPartitions {
     for (const topic of this.#table.topics()) {
       const partitions = this.#table.ofTopic(topic);
       if (routed.has(topic) || partitions.some(({ route }) => isWanted(route.home, rules))) continue;
-      for (const { partition, mode, retrying } of partitions)
-        if (mode.mode === 'stopped' || retrying !== undefined) await this.#deps.stops.clear('mirror', topic, partition, signal);
+      await this.#clearStops(partitions, signal);
       this.#table.remove(topic);
     }
   }
@@ -131,9 +130,19 @@ export class TopicPartitions {
   }
 
   /** The way back rests while the home is in this region: its positions stay where they are, in the region's group. */
-  leaveMoved(routes: readonly Route[]): void {
+  async leaveMoved(routes: readonly Route[], signal: AbortSignal): Promise<void> {
     const routed = new Set(routes.map(({ regional }) => regional));
-    for (const topic of this.#table.topics()) if (!routed.has(topic)) this.#table.remove(topic);
+    for (const topic of this.#table.topics()) {
+      if (routed.has(topic)) continue;
+      await this.#clearStops(this.#table.ofTopic(topic), signal);
+      this.#table.remove(topic);
+    }
+  }
+
+  /** Recorded on, they would stop the next copy of the topic. */
+  async #clearStops(partitions: readonly MirrorPartition[], signal: AbortSignal): Promise<void> {
+    for (const { route, partition, mode, retrying } of partitions)
+      if (mode.mode === 'stopped' || retrying !== undefined) await this.#deps.stops.clear('mirror', route.regional, partition, signal);
   }
 }
 

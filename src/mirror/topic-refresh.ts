@@ -124,7 +124,7 @@ export class TopicRefresh {
       }
     }
     const vanished = vanishedRoutes(look.records.values(), routes, rules);
-    if (rules.heartbeatsOnly) this.#partitions.leaveMoved(routes);
+    if (rules.heartbeatsOnly) await this.#partitions.leaveMoved(routes, signal);
     else {
       await this.#partitions.leaveUnwanted(routes, rules, signal);
       await this.#partitions.stopVanished(routes, vanished, look.records, signal);

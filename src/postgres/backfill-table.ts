@@ -5,7 +5,7 @@ import type { TableMapping } from '../apply/mapping.ts';
 import { setConstraints } from '../apply/statements.ts';
 import { tableStatements } from '../apply/table-statements.ts';
 import type { ComparedTable } from '../audit/contracts.ts';
-import { fitsCursor, readCursor, writeCursor } from '../audit/pass-cursor.ts';
+import { fitsCursor, readCursor, withColumns, writeCursor } from '../audit/pass-cursor.ts';
 import { rowTextsStatement } from '../audit/statements.ts';
 import type { Chunk, PreparedTable, Written } from '../backfill/contracts.ts';
 import { backfillOffset, rowVersion, type SourceKind } from '../backfill/row-version.ts';
@@ -66,7 +66,8 @@ export function backfillTable(parts: BackfillTableParts): PreparedTable {
   const sources = source.map(({ column, kind }) => sourceText(`t.${quoteName(column)}`, kind));
   return {
     remembered: JSON.stringify(kinds),
-    async read({ id, cursor }, limit, signal): Promise<RowsChunk> {
+    async read({ id, cursor: written }, limit, signal): Promise<RowsChunk> {
+      const cursor = written && withColumns(compared, written);
       const offset = backfillOffset('database', id, 0n);
       if (cursor !== undefined && !fitsCursor(compared, cursor)) throw changedSince(mapping.name);
       const place = readCursor(compared, cursor);

@@ -59,14 +59,18 @@ export const mutations: readonly Mutation[] = [
   },
   {
     by: 'positions',
-    file: 'mirror/mirror-stage.ts',
-    from: "if (code === 'source_diverged' ||",
-    to: 'if (',
+    file: 'mirror/stopping.ts',
+    from: "new Set(['source_diverged', 'region_truncated'])",
+    to: "new Set(['region_truncated'])",
     histories: 100_000,
   },
-  { by: 'positions', file: 'mirror/mirror-stage.ts', from: "(code === 'region_truncated' && !isToldElsewhere)", to: 'false' },
+  {
+    by: 'positions',
+    file: 'mirror/stopping.ts',
+    from: "new Set(['source_diverged', 'region_truncated'])",
+    to: "new Set(['source_diverged'])",
+  },
   { by: 'positions', file: 'mirror/region-cut.ts', from: 'first >= mirroredTo.leastFirst', to: 'true' },
-  { by: 'positions', file: 'mirror/region-cut.ts', from: 'leastFirst: end + 1n', to: 'leastFirst: end' },
   {
     by: 'positions',
     file: 'mirror/mirror-stage.ts',
@@ -90,7 +94,7 @@ export const mutations: readonly Mutation[] = [
     from: 'partition.read = position;',
     to: 'partition.read = { ...position, next: (position.next + 1n) as never };',
   },
-  { by: 'positions', file: 'mirror/table.ts', from: 'if (paused !== undefined) partition.setMode(paused);', to: '' },
+  { by: 'positions', file: 'mirror/table.ts', from: 'const resting = this.#paused.get(key) ?? this.#stopped.get(key);', to: 'const resting = this.#stopped.get(key);' },
   {
     by: 'positions',
     file: 'mirror/commands.ts',

@@ -32,9 +32,15 @@ describe('the source of a table that several topics fill', () => {
     });
   });
 
-  it('is none where only one of them marks deletes by a column', () => {
-    const refused = sourceOf(entry('north'), entry('south', { softDelete: 'gone' }));
-    expect(refused).toMatchObject({ reason: { message: expect.stringContaining('(softDelete): north / south') } });
+  it('has the deletes that one of them marks: others set parts of its rows', () => {
+    for (const entries of [
+      [entry('main', { softDelete: 'gone' }), entry('part')],
+      [entry('part'), entry('main', { softDelete: 'gone' })],
+    ]) {
+      const found = sourceOf(...entries);
+      expect(found).toMatchObject({ kind: 'resolved', resolved: { live: '"gone" is not true', softDelete: { column: 'gone' } } });
+      expect(found.kind === 'resolved' && found.resolved.source.columns.has('gone')).toBe(false);
+    }
   });
 
   it('is refused to a backfill under its own code, which may read the topics instead', () => {

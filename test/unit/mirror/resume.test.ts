@@ -28,6 +28,11 @@ describe('what an operator may do with a mirror partition', () => {
     });
     expect(decideResume('t:0', request({ from: 100n }), cut)).toEqual({ kind: 'recheck' });
     expect(decideResume('t:0', request({ from: 'earliest', acceptRewind: true }), cut)).toMatchObject({ kind: 'move', rewind: true });
+    // Where home's log starts at the position the command that is printed was a check again, and the same stop, each time.
+    const empty = { ...cut, home: { start: 100n, end: 200n } };
+    expect(decideResume('t:0', request({ from: 'earliest', acceptRewind: true }), empty)).toEqual({
+      ...{ kind: 'move', next: 100n, rewind: true, lost: undefined },
+    });
   });
 
   it('gives up exactly what retention has taken, and only when that is accepted', () => {

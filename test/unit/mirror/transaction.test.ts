@@ -88,7 +88,7 @@ function world() {
       recommitMs: 60_000,
     },
   } as unknown as MirrorSettings;
-  const unrecorded = new UnrecordedStops();
+  const unrecorded = new UnrecordedStops(({ type }) => void steps.push(type));
   const transaction = new Transaction(deps, settings, table, unrecorded);
   const answers = new Answers(deps, settings, table, unrecorded, () => undefined);
   const cycle = async (...batches: readonly RawBatch[]) => {
@@ -153,7 +153,7 @@ describe('a transaction over several cycles', () => {
     expect(partition.mode.mode).toBe('stopped');
     await transaction.commit(never);
     await unrecorded.record(deps.stops, never);
-    expect(steps).toEqual(['produced', 'committed', 'recorded batch_corrupt']);
+    expect(steps).toEqual(['produced', 'committed', 'recorded batch_corrupt', 'partition_stopped']);
     expect(offsetValue(partition.committed!.next)).toBe(5n);
   });
 
