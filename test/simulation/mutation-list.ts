@@ -94,7 +94,12 @@ export const mutations: readonly Mutation[] = [
     from: 'partition.read = position;',
     to: 'partition.read = { ...position, next: (position.next + 1n) as never };',
   },
-  { by: 'positions', file: 'mirror/table.ts', from: 'const resting = this.#paused.get(key) ?? this.#stopped.get(key);', to: 'const resting = this.#stopped.get(key);' },
+  {
+    by: 'positions',
+    file: 'mirror/table.ts',
+    from: 'const resting = this.#paused.get(key) ?? this.#stopped.get(key);',
+    to: 'const resting = this.#stopped.get(key);',
+  },
   {
     by: 'positions',
     file: 'mirror/commands.ts',
