@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # The Kafka rights a region's daemon needs, and no more, given by Kafka's own kafka-acls.sh.
 #
-#   acls.sh primary  --principal User:farshore --topics 'billing.*' [--heartbeat farshore.heartbeat | --no-heartbeat]
+#   acls.sh primary  --principal User:farshore --topics 'billing.*' [--heartbeat farshore.heartbeat | --no-heartbeat] [--cutover --region eu-west --primary-name us-east]
 #   acls.sh regional --principal User:farshore --topics 'billing.*' --region eu-west --primary-name us-east [--rejected] [--requests shadow.requests] [--outbox]
 #
 # --topics may be given several times: a name, or the start of one with a trailing *, as under mirror.topics (with
@@ -9,14 +9,14 @@
 #
 #   acls.sh primary … -- --bootstrap-server kafka:9092 --command-config admin.properties
 #
-# --rejected is for rejected.publish, --requests names shadow.topic where it is none of --topics, --outbox is for outbox.enabled. KAFKA_ACLS names the program, kafka-acls.sh unless it says otherwise. --remove takes the same rights away.
+# --cutover is for cutover.freeze: a move is told to the primary too, and its way back is fenced there. --rejected is for rejected.publish, --requests names shadow.topic where it is none of --topics, --outbox is for outbox.enabled. KAFKA_ACLS names the program, kafka-acls.sh unless it says otherwise. --remove takes the same rights away.
 set -euo pipefail
 
-usage() { sed -n '2,14p' "$0" >&2; exit 2; }
+usage() { sed -n '2,12p' "$0" >&2; exit 2; }
 
 side=${1:-}; shift || usage
 [[ $side == primary || $side == regional ]] || usage
-principal='' region='' primary_name='' heartbeat='farshore.heartbeat' action=--add rejected='' requests='' outbox='' topics=()
+principal='' region='' primary_name='' heartbeat='farshore.heartbeat' action=--add rejected='' requests='' outbox='' cutover='' topics=()
 while (($# > 0)); do
   case $1 in
     --principal) principal=$2; shift 2 ;;
@@ -28,13 +28,14 @@ while (($# > 0)); do
     --rejected) rejected=yes; shift ;;
     --requests) requests=$2; shift 2 ;;
     --outbox) outbox=yes; shift ;;
+    --cutover) cutover=yes; shift ;;
     --remove) action=--remove; shift ;;
     --) shift; break ;;
     *) usage ;;
   esac
 done
 [[ -n $principal && ${#topics[@]} -gt 0 ]] || usage
-[[ $side == primary || (-n $region && -n $primary_name) ]] || usage
+[[ ($side == primary && -z $cutover) || (-n $region && -n $primary_name) ]] || usage
 connection=("$@")
 
 acls() { # RESOURCE-TYPE NAME-OR-PREFIX* OPERATION...
@@ -53,6 +54,10 @@ if [[ $side == primary ]]; then
   for topic in "${topics[@]}"; do acls --topic "$topic" Read Describe DescribeConfigs; done
   # Where the homes of topics are published, when this cluster is itself a region.
   acls --topic "$homes" Read Describe
+  if [[ -n $cutover ]]; then
+    acls --topic "$homes" Write Create DescribeConfigs AlterConfigs
+    acls --transactional-id "farshore.$primary_name.$region.*" Write Describe
+  fi
   if [[ -n $heartbeat ]]; then
     acls --topic "$heartbeat" Read Write Create Describe DescribeConfigs
     # Where heartbeats of the region come back over the way back (gate reverse_path).

@@ -22,7 +22,9 @@ export async function checkRights(
   const { heartbeat } = config.primary;
   const literal = config.mirror.topics.filter((pattern) => !pattern.endsWith('*'));
   const atHome = new Map<string, readonly Operation[]>([...literal, ...routes.map(({ home }) => home)].map((home) => [home, homeRights]));
-  atHome.set(HOMES_TOPIC, ['Read', 'Describe']);
+  // Where the primary is told of a move, it is told of that, and the daemon that carries the way back there is fenced.
+  const moves = config.cutover.freeze !== undefined && heartbeat.enabled;
+  atHome.set(HOMES_TOPIC, moves ? ['Read', 'Write', 'Create', 'Describe', 'DescribeConfigs'] : ['Read', 'Describe']);
   const returns = heartbeatRoute(heartbeat.topic, config.region).regional;
   if (heartbeat.enabled) atHome.set(heartbeat.topic, ['Read', 'Write', 'Create', 'Describe', 'DescribeConfigs']);
   const inRegion = new Map<string, readonly Operation[]>(routes.map((route) => [route.regional, mirrorRights]));
@@ -41,17 +43,21 @@ export async function checkRights(
   const group = positionGroup(config.region, config.primary.name);
   const outbox = outboxName(config.region);
   const { shards } = config.mirror;
-  const [home, region, writer, relay, sharing] = await Promise.all([
+  const wayBack = positionGroup(config.primary.name, config.region);
+  const [home, region, writer, relay, sharing, fence] = await Promise.all([
     missingTopicRights(primary, atHome, signal),
     missingTopicRights(regional, inRegion, signal),
     missingWriterRights(regional, `${group}.0`, group, signal),
     config.outbox.enabled ? missingWriterRights(regional, outbox, outbox, signal) : [],
     // Who may use the last shard's id and the group that divides them may use them all: they are given by their beginning.
     shards > 1 ? missingWriterRights(regional, `${group}.${shards - 1}`, shardGroup(config.region, config.primary.name), signal) : [],
+    moves ? missingWriterRights(primary, `${wayBack}.0`, wayBack, signal) : [],
   ]);
   return [
     // Without it everything works but one gate, which says so itself.
     ...home.map((right) => finding('primary kafka', config.primary.kafka, right, right.name === returns ? 'warning' : 'problem')),
+    // It commits no positions there: the group is the other daemon's.
+    ...fence.filter(({ resource }) => resource !== 'group').map((right) => finding('primary kafka', config.primary.kafka, right)),
     ...[...region, ...writer, ...relay, ...sharing].map((right) => finding('regional kafka', config.regional.kafka, right)),
   ];
 }

@@ -78,8 +78,8 @@ describe('least rights', () => {
     await Promise.all([primary, regional, postgres].map((server) => server?.[Symbol.asyncDispose]()));
   });
 
-  async function check(): Promise<readonly Finding[]> {
-    const args = [join(repositoryRoot, 'src/main.ts'), 'check', '--config', daemon.configFile, '--output', 'json'];
+  async function check(file = daemon.configFile): Promise<readonly Finding[]> {
+    const args = [join(repositoryRoot, 'src/main.ts'), 'check', '--config', file, '--output', 'json'];
     const { stdout, stderr } = await run(process.execPath, args).catch((error: { stdout: string; stderr: string }) => error);
     for (const secret of [kafkaPassword, databasePassword]) expect(stdout + stderr).not.toContain(secret);
     if (stdout === '') throw new Error(stderr);
@@ -152,6 +152,20 @@ describe('least rights', () => {
       { everyMs: 500, what: 'heartbeats' },
     );
     expect(await daemon.log()).not.toContain('"event":"outbox_failed"');
+  });
+
+  it('check names the rights at the primary that a cutover needs, and --cutover gives them: the first move froze the primary, and fell back', async () => {
+    const written = await readFile(daemon.configFile, 'utf8');
+    const file = daemon.configFile.replace(/\.yaml$/, '.cutover.yaml');
+    const database = '{ urlFile: primary-database-url }';
+    await writeFile(file, `${written}\ncutover: { primaryDatabase: ${database}, freeze: { roles: [writer] } }\n`);
+    const missing = async () => problems(await check(file)).filter(({ area }) => area === 'primary kafka');
+    expect((await missing()).map(({ what }) => what)).toEqual([
+      'User:farshore lacks Create on topic __farshore.topics',
+      'User:farshore lacks Write on transactional-id farshore.us-east.west.0',
+    ]);
+    await script(primary, 'primary', '--cutover');
+    expect(await missing()).toEqual([]);
   });
 
   it('check names the one right that was taken away', async () => {
