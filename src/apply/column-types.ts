@@ -14,7 +14,7 @@ export interface Travel {
 }
 
 // Types whose arrays `unnest` hands out as they are. Without length or scale on purpose: an explicit cast to
-// varchar(10) cuts a longer text silently, while assigning it to the column refuses it.
+// varchar(10), or to a domain over it, cuts a longer text silently, while assigning it to the column refuses it.
 const typedArrays: ReadonlySet<string> = new Set([
   'bigint',
   'integer',
@@ -47,6 +47,7 @@ export const isArrayType = (type: string): boolean => type.endsWith('[]');
 
 const nested: ReadonlySet<string> = new Set(['record', 'array', 'map', 'union']);
 
+/** `type` without domains: a cast to a domain would be one to its length. */
 export function travelOf(type: string, field: Pick<FieldShape, 'avro' | 'logical'>): Travel {
   const base = baseType(type);
   // `unnest` flattens arrays of arrays, so they travel as text and become arrays row by row (C17).
@@ -131,9 +132,13 @@ const knownTypes: ReadonlySet<string> = new Set([
   'xml',
 ]);
 
-/** Why the column cannot hold the field, or undefined. Types of the user's own are tried: the server refuses what does not fit. */
+// Also what is assigned to them is cut silently: to 63 bytes, and to the first one.
+const cutting: ReadonlySet<string> = new Set(['name', '"char"']);
+
+/** Why the column cannot hold the field, or undefined. `type` without domains. Types of the user's own are tried: the server refuses what does not fit. */
 export function misfit(type: string, field: FieldShape): string | undefined {
   const base = baseType(type);
+  if (cutting.has(base)) return `${type} cuts longer texts`;
   if (isArrayType(type))
     return field.avro === 'array' || field.avro === 'string' ? undefined : `${type} holds arrays, the field is ${named(field)}`;
   const fitting = fittingTypes(field);

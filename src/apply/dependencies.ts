@@ -27,6 +27,10 @@ export interface TableDescription extends TableName {
   readonly columns: readonly {
     readonly name: string;
     readonly type: string;
+    /** Of a domain: the type that it stands for, with its length. */
+    readonly base?: string | undefined;
+    /** Of an array whose items are of a domain: the array of what that stands for. */
+    readonly itemBase?: string | undefined;
     readonly nullable: boolean;
     readonly hasDefault: boolean;
     /** As SQL; null or undefined where there is none. */

@@ -66,7 +66,7 @@ export class Fold implements RowFold {
     this.#sources = new SourceReader(mapping?.version ?? []);
     this.#prefix = hex32(order.homeEpoch);
     this.#generation = hex32(order.generation);
-    this.#keyKinds = table.key.map(({ type }) => keyKindOf(type));
+    this.#keyKinds = table.key.map(({ type, base }) => keyKindOf(base ?? type));
     const { columns = [], sizes } = mapping ?? {};
     const expected = sizes?.take() ?? [];
     this.#columns = columns.map((_, index) => writers.arrayText(expected[index]));

@@ -18,6 +18,8 @@ export interface MappedColumn {
   readonly field: string;
   /** As the database describes it. */
   readonly type: string;
+  /** What a domain stands for; undefined where the type is none. */
+  readonly base?: string | undefined;
   readonly travel: Travel;
   /** What a row takes where a record does not set the column, as SQL. */
   readonly default?: string | undefined;
@@ -50,12 +52,12 @@ export function mapColumns(
       return;
     }
     const { field, shape, read } = source;
-    const why = misfit(description.type, shape);
+    const { name: column, type, base, itemBase, default: initial } = description;
+    const why = misfit(itemBase ?? base ?? type, shape);
     if (why !== undefined)
       problems.push(columnProblem(table, description.name, why, alterTableText(table, 'type', description.name, shape)));
-    const { name: column, type, default: initial } = description;
     columns.push({
-      ...{ column, field, type, travel: travelOf(type, shape) },
+      ...{ column, field, type, base, travel: travelOf(base ?? type, shape) },
       ...(typeof initial === 'string' ? { default: initial } : {}),
       ...(read === undefined ? {} : { read }),
     });

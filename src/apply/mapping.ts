@@ -85,8 +85,9 @@ export function mapKey(written: TableEntry, table: TableDescription | undefined)
   }
   if (problems.length > 0) return { kind: 'problems', problems };
   const key = found.map(({ column, description }) => {
-    const type = description!.type;
-    return { column, field: keyField(entry, column), type, travel: travelOf(type, { avro: 'string', logical: undefined }) };
+    const { type, base } = description!;
+    const travel = travelOf(base ?? type, { avro: 'string', logical: undefined });
+    return { column, field: keyField(entry, column), type, base, travel };
   });
   const softDelete = softDeleteOf({ entry }, table);
   if (softDelete !== undefined && 'why' in softDelete) {

@@ -56,7 +56,7 @@ export class UnitFold implements RowFold {
     this.#groupSources = units.list.map(({ version }) => (version === undefined ? undefined : new SourceReader([version])));
     this.#prefix = hex32(order.homeEpoch);
     this.#generation = hex32(order.generation);
-    this.#keyKinds = mapping.key.map(({ type }) => keyKindOf(type));
+    this.#keyKinds = mapping.key.map(({ type, base }) => keyKindOf(base ?? type));
   }
 
   /** Throws `record_unmappable`; nothing is changed then. */

@@ -45,9 +45,9 @@ export function backfillMapping({ entries, region, primary, resolved, compared, 
   if (keyed.kind === 'problems') throw keyed.problems[0]!;
   const described = (column: string) => region.columns.find((one) => one.name === column)!;
   const mapped = (column: string, field: string): MappedColumn => {
-    const { type, default: initial } = described(column);
-    const travel = travelOf(type, { avro: 'string', logical: undefined });
-    return { column, field, type, travel, ...(typeof initial === 'string' ? { default: initial } : {}) };
+    const { type, base, default: initial } = described(column);
+    const travel = travelOf(base ?? type, { avro: 'string', logical: undefined });
+    return { column, field, type, base, travel, ...(typeof initial === 'string' ? { default: initial } : {}) };
   };
   const columns = compared.columns.map(({ region: one }) => mapped(one.name, one.name));
   const { softDelete, key } = keyed.mapping;

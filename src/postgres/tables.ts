@@ -7,6 +7,10 @@ export interface ColumnDescription {
   readonly name: string;
   /** As format_type writes it: `bigint`, `numeric(12,2)`, `timestamp with time zone`, `text[]`. */
   readonly type: string;
+  /** Of a domain: the type that it stands for, with the length or the precision that the domain gives it. */
+  readonly base?: string | undefined;
+  /** Of an array whose items are of a domain: the array of what that stands for. */
+  readonly itemBase?: string | undefined;
   readonly nullable: boolean;
   /** A value of its own when none is given: a default, an identity or a generated column. */
   readonly hasDefault: boolean;
@@ -39,11 +43,25 @@ export interface TableDescription extends TableName {
 
 const tableRights: readonly TableRight[] = ['select', 'insert', 'update', 'delete'];
 
+/**
+ * What a type stands for, however many domains it goes through, and through the items of an array: `{"type", "depth", "ofItems"}` a step, the last
+ * one last. A length stands at the innermost domain only.
+ */
+const standsFor = (type: string, length: string): string => `(with recursive step (oid, length, in_array, depth) as (
+                   select ${type}, ${length}, false, 0
+                   union all
+                   select case when y.typtype = 'd' then y.typbasetype else y.typelem end, case when y.typtype = 'd' then y.typtypmod else s.length end,
+                          s.in_array or y.typtype <> 'd', s.depth + 1
+                     from step s join pg_type y on y.oid = s.oid
+                    where y.typtype = 'd' or (not s.in_array and exists (select from pg_type e where e.oid = y.typelem and e.typarray = y.oid)))
+                 select json_agg(json_build_object('type', format_type(s.oid, s.length), 'ofItems', s.in_array) order by s.depth) from step s)`;
+
 // attgenerated 'v' exists from PostgreSQL 18 on. A column of a domain shows the domain's name.
 const describeStatement = (tables: readonly TableName[]): Statement => ({
   text: `select n.nspname as schema, c.relname as table, c.relkind as kind,
        coalesce((select json_agg(json_build_object(
-                   'name', a.attname, 'type', format_type(a.atttypid, a.atttypmod), 'nullable', not a.attnotnull,
+                   'name', a.attname, 'type', format_type(a.atttypid, a.atttypmod),
+                   'standsFor', ${standsFor('a.atttypid', 'a.atttypmod')}, 'nullable', not a.attnotnull,
                    'hasDefault', a.atthasdef or a.attidentity <> '',
                    'default', (select pg_get_expr(d.adbin, d.adrelid) from pg_attrdef d where d.adrelid = a.attrelid and d.adnum = a.attnum),
                    'generated', a.attgenerated, 'identity', a.attidentity)
@@ -76,10 +94,25 @@ const identityKinds: Readonly<Record<string, ColumnDescription['identity']>> = {
 interface RawColumn {
   readonly name: string;
   readonly type: string;
+  readonly standsFor: readonly { readonly type: string; readonly ofItems: boolean }[];
   readonly nullable: boolean;
   readonly hasDefault: boolean;
   readonly generated: string;
   readonly identity: string;
+}
+
+function described({ standsFor: steps, ...column }: RawColumn): ColumnDescription {
+  const base = steps.findLast(({ ofItems }) => !ofItems)!.type;
+  const item = steps.at(-1)!;
+  // A domain over an array as the item of another: no array of arrays of the server is that.
+  const itemBase = item.ofItems && !item.type.endsWith('[]') ? `${item.type}[]` : base;
+  return {
+    ...column,
+    ...(base === column.type ? {} : { base }),
+    ...(itemBase === base ? {} : { itemBase }),
+    generated: generatedKinds[column.generated] ?? 'no',
+    identity: identityKinds[column.identity] ?? 'no',
+  };
 }
 
 function description(row: TextRow): TableDescription {
@@ -88,11 +121,7 @@ function description(row: TextRow): TableDescription {
     schema: text(row, 'schema'),
     table: text(row, 'table'),
     kind: kinds[text(row, 'kind')] ?? 'other',
-    columns: (json(row, 'columns') as readonly RawColumn[]).map((column) => ({
-      ...column,
-      generated: generatedKinds[column.generated] ?? 'no',
-      identity: identityKinds[column.identity] ?? 'no',
-    })),
+    columns: (json(row, 'columns') as readonly RawColumn[]).map(described),
     primaryKey: uniqueIndexes.find(({ primary }) => primary)?.columns ?? [],
     uniqueIndexes,
     rowSecurity: truth(row, 'row_security'),
