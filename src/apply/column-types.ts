@@ -139,8 +139,12 @@ const cutting: ReadonlySet<string> = new Set(['name', '"char"']);
 export function misfit(type: string, field: FieldShape): string | undefined {
   const base = baseType(type);
   if (cutting.has(base)) return `${type} cuts longer texts`;
-  if (isArrayType(type))
-    return field.avro === 'array' || field.avro === 'string' ? undefined : `${type} holds arrays, the field is ${named(field)}`;
+  if (isArrayType(type)) {
+    if (field.avro !== 'array') return field.avro === 'string' ? undefined : `${type} holds arrays, the field is ${named(field)}`;
+    const item = innermostItem(field);
+    // A union's items go as they are, each as its branch has it.
+    return item === undefined || item.avro === 'union' ? undefined : misfit(type.replace(/(\[\])+$/, ''), item);
+  }
   const fitting = fittingTypes(field);
   if (fitting !== undefined && knownTypes.has(base) && !fitting.includes(base)) return `${type} does not hold ${named(field)}`;
   // The server rounds to the column's scale without a word.
@@ -148,10 +152,21 @@ export function misfit(type: string, field: FieldShape): string | undefined {
   if (scale !== undefined && field.logical === 'decimal' && (field.scale ?? 0) > Number(scale)) {
     return `${type} rounds decimals of scale ${field.scale}`;
   }
-  const digits = /^(?:timestamp|time)\((\d)\)/.exec(type)?.[1];
-  const needed = field.logical?.endsWith('-millis') ? 3 : 6;
-  if (digits !== undefined && field.logical !== undefined && Number(digits) < needed) return `${type} rounds ${field.logical}`;
+  const digits = /^(?:timestamp|time|interval(?: [a-z ]+)?)\((\d)\)/.exec(type)?.[1];
+  const needed = digitsOf(field.logical);
+  if (digits !== undefined && needed !== undefined && Number(digits) < needed) return `${type} rounds ${field.logical}`;
+  // Units below the last one of `interval day to hour` are left out; those above the first one stay.
+  if (field.logical === 'duration' && /^interval [a-z ]*(?:year|month|day|hour|minute)$/.test(type)) return `${type} cuts durations`;
   return undefined;
+}
+
+/** A PostgreSQL array has no type for the arrays in it. */
+const innermostItem = ({ items }: FieldShape): FieldShape | undefined => (items?.avro === 'array' ? innermostItem(items) : items);
+
+/** Digits of a second that a field of the type may have; undefined where it has no seconds. */
+function digitsOf(logical: string | undefined): number | undefined {
+  if (logical === 'duration' || logical?.endsWith('-millis')) return 3;
+  return logical?.endsWith('-micros') ? 6 : undefined;
 }
 
 const named = ({ avro, logical }: FieldShape): string => (logical === undefined ? avro : `${avro} (${logical})`);

@@ -54,6 +54,8 @@ export interface FieldShape {
   readonly doc: string | undefined;
   /** Of a record, or of the records in an array, as deep as the schema goes without repeating itself. */
   readonly fields?: readonly FieldShape[] | undefined;
+  /** Of an array: what each of its items is, without a name. */
+  readonly items?: FieldShape | undefined;
   /** A branch of its union is the empty record `Absent`: such a value decodes to undefined, and means unchanged. */
   readonly mayBeAbsent?: boolean | undefined;
 }

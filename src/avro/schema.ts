@@ -261,7 +261,8 @@ function shapesOf(fields: readonly AvroField[], named: NamedSchemas, inside: rea
     if (only === undefined) return { ...shape, avro: 'null' };
     if (others.length > 0) return { ...shape, avro: 'union' };
     const { logical, precision, scale } = only as { logical?: string; precision?: number; scale?: number };
-    const found: FieldShape = { ...shape, avro: only.kind, logical, precision, scale };
+    const items = only.kind === 'array' ? shapesOf([{ name: '', schema: only.items, doc: undefined }], named, inside)[0] : undefined;
+    const found: FieldShape = { ...shape, avro: only.kind, logical, precision, scale, ...(items === undefined ? {} : { items }) };
     const inner = only.kind === 'array' ? recordIn(only.items, named) : only;
     if (inner?.kind !== 'record' || inside.includes(inner.name)) return found;
     return withFields(found, () => shapesOf(inner.fields, named, [...inside, inner.name]));

@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { columnTypeOf, misfit, travelOf } from '../../../src/apply/column-types.ts';
+import type { FieldShape } from '../../../src/apply/contracts.ts';
 import { createTableText } from '../../../src/apply/create-table.ts';
 import type { TableDescription } from '../../../src/apply/dependencies.ts';
 import { mapTable } from '../../../src/apply/mapping.ts';
@@ -88,6 +89,39 @@ describe('column types', () => {
     ['real', field('f', 'double')],
   ])('%s is refused where it would round the field without a word', (type, shape) => {
     expect(misfit(type, shape)).toContain('does not hold');
+  });
+
+  const decimal = (scale: number) => field('', 'bytes', { logical: 'decimal', precision: 12, scale });
+  const duration = field('f', 'fixed', { logical: 'duration' });
+  const arrayOf = (items: FieldShape) => field('f', 'array', { items });
+
+  it.each<[string, FieldShape, RegExp]>([
+    ['numeric(12,2)[]', arrayOf(decimal(4)), /numeric\(12,2\) rounds decimals of scale 4/],
+    ['numeric(12,2)[]', arrayOf(arrayOf(decimal(4))), /rounds/],
+    ['real[]', arrayOf(field('', 'double')), /real does not hold double/],
+    ['timestamp(0) with time zone[]', arrayOf(field('', 'long', { logical: 'timestamp-micros' })), /rounds timestamp-micros/],
+    ['interval(2)', duration, /interval\(2\) rounds duration/],
+    ['interval day to second(0)', duration, /rounds duration/],
+    ['interval year to month', duration, /cuts durations/],
+    ['interval hour', duration, /cuts durations/],
+    ['interval minute[]', arrayOf(duration), /cuts durations/],
+  ])('%s is refused where it would round or cut what it is given', (type, shape, why) => {
+    expect(misfit(type, shape)).toMatch(why);
+  });
+
+  it.each<[string, FieldShape]>([
+    ['timestamp(0) without time zone', field('f', 'int', { logical: 'date' })],
+    ['interval', duration],
+    ['interval(3)', duration],
+    ['interval day to second', duration],
+    ['interval second(3)', duration],
+    ['numeric(12,4)[]', arrayOf(decimal(4))],
+    ['text[]', arrayOf(field('', 'string'))],
+    ['integer[]', arrayOf(field('', 'union'))],
+    ['integer[]', field('f', 'array')],
+    ['integer[]', field('f', 'string')],
+  ])('%s is taken where it holds all that it is given', (type, shape) => {
+    expect(misfit(type, shape)).toBeUndefined();
   });
 
   it.each([

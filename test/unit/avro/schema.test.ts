@@ -40,7 +40,12 @@ describe('fields of a schema', () => {
     ['a decimal without scale', { type: 'bytes', logicalType: 'decimal', precision: 9 }, { logical: 'decimal', precision: 9, scale: 0 }],
     ['nanoseconds', { type: 'long', logicalType: 'timestamp-nanos' }, { avro: 'long', logical: 'timestamp-nanos' }],
     ['an enum', { type: 'enum', name: 'E', symbols: ['A'] }, { avro: 'enum' }],
-    ['an array', { type: 'array', items: 'int' }, { avro: 'array' }],
+    ['an array', { type: 'array', items: 'int' }, { avro: 'array', items: expect.objectContaining({ name: '', avro: 'int' }) }],
+    [
+      'an array of nullable decimals',
+      { type: 'array', items: ['null', { type: 'bytes', logicalType: 'decimal', precision: 9, scale: 4 }] },
+      { avro: 'array', items: expect.objectContaining({ avro: 'bytes', logical: 'decimal', scale: 4, nullable: true }) },
+    ],
     ['a record', { type: 'record', name: 'N', fields: [] }, { avro: 'record' }],
     ['a uuid of 16 bytes', { type: 'fixed', name: 'U', size: 16, logicalType: 'uuid' }, { avro: 'fixed', logical: 'uuid' }],
   ])('tell %s', (_, type, expected) => {
