@@ -53,7 +53,7 @@ export function buildRejected(
         waiting: store.ofUnknownSchemas,
         refOf: (record: RejectedDetail) => valueSchemaOf(decoders, record),
         isKnown: (ref: string, stop: AbortSignal) => isSchemaKnown(decoders, ref, stop),
-        retry: (stop: AbortSignal) => retryKept({ apply, rejected: store, observe }, filter, LATE_SCHEMAS, stop),
+        retry: (stop: AbortSignal) => retryKept({ apply, rejected: store, observe, isAutomatic: true }, filter, LATE_SCHEMAS, stop),
         resting,
         clock,
       };

@@ -1,7 +1,7 @@
 import type { ApplyStage } from '../apply/apply-stage.ts';
 import type { RecordDecoders } from '../apply/contracts.ts';
 import type { KeptRecord } from '../apply/retry-kept.ts';
-import { findFarshoreError } from '../model/errors.ts';
+import { type FarshoreError, findFarshoreError } from '../model/errors.ts';
 import type { Observe } from '../model/events.ts';
 import type { RejectedDetail, RejectedFilter, RetryCounts } from '../model/rejected.ts';
 import type { RejectedStore } from '../rejected/contracts.ts';
@@ -18,11 +18,13 @@ export interface RetryParts {
   readonly apply: Pick<ApplyStage, 'tables' | 'lookAgainAt' | 'applyKept'>;
   readonly rejected: RejectedStore;
   readonly observe: Observe;
+  /** Nobody asked: records whose table or schema does not fit are passed over and counted, where somebody who asks is told of the first. */
+  readonly isAutomatic?: boolean;
 }
 
 /** Tries kept records again and records who asked. Tables are looked at anew: what was mended is why somebody asks. */
 export async function retryKept(
-  { apply, rejected, observe }: RetryParts,
+  { apply, rejected, observe, isAutomatic = false }: RetryParts,
   filter: RejectedFilter,
   by: string,
   signal: AbortSignal,
@@ -33,9 +35,12 @@ export async function retryKept(
     observe({ type: 'rejected_retried', table: record.table, result });
     return result;
   };
-  const counts = await retryRejected(filter, { store: rejected, applyKept }, signal);
+  const reasons: string[] = [];
+  const passedOver = isAutomatic ? ({ message }: FarshoreError) => void reasons.push(message) : undefined;
+  const counts = await retryRejected(filter, { store: rejected, applyKept, passedOver }, signal);
   const told = Object.fromEntries(Object.entries(counts).map(([name, count]) => [name, String(count)]));
-  await rejected.recordRetry(filter, by, told, signal);
+  const over = reasons.length === 0 ? {} : { passedOver: String(reasons.length), firstReason: reasons[0]! };
+  await rejected.recordRetry(filter, by, { ...told, ...over }, signal);
   return counts;
 }
 

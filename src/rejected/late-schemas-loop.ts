@@ -8,9 +8,9 @@ export interface LateSchemasParts {
   readonly waiting: (page: { readonly after: string; readonly limit: number }, signal: AbortSignal) => Promise<readonly RejectedDetail[]>;
   /** The schema that a record names; undefined where it names none. */
   readonly refOf: (record: RejectedDetail) => string | undefined;
-  /** False while the registry does not know it. Rejects with `retry` while it cannot be asked. */
+  /** False while the registry does not know it. Rejects with `retry` while it cannot be asked, with `stop` for a schema that cannot be used. */
   readonly isKnown: (ref: string, signal: AbortSignal) => Promise<boolean>;
-  /** All records that were kept for an unknown schema, each behind its version guard. */
+  /** All records that were kept for an unknown schema, each behind its version guard; those whose table or schema does not fit are passed over. */
   readonly retry: (signal: AbortSignal) => Promise<RetryCounts>;
   /** Why nothing may be tried again now: where the home is elsewhere a record of the old home would go over what was written here since. */
   readonly resting: () => string | undefined;
@@ -44,7 +44,10 @@ export async function retryLateSchemas(parts: LateSchemasParts, signal: AbortSig
       }
       let found = false;
       for (const ref of dueSchemas(refs, asked, clock.monotonicMs(), ASKED_AT_ONCE)) {
-        if (await isKnown(ref, signal)) found = true;
+        const answer = await isKnown(ref, signal).catch((error: unknown) => whyNot(error, signal));
+        // What is known already is tried; the others are asked for at the next look.
+        if (answer === 'away') break;
+        if (answer === true) found = true;
         // Also one that is known: what it does not mend is not tried again at once.
         asked.set(ref, { atMs: clock.monotonicMs(), times: (asked.get(ref)?.times ?? 0) + 1 });
       }
@@ -52,7 +55,14 @@ export async function retryLateSchemas(parts: LateSchemasParts, signal: AbortSig
     } catch (error) {
       const known = findFarshoreError(error);
       if (signal.aborted || known === undefined || known.action === 'halt') throw error;
-      // Registry, database or table: others tell of it, the records stay, and the next look tries again.
+      // Registry or database: others tell of it, the records stay, and the next look tries again.
     }
   }
+}
+
+/** One schema that cannot be used is no reason to ask for no other. Throws what is neither its fault nor the registry's. */
+function whyNot(error: unknown, signal: AbortSignal): 'away' | 'unusable' {
+  const known = findFarshoreError(error);
+  if (signal.aborted || known === undefined || known.action === 'halt') throw error;
+  return known.action === 'retry' ? 'away' : 'unusable';
 }

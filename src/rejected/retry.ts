@@ -1,7 +1,15 @@
+import { type FarshoreError, findFarshoreError } from '../model/errors.ts';
 import type { RejectedFilter, RetryCounts } from '../model/rejected.ts';
 import type { ApplyKept, RejectedStore, RetryOutcome } from './contracts.ts';
 
 const AT_ONCE = 200;
+
+export interface RetryParts {
+  readonly store: RejectedStore;
+  readonly applyKept: ApplyKept;
+  /** Told of a record whose table or schema does not fit; the retry goes on. Left out: the first one ends it. */
+  readonly passedOver?: ((error: FarshoreError) => void) | undefined;
+}
 
 /**
  * Tries kept records again, in the order they came, each in a transaction of its own: one that is still
@@ -9,7 +17,7 @@ const AT_ONCE = 200;
  */
 export async function retryRejected(
   filter: RejectedFilter,
-  { store, applyKept }: { readonly store: RejectedStore; readonly applyKept: ApplyKept },
+  { store, applyKept, passedOver }: RetryParts,
   signal: AbortSignal,
 ): Promise<RetryCounts> {
   const counts: Record<RetryOutcome, number> = { applied: 0, superseded: 0, rejected: 0 };
@@ -20,7 +28,14 @@ export async function retryRejected(
       const record = await store.get(id, signal);
       // Applied or discarded by somebody else meanwhile.
       if (record === undefined) continue;
-      counts[await applyKept(record, signal)]++;
+      try {
+        counts[await applyKept(record, signal)]++;
+      } catch (error) {
+        const known = findFarshoreError(error);
+        const ends = signal.aborted || known === undefined || known.action === 'halt' || known.action === 'retry';
+        if (ends || passedOver === undefined) throw error;
+        passedOver(known);
+      }
     }
     if (page.length < AT_ONCE) return counts;
   }

@@ -24,7 +24,10 @@ describe('records of a schema that is registered later', () => {
   const setup = () => {
     const clock = new TestClock();
     const stop = new AbortController();
-    const state = { waiting: ['7', '8'], known: new Set<string>(), resting: undefined as string | undefined, registryIsAway: false };
+    const state = {
+      ...{ waiting: ['7', '8'], known: new Set<string>(), unusable: new Set<string>(), awayFor: new Set<string>() },
+      ...{ resting: undefined as string | undefined, registryIsAway: false },
+    };
     const asked: string[] = [];
     let retries = 0;
     const running = retryLateSchemas(
@@ -37,7 +40,8 @@ describe('records of a schema that is registered later', () => {
         refOf: ({ message }) => message,
         isKnown: async (ref) => {
           asked.push(ref);
-          if (state.registryIsAway) throw new FarshoreError('registry_unreachable', 'away');
+          if (state.unusable.has(ref)) throw new FarshoreError('schema_unusable', 'no Avro');
+          if (state.registryIsAway || state.awayFor.has(ref)) throw new FarshoreError('registry_unreachable', 'away');
           return state.known.has(ref);
         },
         retry: async () => {
@@ -87,6 +91,26 @@ describe('records of a schema that is registered later', () => {
     await clock.advance(60_000);
     expect([asked, retries()]).toEqual([[], 0]);
     state.resting = undefined;
+    await clock.advance(5_000);
+    expect(retries()).toBe(1);
+    await end();
+  });
+
+  it('are tried also where a schema that came before theirs cannot be used, which is asked for less and less often', async () => {
+    const { clock, state, asked, retries, end } = setup();
+    state.unusable.add('7');
+    state.known.add('8');
+    await clock.advance(5_000);
+    expect(retries()).toBe(1);
+    await clock.advance(60_000);
+    expect(asked.filter((ref) => ref === '7').length).toBeLessThan(5);
+    await end();
+  });
+
+  it('are tried where the registry goes away after it was asked for theirs', async () => {
+    const { clock, state, retries, end } = setup();
+    state.known.add('7');
+    state.awayFor.add('8');
     await clock.advance(5_000);
     expect(retries()).toBe(1);
     await end();
