@@ -32,7 +32,9 @@ class HttpRegistry implements SchemaRegistry {
   }
 
   async byRef(ref: string, signal: AbortSignal): Promise<string | 'missing'> {
-    const answer = await this.#requests.ask(ref.includes('-') ? `/schemas/guids/${ref}` : `/schemas/ids/${ref}`, schemaAnswer, signal);
+    const answer = ref.includes('-')
+      ? await this.#byGuid(ref, signal)
+      : await this.#requests.ask(`/schemas/ids/${ref}`, schemaAnswer, signal);
     if (answer === 'missing') return 'missing';
     if (answer.type !== 'AVRO')
       throw new FarshoreError('schema_unusable', `Schema ${ref} is ${answer.type}, not Avro`, { place: `schema ${ref}` });
@@ -42,8 +44,7 @@ class HttpRegistry implements SchemaRegistry {
   }
 
   async refs(signal: AbortSignal): Promise<readonly string[]> {
-    const subjects = await this.#requests.ask(`/subjects${DELETED}`, subjectsAnswer, signal);
-    if (subjects === 'missing') throw unreachable(`registry ${this.name}/subjects`, 'it answered 404', 'Check the url of the registry.');
+    const subjects = await this.#subjects(DELETED, signal);
     const ids = new Set<string>();
     for (const subject of subjects) {
       const versions = await this.#requests.ask(`/subjects/${encodeURIComponent(subject)}/versions${DELETED}`, versionsAnswer, signal);
@@ -68,6 +69,21 @@ class HttpRegistry implements SchemaRegistry {
     const path = subject === undefined ? '/config' : `/config/${encodeURIComponent(subject)}`;
     const mode = await this.#requests.ask(path, compatibilityAnswer, signal);
     return mode === 'missing' ? undefined : mode;
+  }
+
+  /** A registry older than GUIDs has none, and 16 bytes of a record that is no Avro are taken for one: waiting for it would not end. */
+  async #byGuid(guid: string, signal: AbortSignal): Promise<SchemaAnswer | 'missing'> {
+    const answer = await this.#requests.askNewer(`/schemas/guids/${guid}`, schemaAnswer, signal);
+    if (answer !== 'unknown_path') return answer;
+    // What answers like a registry here is one. Rejects where it is not: a proxy says nothing of schemas.
+    await this.#subjects('?limit=1', signal);
+    return 'missing';
+  }
+
+  async #subjects(query: string, signal: AbortSignal): Promise<readonly string[]> {
+    const subjects = await this.#requests.ask(`/subjects${query}`, subjectsAnswer, signal);
+    if (subjects === 'missing') throw unreachable(`registry ${this.name}/subjects`, 'it answered 404', 'Check the url of the registry.');
+    return subjects;
   }
 
   /** Undefined for a schema that is not Avro, or gone. */

@@ -24,6 +24,13 @@ export class RegistryRequests {
   }
 
   async ask<T>(path: string, read: (json: unknown) => T | undefined, signal: AbortSignal): Promise<T | 'missing'> {
+    const answer = await this.askNewer(path, read, signal);
+    if (answer !== 'unknown_path') return answer;
+    throw unreachable(`registry ${this.name}${path}`, 'it answered 404', 'Check the url of the registry.');
+  }
+
+  /** A path that not every registry has: `unknown_path` for a 404 that does not say what is missing, of an older registry or of none at all. */
+  async askNewer<T>(path: string, read: (json: unknown) => T | undefined, signal: AbortSignal): Promise<T | 'missing' | 'unknown_path'> {
     const { get, timeoutMs } = this.#options;
     const place = `registry ${this.name}${path}`;
     const { status, json } = await this.#exchange(
@@ -31,7 +38,7 @@ export class RegistryRequests {
       () => get(`${this.name}${path}`, { headers: this.#headers(), timeoutMs, signal }),
       signal,
     );
-    if (status === 404 && saysMissing(json)) return 'missing';
+    if (status === 404) return saysMissing(json) ? 'missing' : 'unknown_path';
     if (status === 401 || status === 403) throw unreachable(place, `it answered ${status}`, 'Check username and password of the registry.');
     if (status >= 300 && status < 500 && status !== 429)
       throw unreachable(place, `it answered ${status}`, 'Check the url of the registry.');

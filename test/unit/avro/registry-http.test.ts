@@ -89,6 +89,24 @@ describe('a registry over HTTP', () => {
     expect(await registry.byRef('1', never)).toBe('missing');
   });
 
+  const guid = '89791762-2336-186f-91e7-3a2b6f1a0000';
+  const noPath: Answer = { status: 404, body: '{"error_code": 404, "message": "HTTP 404 Not Found"}' };
+
+  it('does not know a GUID where it has no GUIDs at all, once it has shown that it is a registry', async () => {
+    const { registry, asked } = setUp({ [`/schemas/guids/${guid}`]: noPath, '/subjects?limit=1': ok(['a']) });
+    expect(await registry.byRef(guid, never)).toBe('missing');
+    expect(asked).toEqual([`/schemas/guids/${guid}`, '/subjects?limit=1']);
+  });
+
+  it.each<[string, Answer]>([
+    ['a proxy', { status: 404, body: '<html>' }],
+    ['another server', ok({ hello: 'world' })],
+    ['a registry that is away', { status: 503, body: '' }],
+  ])('is unreachable where a GUID’s path is unknown to %s', async (_, answer) => {
+    const { registry } = setUp({ [`/schemas/guids/${guid}`]: noPath, '/subjects?limit=1': answer });
+    await expect(registry.byRef(guid, never)).rejects.toMatchObject({ code: 'registry_unreachable' });
+  });
+
   it('is unreachable when it has no list of subjects', async () => {
     await expect(setUp({}).registry.refs(never)).rejects.toEqual(refused('registry_unreachable', /404/));
   });
