@@ -20,6 +20,12 @@ export function httpRegistry(options: HttpRegistryOptions): SchemaRegistry {
   return new HttpRegistry(options);
 }
 
+/** References that were looked at: names, and `subject/version`. */
+interface Visited {
+  readonly names: Set<string>;
+  readonly versions: Set<string>;
+}
+
 class HttpRegistry implements SchemaRegistry {
   readonly name: string;
   readonly #requests: RegistryRequests;
@@ -38,9 +44,9 @@ class HttpRegistry implements SchemaRegistry {
     if (answer === 'missing') return 'missing';
     if (answer.type !== 'AVRO')
       throw new FarshoreError('schema_unusable', `Schema ${ref} is ${answer.type}, not Avro`, { place: `schema ${ref}` });
-    const texts = new Map<string, string>();
-    await this.#collect(answer.references, texts, signal);
-    return schemaText(answer.schema, [...texts.values()]);
+    const texts: string[] = [];
+    await this.#collect(answer.references, { names: new Set(), versions: new Set() }, texts, signal);
+    return schemaText(answer.schema, texts);
   }
 
   async refs(signal: AbortSignal): Promise<readonly string[]> {
@@ -97,21 +103,25 @@ class HttpRegistry implements SchemaRegistry {
     return id;
   }
 
-  /** Depth first: what a schema refers to stands before it. */
-  async #collect(references: readonly Reference[], texts: Map<string, string>, signal: AbortSignal): Promise<void> {
+  /**
+   * Depth first: what a schema refers to stands before it. Of a name that is reached in several versions the first one stands, as Confluent's own
+   * clients have it: both texts would define the name twice.
+   */
+  async #collect(references: readonly Reference[], visited: Visited, texts: string[], signal: AbortSignal): Promise<void> {
+    const { names, versions } = visited;
     for (const reference of references) {
       const key = `${reference.subject}/${reference.version}`;
-      if (texts.has(key)) continue;
-      if (texts.size >= MAX_REFERENCES)
+      if (versions.has(key) || names.has(reference.name)) continue;
+      if (versions.size >= MAX_REFERENCES)
         throw new FarshoreError('schema_unusable', `A schema refers to more than ${MAX_REFERENCES} others`, { place: key });
+      // Before its own are looked at, so that schemas which refer to each other end.
+      versions.add(key);
+      if (reference.name !== '') names.add(reference.name);
       const answer = await this.#version(reference, signal);
       if (answer === 'missing')
         throw new FarshoreError('schema_unusable', `A schema refers to ${key}, which the registry does not have`, { place: key });
-      // Its place is taken first, so that schemas which refer to each other end; put again, it stands behind its own.
-      texts.set(key, answer.schema);
-      await this.#collect(answer.references, texts, signal);
-      texts.delete(key);
-      texts.set(key, answer.schema);
+      await this.#collect(answer.references, visited, texts, signal);
+      texts.push(answer.schema);
     }
   }
 

@@ -60,6 +60,26 @@ describe('a registry over HTTP', () => {
     expect(JSON.parse(await registry.byRef('1', never))).toEqual({ references: ['"b"', '"a"'], schema: '"root"' });
   });
 
+  it('takes the first of two versions of one name that the references of a schema reach, as Confluent’s clients do', async () => {
+    const to = (name: string, version: number) => ({ name: `com.${name}`, subject: name, version });
+    const { registry } = setUp({
+      '/schemas/ids/1': ok({ schema: '"order"', references: [to('customer', 1), to('address', 2)] }),
+      '/subjects/customer/versions/1?deleted=true': ok({ schema: '"customer"', references: [to('address', 1)] }),
+      '/subjects/address/versions/1?deleted=true': ok({ schema: '"address 1"' }),
+      '/subjects/address/versions/2?deleted=true': ok({ schema: '"address 2"' }),
+    });
+    expect(JSON.parse(await registry.byRef('1', never))).toEqual({ references: ['"address 1"', '"customer"'], schema: '"order"' });
+  });
+
+  it('takes a version that is reached under two names once', async () => {
+    const to = (name: string) => ({ name, subject: 'a', version: 1 });
+    const { registry } = setUp({
+      '/schemas/ids/1': ok({ schema: '"root"', references: [to('one'), to('two')] }),
+      '/subjects/a/versions/1?deleted=true': ok({ schema: '"a"' }),
+    });
+    expect(JSON.parse(await registry.byRef('1', never))).toEqual({ references: ['"a"'], schema: '"root"' });
+  });
+
   it('refuses a reference that is missing and a schema that is not Avro', async () => {
     const { registry } = setUp({
       '/schemas/ids/1': ok({ schema: '"x"', references: [{ name: 'gone', subject: 'gone', version: 3 }] }),
