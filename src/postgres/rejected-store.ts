@@ -72,6 +72,12 @@ const schemaBytes = `coalesce(
          then substring(encode(k.headers, 'hex') from '^(?:..)*22${SCHEMA_HEADER}(0a00.{8}|2201.{32})') end,
     encode(substr(k.value, 1, case when substr(k.value, 1, 1) = '\\x00'::bytea then 5 else 17 end), 'hex'))`;
 
+/** No more of a record than says its schema: 17 bytes of its value, and its headers where one may name it. Values of a page may be of any size. */
+const namesSchema = `position('\\x${SCHEMA_HEADER}'::bytea in r.headers) > 0`;
+const schemaText = `select ${summary}, r.timestamp_ms, r.home_epoch, r.generation, null as key, substr(r.value, 1, 17) as value,
+       case when ${namesSchema} then r.headers else '' end as headers, case when ${namesSchema} then r.header_count else 0 end as header_count
+  from farshore.rejected_records r`;
+
 const bytes = (row: TextRow, column: string): string | null => {
   const hex = row[column];
   return hex === null || hex === undefined ? null : Buffer.from(hex.slice(2), 'hex').toString('base64');
@@ -128,17 +134,20 @@ export function rejectedStore(database: Database): RejectedStore & UnpublishedSt
     },
     async unpublished(limit, signal) {
       const { rows } = await database.query(
-        { text: `${detailText} where r.published_at is null and r.waits_for is null order by r.id limit $1`, values: [limit] },
+        {
+          text: 'select id from farshore.rejected_records where published_at is null and waits_for is null order by id limit $1',
+          values: [limit],
+        },
         signal,
       );
-      return rows.map(detail);
+      return rows.map((row) => text(row, 'id'));
     },
     async ofUnknownSchemas({ after, limit }, signal) {
-      const text = `with one as (
+      const statement = `with one as (
   select min(k.id) as id from farshore.rejected_records k where k.reason = 'schema_unknown' and k.waits_for is null
    group by ${schemaBytes} having min(k.id) > $1 order by 1 limit $2)
-${detailText} where r.id in (select one.id from one) order by r.id`;
-      return (await database.query({ text, values: [after, limit] }, signal)).rows.map(detail);
+${schemaText} where r.id in (select one.id from one) order by r.id`;
+      return (await database.query({ text: statement, values: [after, limit] }, signal)).rows.map(detail);
     },
     async markPublished(ids, signal) {
       const text = 'update farshore.rejected_records set published_at = clock_timestamp() where id = any ($1::bigint[])';

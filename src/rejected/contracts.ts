@@ -13,7 +13,10 @@ export interface RejectedStore {
   discard(filter: RejectedFilter, by: string, signal: AbortSignal): Promise<number>;
   /** Deletes at most `limit` of those last seen so many days ago or longer, by the database's clock; answers how many. */
   expire(days: number, limit: number, signal: AbortSignal): Promise<number>;
-  /** Of the records that were kept for an unknown schema, the first of each schema, in this order, those with an id above `after`. */
+  /**
+   * Of the records that were kept for an unknown schema, the first of each schema, in this order, those with an id above `after`. They come without
+   * key, and with no more of value and headers than says their schema.
+   */
   ofUnknownSchemas(page: { readonly after: string; readonly limit: number }, signal: AbortSignal): Promise<readonly RejectedDetail[]>;
   /** By table; a table of which none is kept is not among them. */
   counts(signal: AbortSignal): Promise<readonly KeptCount[]>;

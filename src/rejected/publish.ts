@@ -5,8 +5,9 @@ import type { RejectedDetail } from '../model/rejected.ts';
 
 /** Where rejected records are kept, and which of them were published. */
 export interface UnpublishedStore {
-  /** In the order they were kept; parked ones are none of them. */
-  unpublished(limit: number, signal: AbortSignal): Promise<readonly RejectedDetail[]>;
+  /** Ids, in the order they were kept; parked ones are none of them. A page of whole records would have no bound but that of their topics. */
+  unpublished(limit: number, signal: AbortSignal): Promise<readonly string[]>;
+  get(id: string, signal: AbortSignal): Promise<RejectedDetail | undefined>;
   markPublished(ids: readonly string[], signal: AbortSignal): Promise<void>;
 }
 
@@ -61,7 +62,10 @@ export async function publishRejected(
     let waitMs = LOOK_MS;
     try {
       const page = await store.unpublished(PAGE, signal);
-      for (const record of page) {
+      for (const id of page) {
+        const record = await store.get(id, signal);
+        // Applied or discarded meanwhile.
+        if (record === undefined) continue;
         await write(record, errorHeaders(record, region), signal);
         await store.markPublished([record.id], signal);
         observe({ type: 'rejected_published', table: record.table });

@@ -74,6 +74,36 @@ it('and so are those that name it in a header, whatever their values begin with;
   expect(refs).toEqual(['21', '22', '00000000-0000-0000-0000-000000000017', '24', '1']);
 });
 
+it('come with no more of their bytes than says the schema: a page of whole records has no bound', async () => {
+  const large = hex('x'.repeat(100_000));
+  await keep(id(7) + large, header('trace', hex('of no use')));
+  await keep(guid(9) + large, header('__value_schema_id', id(21)));
+  const page = await found('0', 200);
+  expect(page.map(refOf)).toEqual(['7', '21']);
+  expect(page.map(({ value, headers }) => [Buffer.from(value!, 'base64').length, headers === ''])).toEqual([
+    [17, true],
+    [17, false],
+  ]);
+});
+
+it('whose values are no Avro, or none, are told apart as before', async () => {
+  await keep('01aabb');
+  await keep(id(7));
+  const [short, whole] = await found('0', 200);
+  expect(Buffer.from(short!.value!, 'base64').toString('hex')).toBe('01aabb');
+  expect(refOf(whole!)).toBe('7');
+});
+
+it('are listed for publishing by their ids', async () => {
+  await keep(id(7));
+  await keep(id(8));
+  const store = rejectedStore(database);
+  const ids = await store.unpublished(10, never);
+  expect(ids).toHaveLength(2);
+  await store.markPublished([ids[0]!], never);
+  expect(await store.unpublished(10, never)).toEqual([ids[1]]);
+});
+
 it('go on behind those that were looked at before, in order', async () => {
   for (const n of [5, 3, 5, 9, 3, 1]) await keep(id(n));
   const first = await found('0', 2);

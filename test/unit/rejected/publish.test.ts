@@ -28,7 +28,8 @@ describe('rejected records in a topic', () => {
     const stop = new AbortController();
     let fails = true;
     const store = {
-      unpublished: async () => ['1', '2', '3'].filter((id) => !marked.has(id)).map(record),
+      unpublished: async () => ['1', '2', '3'].filter((id) => !marked.has(id)),
+      get: async (id: string) => record(id),
       markPublished: async (ids: readonly string[]) => {
         for (const id of ids) marked.add(id);
       },
@@ -60,5 +61,24 @@ describe('rejected records in a topic', () => {
       'rejected_published',
       'rejected_published',
     ]);
+  });
+
+  it('are read one at a time, and one that was discarded meanwhile is left out', async () => {
+    const steps: string[] = [];
+    const stop = new AbortController();
+    const store = {
+      unpublished: async () => ['1', '2', '3'],
+      get: async (id: string) => {
+        steps.push(`read ${id}`);
+        return id === '2' ? undefined : record(id);
+      },
+      markPublished: async () => undefined,
+    };
+    const write = async ({ id }: RejectedDetail) => void steps.push(`write ${id}`);
+    const sleep = async () => stop.abort();
+    const clock = { wallMs: () => 0, monotonicMs: () => 0, sleep };
+    const aborting = { ...store, unpublished: async () => (stop.signal.throwIfAborted(), await store.unpublished()) };
+    await expect(publishRejected({ store: aborting, write, region: 'eu', observe: () => undefined, clock }, stop.signal)).rejects.toThrow();
+    expect(steps).toEqual(['read 1', 'write 1', 'read 2', 'read 3', 'write 3']);
   });
 });
