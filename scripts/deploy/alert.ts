@@ -26,6 +26,8 @@ export interface Alert {
   };
   /** As near to firing as it gets. */
   readonly quiet: AlertCase;
+  /** What looks at the mirror, or at the path through it: what it does while the home is the region and the mirror rests. */
+  readonly homeHere?: { readonly quiet: AlertCase; readonly fires?: Alert['fires'] };
 }
 
 /** A series of region eu-west, by an instrument that exists. */
@@ -42,5 +44,8 @@ export const always = (value: number, minutes = 60): string => `${value}+0x${min
 export const rising = (by: number, minutes = 60): string => `0+${by}x${minutes}`;
 /** Stands still, rises once after half an hour, stands still again. */
 export const once = (from: number, to: number): string => `${from}+0x29 ${to}+0x30`;
+
+/** The home is the region. */
+export const switched = { [of('farshore_cutover_state', { state: 'switched' })]: always(1, 250) } as const;
 
 export const region = { region: 'eu-west' } as const;

@@ -1,4 +1,5 @@
-import { type Alert, always, of, region, rising } from './alert.ts';
+import { type Alert, always, of, region, rising, switched } from './alert.ts';
+import { unlessHomeHere } from './home-here.ts';
 
 const table = { table: 'public.invoices' } as const;
 const changed = of('farshore_divergent_rows', { ...table, kind: 'changed' });
@@ -38,7 +39,8 @@ export const auditAlerts: readonly Alert[] = [
   {
     name: 'FarshoreAuditOld',
     severity: 'warning',
-    expr: 'max by (region, table) (farshore_audit_pass_age_seconds) > 2 * 86400',
+    // Nothing can be compared with a primary that is not the home: the pass waits for the lag of a mirror that rests.
+    expr: unlessHomeHere('max by (region, table) (farshore_audit_pass_age_seconds) > 2 * 86400'),
     for: '15m',
     summary: 'A table was not compared to its end for two days.',
     description:
@@ -46,12 +48,15 @@ export const auditAlerts: readonly Alert[] = [
     runbook: 'divergence.md#the-audit-is-old',
     fires: { series: { [age]: '180000+60x60' }, at: '50m', labels: { ...region, ...table }, value: '2d 2h 50m 0s' },
     quiet: { series: { [age]: '100000+60x60' }, at: '50m' },
+    homeHere: { quiet: { series: { ...switched, [age]: '180000+60x60' }, at: '50m' } },
   },
   {
     name: 'FarshoreAuditNeverWhole',
     severity: 'warning',
     // The age begins with the first pass that reaches the end of the table: before that there is none to be high.
-    expr: 'max by (region, table) (farshore_audit_coverage_ratio) unless on (region, table) farshore_audit_pass_age_seconds',
+    expr: unlessHomeHere(
+      'max by (region, table) (farshore_audit_coverage_ratio) unless on (region, table) farshore_audit_pass_age_seconds',
+    ),
     for: '2d',
     summary: 'A table was not once compared to its end within two days.',
     description:

@@ -1,11 +1,21 @@
-import { type Alert, always, of, region, rising } from './alert.ts';
+import { type Alert, always, of, region, rising, switched } from './alert.ts';
+import { stagesAtWork, unlessHomeHere } from './home-here.ts';
 import { burning } from './lag-objective.ts';
 
 const invoices = { topic: 'billing.invoices', partition: '0' } as const;
 const lag = (stage: string) => of('farshore_replication_lag_seconds', { ...invoices, stage });
 const behind = (stage: string) => of('farshore_replication_lag_records', { ...invoices, stage });
-const known = (partition: string) => of('farshore_lag_known', { topic: 'billing.invoices', partition, stage: 'total' });
+const known = (partition: string, stage = 'total') => of('farshore_lag_known', { topic: 'billing.invoices', partition, stage });
 const progress = of('farshore_last_progress_timestamp_seconds', { stage: 'apply' });
+/** The mirror rests: its lag, and that of the whole path, are as old as the move of the home. Apply is as the values say. */
+const rests = (apply: string) => ({ ...switched, [lag('mirror')]: '0+60x250', [lag('total')]: '0+60x250', [lag('apply')]: apply });
+/** The same after a restart: nothing of the mirror was measured. */
+const restsUnknown = (apply: string) => ({
+  ...switched,
+  [known('0', 'mirror')]: always(0),
+  [known('0')]: always(0),
+  [known('0', 'apply')]: apply,
+});
 const healthy = { [of('farshore_leader')]: always(1, 250), [known('0')]: always(1, 250) };
 
 /** Slowness: how far the region is behind, and whether that is known. */
@@ -14,7 +24,8 @@ export const lagAlerts: readonly Alert[] = [
     name: 'FarshoreNotProgressing',
     severity: 'critical',
     // A stage that made nothing durable since its start has no time of progress, and fires too.
-    expr: `max by (region, stage) (farshore_replication_lag_records{stage!="total"}) > 0
+    expr: `max by (region, stage) (farshore_replication_lag_records{stage="apply"}
+or (${unlessHomeHere('farshore_replication_lag_records{stage="mirror"}')})) > 0
 unless on (region, stage) (time() - max by (region, stage) (farshore_last_progress_timestamp_seconds) <= 300)`,
     for: '5m',
     summary: 'Records wait and a stage makes none of them durable.',
@@ -23,11 +34,12 @@ unless on (region, stage) (time() - max by (region, stage) (farshore_last_progre
     runbook: 'daemon-not-progressing.md#records-wait-and-nothing-moves',
     fires: { series: { [behind('apply')]: always(12), [progress]: '0+0x60' }, at: '15m', labels: { ...region, stage: 'apply' } },
     quiet: { series: { [behind('apply')]: always(12), [progress]: '0+60x60', [behind('mirror')]: always(0) }, at: '15m' },
+    homeHere: { quiet: { series: { ...switched, [behind('mirror')]: always(12), [behind('apply')]: always(0) }, at: '15m' } },
   },
   {
     name: 'FarshoreReplicationLagHigh',
     severity: 'warning',
-    expr: 'max by (region, topic) (farshore_replication_lag_seconds) > 60',
+    expr: `max by (region, topic) ${stagesAtWork('farshore_replication_lag_seconds')} > 60`,
     for: '5m',
     summary: 'A topic is more than a minute behind.',
     description:
@@ -35,11 +47,15 @@ unless on (region, stage) (time() - max by (region, stage) (farshore_last_progre
     runbook: 'lag-grows.md#lag-is-high',
     fires: { series: { [lag('total')]: always(61) }, at: '10m', labels: { ...region, topic: 'billing.invoices' }, value: '1m 1s' },
     quiet: { series: { [lag('total')]: '90+0x4 60+0x20' }, at: '10m' },
+    homeHere: {
+      quiet: { series: rests(always(1)), at: '30m' },
+      fires: { series: rests(always(61)), at: '10m', labels: { ...region, topic: 'billing.invoices' }, value: '1m 1s' },
+    },
   },
   {
     name: 'FarshoreReplicationLagVeryHigh',
     severity: 'critical',
-    expr: 'max by (region, topic) (farshore_replication_lag_seconds) > 300',
+    expr: `max by (region, topic) ${stagesAtWork('farshore_replication_lag_seconds')} > 300`,
     for: '5m',
     summary: 'A topic is more than five minutes behind.',
     description:
@@ -47,17 +63,25 @@ unless on (region, stage) (time() - max by (region, stage) (farshore_last_progre
     runbook: 'lag-grows.md#lag-is-high',
     fires: { series: { [lag('mirror')]: rising(60) }, at: '15m', labels: { ...region, topic: 'billing.invoices' }, value: '15m 0s' },
     quiet: { series: { [lag('total')]: always(300) }, at: '15m' },
+    homeHere: {
+      quiet: { series: rests(always(300)), at: '30m' },
+      fires: { series: rests(always(301)), at: '15m', labels: { ...region, topic: 'billing.invoices' }, value: '5m 1s' },
+    },
   },
   {
     name: 'FarshoreLagUnknown',
     severity: 'warning',
-    expr: 'min by (region, topic) (farshore_lag_known) == 0',
+    expr: `min by (region, topic) ${stagesAtWork('farshore_lag_known')} == 0`,
     for: '5m',
     summary: 'How far a topic is behind is not known.',
     description: 'The ends of {{ $labels.topic }} could not be read for {{ $labels.region }}. Unknown is not zero: treat the copy as old.',
     runbook: 'lag-grows.md#lag-is-unknown',
     fires: { series: { [known('0')]: always(1), [known('1')]: always(0) }, at: '10m', labels: { ...region, topic: 'billing.invoices' } },
     quiet: { series: { [known('0')]: '0+0x4 1+0x20' }, at: '10m' },
+    homeHere: {
+      quiet: { series: restsUnknown(always(1)), at: '30m' },
+      fires: { series: restsUnknown(always(0)), at: '10m', labels: { ...region, topic: 'billing.invoices' } },
+    },
   },
   {
     name: 'FarshoreLagBudgetBurnsFast',
@@ -70,6 +94,15 @@ unless on (region, stage) (time() - max by (region, stage) (farshore_last_progre
     runbook: 'lag-grows.md#the-lag-budget-burns',
     fires: { series: { ...healthy, [lag('total')]: '1+0x54 90+0x10' }, at: '61m', labels: region, value: '11.48%' },
     quiet: { series: { ...healthy, [lag('total')]: '90+0x10 1+0x60' }, at: '61m' },
+    homeHere: {
+      quiet: { series: { ...healthy, ...rests(always(1, 250)), ...restsUnknown(always(1, 250)) }, at: '61m' },
+      fires: {
+        series: { ...healthy, ...rests('1+0x54 90+0x10'), ...restsUnknown(always(1, 250)) },
+        at: '61m',
+        labels: region,
+        value: '11.48%',
+      },
+    },
   },
   {
     name: 'FarshoreLagBudgetBurnsSteadily',
@@ -109,19 +142,23 @@ unless on (region, stage) (time() - max by (region, stage) (farshore_last_progre
   {
     name: 'FarshoreHeartbeatLost',
     severity: 'warning',
-    expr: 'max by (region) (farshore_heartbeat_age_seconds) > 60',
+    // Those of a home that is elsewhere come back through no mirror.
+    expr: unlessHomeHere('max by (region) (farshore_heartbeat_age_seconds) > 60'),
     for: '2m',
     summary: 'Heartbeats do not come back through mirror and apply.',
     description: 'The newest heartbeat that reached {{ $labels.region }} is {{ $value | humanizeDuration }} old.',
     runbook: 'lag-grows.md#heartbeats-do-not-come-back',
     fires: { series: { [of('farshore_heartbeat_age_seconds')]: always(90) }, at: '5m', labels: region, value: '1m 30s' },
     quiet: { series: { [of('farshore_heartbeat_age_seconds')]: always(60) }, at: '5m' },
+    homeHere: { quiet: { series: { ...switched, [of('farshore_heartbeat_age_seconds')]: rising(60) }, at: '15m' } },
   },
   {
     name: 'FarshoreHeartbeatNeverBack',
     severity: 'warning',
     // The age begins with the first one that comes back to the daemon that leads: before that there is none to be high.
-    expr: 'sum by (region) (rate(farshore_heartbeats_written_total[10m])) > 0 unless on (region) farshore_heartbeat_age_seconds',
+    expr: unlessHomeHere(
+      'sum by (region) (rate(farshore_heartbeats_written_total[10m])) > 0 unless on (region) farshore_heartbeat_age_seconds',
+    ),
     for: '5m',
     summary: 'Heartbeats are written, and none has come back since the daemon began.',
     description:
@@ -135,6 +172,7 @@ unless on (region, stage) (time() - max by (region, stage) (farshore_last_progre
       },
       at: '15m',
     },
+    homeHere: { quiet: { series: { ...switched, [of('farshore_heartbeats_written_total')]: rising(60) }, at: '15m' } },
   },
   {
     name: 'FarshoreHeartbeatsNotWritten',

@@ -1,4 +1,5 @@
-import { type Alert, always, of, once, region, rising } from './alert.ts';
+import { type Alert, always, of, once, region, rising, switched } from './alert.ts';
+import { unlessHomeHere } from './home-here.ts';
 
 const table = { table: 'public.invoices' } as const;
 const topic = { topic: 'billing.invoices' } as const;
@@ -31,8 +32,8 @@ or sum by (region, topic) (farshore_lost_records_total unless farshore_lost_reco
   {
     name: 'FarshoreRetentionAtRisk',
     severity: 'critical',
-    expr: `(predict_linear(farshore_retention_headroom_records[1h], 4 * 3600) < 0 or farshore_retention_headroom_records == 0)
-and on (region, topic, partition) farshore_replication_lag_seconds{stage="mirror"} > 60`,
+    expr: unlessHomeHere(`(predict_linear(farshore_retention_headroom_records[1h], 4 * 3600) < 0 or farshore_retention_headroom_records == 0)
+and on (region, topic, partition) farshore_replication_lag_seconds{stage="mirror"} > 60`),
     for: '5m',
     summary: 'The mirror is behind, and retention at home catches up with it.',
     description:
@@ -41,6 +42,7 @@ and on (region, topic, partition) farshore_replication_lag_seconds{stage="mirror
     fires: { series: { [headroom]: '7000-100x60', [mirrorLag]: always(900) }, at: '40m', labels: { ...region, ...place } },
     // An idle topic whose log is trimmed up to the position: nothing is left to lose.
     quiet: { series: { [headroom]: '7000-100x60', [mirrorLag]: always(0) }, at: '40m' },
+    homeHere: { quiet: { series: { ...switched, [headroom]: always(0), [mirrorLag]: always(900) }, at: '40m' } },
   },
   {
     name: 'FarshoreNeedsFullAudit',
@@ -77,9 +79,7 @@ and on (region, topic, partition) farshore_replication_lag_seconds{stage="mirror
   {
     name: 'FarshorePartitionsWait',
     severity: 'warning',
-    // Once the home is here the mirror from the primary rests for as long as that is so.
-    expr: `(sum by (region, stage) (farshore_partitions{stage="mirror",state="waiting"}) > 0
-unless on (region) max by (region) (farshore_cutover_state{state=~"switched|completed"}) == 1)
+    expr: `(${unlessHomeHere('sum by (region, stage) (farshore_partitions{stage="mirror",state="waiting"}) > 0')})
 or sum by (region, stage) (farshore_partitions{stage="apply",state="waiting"}) > 0`,
     for: '10m',
     summary: 'Partitions wait, though nobody stopped or paused them.',

@@ -1,6 +1,9 @@
+import { stagesAtWork } from './home-here.ts';
+
 /**
  * The objective: in 99.5 % of the time no topic of a region is more than 60 s behind, and all of them are measured. It counts time, not
- * records: while everything stands still there are none. What is not known, and a region that is silent, count as bad.
+ * records: while everything stands still there are none. What is not known, and a region that is silent, count as bad. Of a region that is the
+ * home apply alone counts.
  */
 export const budget = 0.005;
 const TARGET_SECONDS = 60;
@@ -12,7 +15,8 @@ export const windows = ['5m', '30m', '1h', '6h', '3d'] as const;
 export const recordingRules: readonly { readonly record: string; readonly expr: string }[] = [
   {
     record: 'farshore:lag_good:bool',
-    expr: `(max by (region) (farshore_replication_lag_seconds) <= bool ${TARGET_SECONDS}) * on (region) min by (region) (farshore_lag_known)
+    expr: `(max by (region) ${stagesAtWork('farshore_replication_lag_seconds')} <= bool ${TARGET_SECONDS})
+* on (region) min by (region) ${stagesAtWork('farshore_lag_known')}
 or 0 * max by (region) (present_over_time(farshore_leader[${SILENT_FOR}]))`,
   },
   ...windows.map((window) => ({

@@ -36,15 +36,28 @@ export const ruleTestsFile = (): string =>
       group_eval_order: ruleGroups().map(({ name }) => name),
       tests: Object.values(alertGroups)
         .flat()
-        .flatMap((alert) => [ruleTest(alert, alert.fires, [expected(alert)]), ruleTest(alert, alert.quiet, [])]),
+        .flatMap((alert) => [...ruleTests(alert, alert.name), ...ruleTestsHomeHere(alert)]),
     },
     { lineWidth: 0, aliasDuplicateObjects: false },
   );
 
-const ruleTest = (alert: Alert, { series, at }: Alert['quiet'], alerts: readonly object[]): object => ({
-  name: `${alert.name} ${alerts.length > 0 ? 'fires' : 'stays quiet'}`,
+const ruleTests = (alert: Alert, name: string): readonly object[] => [
+  ruleTest(alert, `${name} fires`, alert.fires, [expected(alert)]),
+  ruleTest(alert, `${name} stays quiet`, alert.quiet, []),
+];
+
+/** One that stays quiet for good while the home is here has nothing that fires. */
+function ruleTestsHomeHere({ homeHere, ...alert }: Alert): readonly object[] {
+  if (homeHere === undefined) return [];
+  const name = `${alert.name}, once the home is here,`;
+  const { quiet, fires } = homeHere;
+  return fires === undefined ? [ruleTest(alert, `${name} stays quiet`, quiet, [])] : ruleTests({ ...alert, quiet, fires }, name);
+}
+
+const ruleTest = (alert: Alert, name: string, { series, at }: Alert['quiet'], alerts: readonly object[]): object => ({
+  name,
   interval: '1m',
-  input_series: Object.entries(series).map(([name, values]) => ({ series: name, values })),
+  input_series: Object.entries(series).map(([one, values]) => ({ series: one, values })),
   alert_rule_test: [{ eval_time: at, alertname: alert.name, ...(alerts.length > 0 ? { exp_alerts: alerts } : {}) }],
 });
 

@@ -6,13 +6,15 @@ const LAG_ATTENTION_SECONDS = 60;
 const LAG_BROKEN_SECONDS = 300;
 const HEARTBEAT_SECONDS = 60;
 
+/** Once the home is here the mirror from the primary waits for as long as that is so, and what was measured of it, or through it, only ages. */
+export const mirrorRests = (cutover: CutoverNow | null): boolean => cutover?.home === 'region';
+
 /** Of partitions, tables and shards: what does not go on. */
 export function judgeStages({ partitions, tables, shards }: DaemonStatus, cutover: CutoverNow | null): readonly VerdictReason[] {
   const inState = (state: 'stopped' | 'paused'): readonly string[] =>
     partitions.filter(({ mirror, apply }) => mirror?.state === state || apply?.state === state).map(nameOf);
   const [stopped, paused] = [inState('stopped'), inState('paused')];
-  // Once the home is here the mirror from the primary rests, and waits for as long as that is so.
-  const rests = cutover?.home === 'region';
+  const rests = mirrorRests(cutover);
   const waiting = partitions.filter(({ mirror, apply }) => (mirror?.state === 'waiting' && !rests) || apply?.state === 'waiting');
   return [
     ...reasonOf(
@@ -66,10 +68,13 @@ function judgeShards(shards: DaemonStatus['shards']): readonly VerdictReason[] {
   );
 }
 
-export function judgeLag({ partitions, heartbeat }: DaemonStatus): readonly VerdictReason[] {
+export function judgeLag({ partitions, heartbeat }: DaemonStatus, cutover: CutoverNow | null): readonly VerdictReason[] {
+  const rests = mirrorRests(cutover);
   if (partitions.length === 0) return reason('unknown', 'No partition is mirrored yet', '#/partitions');
   const lags = partitions.flatMap((partition) =>
-    [partition.lag.mirror, partition.lag.apply, partition.lag.total].flatMap((lag) => (lag === null ? [] : [{ partition, lag }])),
+    [partition.lag.apply, ...(rests ? [] : [partition.lag.mirror, partition.lag.total])].flatMap((lag) =>
+      lag === null ? [] : [{ partition, lag }],
+    ),
   );
   const unknown = new Set(lags.filter(({ lag }) => !lag.known || lag.seconds === null).map(({ partition }) => nameOf(partition)));
   const behind = (limit: number) =>
@@ -84,7 +89,7 @@ export function judgeLag({ partitions, heartbeat }: DaemonStatus): readonly Verd
       'lag-grows.md#lag-is-high',
     );
   return [
-    ...judgeRetention(partitions),
+    ...(rests ? [] : judgeRetention(partitions)),
     ...(far.size > 0 ? high('broken', far, LAG_BROKEN_SECONDS) : late.size > 0 ? high('attention', late, LAG_ATTENTION_SECONDS) : []),
     ...(unknown.size === 0
       ? []
@@ -94,7 +99,7 @@ export function judgeLag({ partitions, heartbeat }: DaemonStatus): readonly Verd
           '#/partitions',
           'lag-grows.md#lag-is-unknown',
         )),
-    ...(heartbeat.ageSeconds === null || heartbeat.ageSeconds <= HEARTBEAT_SECONDS
+    ...(rests || heartbeat.ageSeconds === null || heartbeat.ageSeconds <= HEARTBEAT_SECONDS
       ? []
       : reason(
           'attention',

@@ -1,12 +1,13 @@
 import { type AuditStatus, type AuditTableView, unlistedRows } from '../model/audit.ts';
-import type { VerdictReason } from '../model/live.ts';
+import type { CutoverNow, VerdictReason } from '../model/live.ts';
 import type { DaemonStatus } from '../model/status.ts';
+import { mirrorRests } from './verdict-copy.ts';
 import { counted, reason, reasonOf } from './verdict-words.ts';
 
 const AUDIT_SECONDS = 2 * 86_400;
 
 /** Whether the region's rows are those of the primary, as far as the audit and the ledgers know. */
-export function judgeRows(audit: AuditStatus, tables: DaemonStatus['tables']): readonly VerdictReason[] {
+export function judgeRows(audit: AuditStatus, tables: DaemonStatus['tables'], cutover: CutoverNow | null): readonly VerdictReason[] {
   const audited = audit.enabled && audit.known ? audit.tables : [];
   // The ledger is read for each of the two by itself: what either of them tells is told.
   const unaudited = new Set([...tables, ...audited].flatMap(({ table, needsFullAudit }) => (needsFullAudit === true ? [table] : [])));
@@ -20,6 +21,8 @@ export function judgeRows(audit: AuditStatus, tables: DaemonStatus['tables']): r
     ),
     ...(audit.enabled && !audit.known ? reason('unknown', 'Whether rows differ is not known: the audit cannot be asked', '#/audit') : []),
     ...judgeAudited(audited),
+    // A pass waits for the lag of a mirror that rests: nothing can be compared with a primary that is not the home.
+    ...(mirrorRests(cutover) ? [] : judgePasses(audited)),
   ];
 }
 
@@ -56,14 +59,16 @@ function judgeAudited(tables: readonly AuditTableView[]): readonly VerdictReason
       '#/audit',
       'divergence.md#the-audit-is-old',
     ),
-    ...reasonOf(
-      'attention',
-      of(({ passAgeSeconds }) => passAgeSeconds !== null && passAgeSeconds > AUDIT_SECONDS),
-      (names) => `Not compared to the end for two days: ${names}`,
-      '#/audit',
-      'divergence.md#the-audit-is-old',
-    ),
   ];
 }
+
+const judgePasses = (tables: readonly AuditTableView[]): readonly VerdictReason[] =>
+  reasonOf(
+    'attention',
+    tables.flatMap(({ table, passAgeSeconds }) => (passAgeSeconds !== null && passAgeSeconds > AUDIT_SECONDS ? [table] : [])),
+    (names) => `Not compared to the end for two days: ${names}`,
+    '#/audit',
+    'divergence.md#the-audit-is-old',
+  );
 
 const divergent = ({ divergent: { missing, extra, changed } }: AuditTableView): number => missing + extra + changed;

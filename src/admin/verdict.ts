@@ -36,9 +36,9 @@ export function judge(judged: Judged): Verdict {
 
 const judgeActive = ({ status, audit, backfills, shadow, relaysOutbox, outbox, cutover }: Judged): readonly VerdictReason[] => [
   ...judgeStages(status, cutover),
-  ...judgeLag(status),
+  ...judgeLag(status, cutover),
   ...judgeRecords(status),
-  ...judgeRows(audit, status.tables),
+  ...judgeRows(audit, status.tables, cutover),
   ...judgeBackfills(backfills),
   ...judgeAnswers(shadow),
   ...judgeCutover(cutover),

@@ -77,7 +77,10 @@ export function buildActive(parts: ActiveParts, clusters: ActiveClusters): Activ
       ? buildShadow(parts, { front: parts.shadow, shadow: config.shadow, lagSources: sources, lag, decoders, visitRecords })
       : undefined;
   const neededAudits = new NeededAudits(clock);
-  const lostDeletes = buildLostDeletes(parts, clusters, { mirror, lag, primaryConnected }, tablesOf, (audits) => neededAudits.note(audits));
+  const mirroring = () => (gate.reason === undefined ? 'runs' : cutover.home() === 'region' ? 'home_here' : 'rests');
+  const lostDeletes = buildLostDeletes(parts, clusters, { mirror, lag, primaryConnected, mirroring }, tablesOf, (audits) =>
+    neededAudits.note(audits),
+  );
   const rejected = buildRejected(parts, { reader: clusters.reader, decoders, apply, resting: homeElsewhere });
   const audit = buildAudit(parts, { lagSources: sources, lag, apply, rejected: rejected.store, homeElsewhere });
   const backfill = buildBackfill(parts, {

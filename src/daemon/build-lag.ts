@@ -2,7 +2,7 @@ import { configsInForce } from '../kafka/admin.ts';
 import type { KafkaCluster } from '../kafka/cluster.ts';
 import type { LagSources } from '../lag/contracts.ts';
 import { LagLoop } from '../lag/lag-loop.ts';
-import { LostDeletesLoop, type NeededAudit } from '../lag/lost-deletes-loop.ts';
+import { LostDeletesLoop, type LostDeletesSources, type NeededAudit } from '../lag/lost-deletes-loop.ts';
 import { measureNeededAudits } from '../metrics/status.ts';
 import { FarshoreError } from '../model/errors.ts';
 import { readLedger } from '../postgres/read-ledger.ts';
@@ -43,11 +43,16 @@ export function buildLag({ metrics, clock }: ActiveParts, sources: LagSources): 
   });
 }
 
+type LostDeletesParts = Pick<LagParts, 'mirror' | 'primaryConnected'> & {
+  readonly lag: LagLoop;
+  readonly mirroring: LostDeletesSources['mirror'];
+};
+
 /** Watches for deletes that were forgotten before they were read (C7). */
 export function buildLostDeletes(
   { database, observer, metrics, clock }: ActiveParts,
   clusters: { readonly primary: KafkaCluster; readonly reader: KafkaCluster },
-  { mirror, lag, primaryConnected }: Pick<LagParts, 'mirror' | 'primaryConnected'> & { readonly lag: LagLoop },
+  { mirror, lag, primaryConnected, mirroring }: LostDeletesParts,
   tablesOf: (topic: string) => readonly string[],
   onNeeded: (audits: readonly NeededAudit[]) => void,
 ): LostDeletesLoop {
@@ -63,6 +68,7 @@ export function buildLostDeletes(
           signal,
         ),
       lag: () => lag.snapshot().partitions,
+      mirror: mirroring,
       table: (topic) => tablesOf(topic).join(', ') || undefined,
       observe,
       onNeeded: (audits) => {

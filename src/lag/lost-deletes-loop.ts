@@ -37,6 +37,8 @@ export interface LostDeletesSources {
   retention(signal: AbortSignal): Promise<ReadonlyMap<string, DeleteRetention>>;
   lag(): Iterable<TopicPartition & { readonly lag: { readonly mirror: LagValue; readonly apply: LagValue | null } }>;
   table(topic: string): string | undefined;
+  /** What the mirror from the primary does; `home_here`: it rests, because the home is the region. */
+  mirror(): 'runs' | 'rests' | 'home_here';
   observe: Observe;
   /** After each look at the ledger: all that is needed now. */
   onNeeded(audits: readonly NeededAudit[]): void;
@@ -81,9 +83,12 @@ export class LostDeletesLoop {
       await this.#tell(signal);
     }
     const marked = this.#marks.size;
+    const mirror = this.#sources.mirror();
+    if (mirror === 'home_here') this.#markHomeHere();
     for (const { topic, partition, lag } of lags) {
       const retention = this.#retention.get(topic);
-      await this.#judge({ stage: 'mirror', topic, partition }, lag.mirror, retention?.homeMs, signal);
+      // While it rests nothing is measured that it could be judged by.
+      if (mirror === 'runs') await this.#judge({ stage: 'mirror', topic, partition }, lag.mirror, retention?.homeMs, signal);
       if (lag.apply !== null) await this.#judge({ stage: 'apply', topic, partition }, lag.apply, retention?.regionalMs, signal);
     }
     if (isMinute || this.#marks.size > marked) await ledger.saveMarks([...this.#marks.values()], signal);
@@ -98,6 +103,17 @@ export class LostDeletesLoop {
       if (signal.aborted || findFarshoreError(error)?.action !== 'retry') throw error;
       return this.#retention;
     }
+  }
+
+  /**
+   * Once the home is here the mirror's marks move on by themselves. The home moved when all that the primary had was read, or with the loss of it
+   * accepted. What its log holds from then on came from here, deletes that the region's own writers made among it: they are in the region already,
+   * so no table holds rows for want of reading them, and a mirror that runs again begins behind them. Where it rests for another reason the marks
+   * stay, and the time counts once it runs. All of them, also of topics that no stage has now: after a restart the mirror that rests has none.
+   */
+  #markHomeHere(): void {
+    const readUntilMs = this.#clock.wallMs();
+    for (const [key, mark] of this.#marks ?? []) if (mark.stage === 'mirror') this.#marks?.set(key, { ...mark, readUntilMs });
   }
 
   async #judge(

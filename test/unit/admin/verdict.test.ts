@@ -190,6 +190,19 @@ describe('the verdict', () => {
     expect([rested, trimmed, told, judged(sharing([0, 1]))].map((one) => judge(one).reasons)).toEqual([[], [], [], []]);
   });
 
+  it('once the home is here, does not hold against it what no longer comes through the mirror', () => {
+    const here = { cutover: { ...atRest, state: 'switched', home: 'region', open: 'region' } } as const;
+    const old = (apply: LagValue) => ({
+      partitions: [partition({ mirror: waits, headroom: '0', lag: { mirror: known(9_000), apply, total: known(9_000) } })],
+      heartbeat: { latencySeconds: 1, ageSeconds: 9_000 },
+    });
+    const restarted = { partitions: [partition({ mirror: waits, lag: { mirror: unknown, apply: known(1), total: unknown } })] };
+    const compared = audited({ passAgeSeconds: 200_000 });
+    expect([judged(old(known(1)), { ...here, ...compared }), judged(restarted, here)].map((one) => judge(one).reasons)).toEqual([[], []]);
+    expect([old(known(301)), old(unknown)].map((one) => judge(judged(one, here)).state)).toEqual(['broken', 'unknown']);
+    expect(judge(judged(old(known(1)))).state).toBe('broken');
+  });
+
   it.each(cases)('tells of %s', (_name, what, state, text) => {
     const verdict = judge(what);
     expect(verdict.state).toBe(state);

@@ -2,6 +2,7 @@ import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { alertGroups } from '../../../scripts/deploy/alerts.ts';
+import { recordingRules } from '../../../scripts/deploy/lag-objective.ts';
 import { generatedDeployFiles } from '../../../scripts/generate-deploy.ts';
 import { instruments } from '../../../src/metrics/instruments.ts';
 import { repositoryRoot } from '../../rig/paths.ts';
@@ -38,6 +39,17 @@ describe('what stands still without an error', () => {
   ])('%s raises an alert', (_what, read) => {
     expect(exprs.filter((expr) => read.test(expr))).toHaveLength(1);
   });
+});
+
+describe('what looks at the mirror, or at the path through it', () => {
+  const looks = alerts.filter(({ expr }) => /lag_seconds|lag_known|lag_records|headroom|heartbeat_age|audit_pass_age|lag_bad/.test(expr));
+  it.each(looks.map(({ name, expr }) => [name, expr]))(
+    '%s leaves it out once the home is here: it rests for as long as that is so',
+    (_name, expr) => {
+      const rules = expr.includes('farshore:lag_bad') ? recordingRules.map((rule) => rule.expr).join() : expr;
+      expect(rules).toContain('farshore_cutover_state{state=~"switched|completed"}');
+    },
+  );
 });
 
 /** Absent until something happened for the first time, or while it is not known: a limit alone never fires then. */

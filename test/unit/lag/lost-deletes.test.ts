@@ -30,7 +30,13 @@ function region(marks: readonly ReadMark[] = []) {
   const audits: NeededAudit[] = [];
   const events: FarshoreEvent[] = [];
   const told: (readonly NeededAudit[])[] = [];
-  const state = { nowMs: START, mirror: 0 as number | null, apply: 0 as number | null, primaryIsAway: false };
+  const state = {
+    nowMs: START,
+    mirror: 0 as number | null,
+    apply: 0 as number | null,
+    primaryIsAway: false,
+    mirroring: 'runs' as 'runs' | 'rests' | 'home_here',
+  };
   const value = (seconds: number | null) => ({ known: seconds !== null, seconds, records: null });
   const sources: LostDeletesSources = {
     ledger: {
@@ -56,6 +62,7 @@ function region(marks: readonly ReadMark[] = []) {
       { topic: 'billing.accounts', partition: 0, lag: { mirror: value(state.mirror), apply: value(state.apply) } },
       { topic: 'billing.log', partition: 0, lag: { mirror: value(999_999), apply: null } },
     ],
+    mirror: () => state.mirroring,
     table: (topic) => (topic === 'billing.accounts' ? 'public.accounts' : undefined),
     observe: (event) => events.push(event),
     onNeeded: (all) => told.push(all),
@@ -138,5 +145,59 @@ describe('the watch over lost deletes', () => {
     state.nowMs += 25 * HOUR;
     await loop.look(never);
     expect(events).toHaveLength(2);
+  });
+
+  it('C7: while the home is the region nothing stands unread at the former one, also over restarts and after the home is back', async () => {
+    const { state, audits, newLoop } = region();
+    let loop = newLoop();
+    await loop.look(never);
+    state.mirroring = 'home_here';
+    for (let hours = 1; hours <= 60; hours++) {
+      state.nowMs += HOUR;
+      // The last reading of the mirror only ages; after a restart there is none.
+      state.mirror = hours < 30 ? hours * 3_600 : null;
+      if (hours === 30) loop = newLoop();
+      await loop.look(never);
+    }
+    // It is down for two days, and found with the home still here, before the stored cutover was read and after.
+    state.nowMs += 48 * HOUR;
+    state.mirroring = 'rests';
+    loop = newLoop();
+    await loop.look(never);
+    state.mirroring = 'home_here';
+    await loop.look(never);
+    state.mirroring = 'runs';
+    state.mirror = 0;
+    state.nowMs += HOUR;
+    await loop.look(never);
+    expect(audits).toEqual([]);
+    // From then on it counts again.
+    state.nowMs += 25 * HOUR;
+    await loop.look(never);
+    expect(audits).toMatchObject([{ stage: 'mirror', unreadMs: 25 * HOUR }]);
+  });
+
+  it('C7: a mirror that rests though the home is the primary is judged once it runs', async () => {
+    const { state, audits, newLoop } = region();
+    const loop = newLoop();
+    await loop.look(never);
+    state.mirroring = 'rests';
+    state.nowMs += 30 * HOUR;
+    await loop.look(never);
+    expect(audits).toEqual([]);
+    state.mirroring = 'runs';
+    await loop.look(never);
+    expect(audits).toMatchObject([{ stage: 'mirror', unreadMs: 30 * HOUR }]);
+  });
+
+  it('C7: apply is judged also while the home is the region', async () => {
+    const { state, audits, newLoop } = region();
+    const loop = newLoop();
+    await loop.look(never);
+    state.mirroring = 'home_here';
+    state.apply = null;
+    state.nowMs += 170 * HOUR;
+    await loop.look(never);
+    expect(audits.map(({ stage }) => stage)).toEqual(['apply']);
   });
 });
