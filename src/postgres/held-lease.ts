@@ -1,17 +1,19 @@
 import type { Clock } from '../model/clock.ts';
 import { FarshoreError } from '../model/errors.ts';
 import type { Observe } from '../model/events.ts';
-import { OVER } from '../model/time-limit.ts';
+import { withinLimit } from '../model/time-limit.ts';
 import type { Connection } from './connection.ts';
 import { giveUpStatement, relockStatement, renewStatement } from './lease-statements.ts';
+
+export type LeaseSession = Pick<Connection, 'broken' | 'run' | 'close' | 'destroy'>;
 
 export interface HeldLeaseOptions {
   readonly holder: string;
   readonly ttlMs: number;
   readonly clock: Clock;
-  readonly connect: (signal: AbortSignal) => Promise<Connection>;
+  readonly connect: (signal: AbortSignal) => Promise<LeaseSession>;
   readonly observe: Observe;
-  readonly session: Connection;
+  readonly session: LeaseSession;
   /** Whether the session has the advisory lock. */
   readonly locked: boolean;
   readonly epoch: bigint;
@@ -40,7 +42,7 @@ export class HeldLease {
   readonly #settleLost: (reason: FarshoreError) => void;
   readonly #stop = new AbortController();
   readonly #loop: Promise<void>;
-  #session: Connection;
+  #session: LeaseSession;
   #locked: boolean;
   #validUntilMs: number;
   /** Why it is not held any more. */
@@ -61,15 +63,16 @@ export class HeldLease {
 
   /**
    * Asks the database now whether the lease is still ours, and renews it (C10: before a producer id is
-   * taken again after a fencing error). Rejects with `fenced`, `lease_lost`, or the database's error.
+   * taken again after a fencing error). Rejects with `fenced`, `lease_lost`, or the database's error. Waits no longer than the
+   * lease stands: renewals come one at a time, and one that no answer comes to would keep the loop from losing it in time.
    */
   async check(signal: AbortSignal): Promise<void> {
     if (this.#ended !== undefined) throw this.#ended;
     try {
-      await this.#renew(signal);
+      await this.#renewInTime(signal);
     } catch (error) {
       if (error instanceof FarshoreError && error.code === 'fenced') this.#lose(error);
-      throw error;
+      throw this.#ended ?? error;
     }
   }
 
@@ -81,9 +84,8 @@ export class HeldLease {
     this.#ended = new FarshoreError('lease_lost', 'The lease was released.');
     const { holder, clock, observe } = this.#options;
     try {
-      await withLimit(clock, RELEASE_LIMIT_MS, new AbortController().signal, (signal) =>
-        this.#session.run([giveUpStatement(holder, this.epoch)], signal),
-      );
+      const giveUp = async (signal: AbortSignal) => void (await this.#session.run([giveUpStatement(holder, this.epoch)], signal));
+      await withinLimit(giveUp, RELEASE_LIMIT_MS, () => notAnswered(RELEASE_LIMIT_MS), clock, new AbortController().signal);
     } catch (error) {
       // The row then expires by itself and the lock goes with the session.
       if (!(error instanceof FarshoreError)) throw error;
@@ -102,8 +104,7 @@ export class HeldLease {
         return;
       }
       try {
-        const limitMs = Math.max(this.#validUntilMs - clock.monotonicMs(), ttlMs / 10);
-        await withLimit(clock, limitMs, signal, (limited) => this.#renew(limited));
+        await this.#renewInTime(signal);
         waitMs = ttlMs / 3;
       } catch (error) {
         if (signal.aborted) return;
@@ -122,6 +123,19 @@ export class HeldLease {
     }
   }
 
+  /** For as long as it stands, and so long that a process which was stopped can still ask the row; waiting for the turn included. */
+  async #renewInTime(signal: AbortSignal): Promise<void> {
+    const { ttlMs, clock } = this.#options;
+    const limitMs = Math.max(this.#validUntilMs - clock.monotonicMs(), ttlMs / 10);
+    await withinLimit(
+      (limited) => this.#renew(limited),
+      limitMs,
+      () => notAnswered(limitMs),
+      clock,
+      signal,
+    );
+  }
+
   /** One renewal at a time: `check` and the loop share the session. */
   async #renew(signal: AbortSignal): Promise<void> {
     const turn = this.#turn.then(
@@ -133,13 +147,24 @@ export class HeldLease {
   }
 
   async #renewNow(signal: AbortSignal): Promise<void> {
+    // Given up while it waited for its turn.
+    signal.throwIfAborted();
+    if (this.#ended !== undefined) throw this.#ended;
     const { holder, ttlMs, clock, connect } = this.#options;
     const startedMs = clock.monotonicMs();
     if (this.#session.broken) {
       this.#locked = false;
-      this.#session = await connect(signal);
+      const session = await connect(signal);
+      if (this.#ended !== undefined) {
+        // Nobody would close it any more, and the lock that it may take stays with it.
+        session.destroy(this.#ended);
+        throw this.#ended;
+      }
+      this.#session = session;
     }
     const [renewed] = await this.#session.run([renewStatement(holder, ttlMs, this.epoch)], signal);
+    // Everything that the lease stood for has stopped meanwhile: what the row says now is no use.
+    if (this.#ended !== undefined) throw this.#ended;
     if (renewed?.rowCount !== 1) {
       throw new FarshoreError('fenced', `Another daemon took over from epoch ${this.epoch}.`, {
         hint: 'This daemon stops; it may be started again and then waits as a standby.',
@@ -162,18 +187,6 @@ export class HeldLease {
   }
 }
 
-/** Runs `work` with a signal that is also aborted after `limitMs`. */
-async function withLimit<T>(clock: Clock, limitMs: number, signal: AbortSignal, work: (signal: AbortSignal) => Promise<T>): Promise<T> {
-  const limit = new AbortController();
-  const done = new AbortController();
-  const timer = clock.sleep(limitMs, done.signal).then(
-    () => limit.abort(new FarshoreError('database_unreachable', `The database did not answer in ${Math.round(limitMs)} ms.`)),
-    () => undefined,
-  );
-  try {
-    return await work(AbortSignal.any([signal, limit.signal]));
-  } finally {
-    done.abort(OVER);
-    await timer;
-  }
+function notAnswered(limitMs: number): never {
+  throw new FarshoreError('database_unreachable', `The database did not answer in ${Math.round(limitMs)} ms.`);
 }

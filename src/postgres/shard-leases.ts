@@ -1,6 +1,7 @@
 import type { Statement } from '../apply/contracts.ts';
 import type { Clock } from '../model/clock.ts';
 import { FarshoreError, findFarshoreError } from '../model/errors.ts';
+import { withinLimit } from '../model/time-limit.ts';
 import type { Database } from './database.ts';
 import { nextEpoch } from './lease-statements.ts';
 import { bigInteger, text } from './result-values.ts';
@@ -108,7 +109,11 @@ export class HeldShard {
   /** Asks the database now whether it is still ours (C10). Rejects with `fenced`, `lease_lost`, or the database's error. */
   async check(signal: AbortSignal): Promise<void> {
     if (this.ended !== undefined) throw this.ended;
-    await this.#check(signal);
+    try {
+      await this.#check(signal);
+    } catch (error) {
+      throw this.ended ?? error;
+    }
     if (this.ended !== undefined) throw this.ended;
   }
 
@@ -142,7 +147,9 @@ export class ShardLeases {
     const { rows } = await this.#database.query(takeStatement(shard, this.#options), signal);
     const [row] = rows;
     if (row === undefined) return undefined;
-    const held = new HeldShard(shard, bigInteger(row, 'epoch'), startedMs + this.#options.ttlMs, (stop) => this.#renew(stop));
+    const held = new HeldShard(shard, bigInteger(row, 'epoch'), startedMs + this.#options.ttlMs, (stop) =>
+      this.#renewInTime(held.validUntilMs, stop),
+    );
     this.#held.set(shard, held);
     return held;
   }
@@ -161,15 +168,9 @@ export class ShardLeases {
     while (!signal.aborted) {
       await this.#clock.sleep(waitMs, signal).catch(() => undefined);
       if (signal.aborted || this.#held.size === 0) continue;
-      const limit = new AbortController();
-      const over = new AbortController();
       const soonestMs = Math.min(...[...this.#held.values()].map(({ validUntilMs }) => validUntilMs));
-      const timer = this.#clock.sleep(Math.max(soonestMs - this.#clock.monotonicMs(), ttlMs / 10), over.signal).then(
-        () => limit.abort(new FarshoreError('database_unreachable', 'The leases of the shards were not renewed in time.')),
-        () => undefined,
-      );
       try {
-        await this.#renew(AbortSignal.any([signal, limit.signal]));
+        await this.#renewInTime(soonestMs, signal);
         waitMs = ttlMs / 3;
       } catch (error) {
         if (signal.aborted) return;
@@ -177,11 +178,17 @@ export class ShardLeases {
         if (known === undefined || known.action === 'halt') throw error;
         this.#expire(known);
         waitMs = ttlMs / 10;
-      } finally {
-        over.abort();
-        await timer;
       }
     }
+  }
+
+  /** Waiting for the turn included: one that no answer comes to must not keep the others from being lost in time. */
+  async #renewInTime(validUntilMs: number, signal: AbortSignal): Promise<void> {
+    const limitMs = Math.max(validUntilMs - this.#clock.monotonicMs(), this.#options.ttlMs / 10);
+    const late = (): never => {
+      throw new FarshoreError('database_unreachable', 'The leases of the shards were not renewed in time.');
+    };
+    await withinLimit((limited) => this.#renew(limited), limitMs, late, this.#clock, signal);
   }
 
   /** One renewal at a time; who comes while one is under way gets the next, whose question is put later. */
@@ -195,6 +202,8 @@ export class ShardLeases {
   }
 
   async #renewNow(signal: AbortSignal): Promise<void> {
+    // Given up while it waited for its turn.
+    signal.throwIfAborted();
     const asked = [...this.#held.values()];
     if (asked.length === 0) return;
     const { holder, ttlMs } = this.#options;
