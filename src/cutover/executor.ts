@@ -2,9 +2,9 @@ import type { Clock } from '../model/clock.ts';
 import type { CutoverStep } from '../model/cutover.ts';
 import { findFarshoreError } from '../model/errors.ts';
 import type { Observe } from '../model/events.ts';
+import { Standing } from '../model/standing.ts';
 import type { CutoverStore } from './contracts.ts';
 import { toTell } from './publication.ts';
-import { Standing } from './standing.ts';
 import { type Cutover, type CutoverEvent, decide, type Move } from './state.ts';
 import type { StepParts } from './step-contracts.ts';
 import { attempt, type StepOutcome } from './steps.ts';
@@ -62,7 +62,7 @@ export class CutoverExecutor {
   constructor(settings: ExecutorSettings, parts: ExecutorParts) {
     this.#settings = settings;
     this.#parts = parts;
-    this.#standing = new Standing('steps', parts.observe);
+    this.#standing = new Standing((told) => parts.observe({ type: 'cutover_stands', what: 'steps', ...told }));
   }
 
   /** The row was changed by somebody else: it is read now, and a step that only waits is given up. */

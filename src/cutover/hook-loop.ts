@@ -1,7 +1,7 @@
 import type { Clock } from '../model/clock.ts';
 import type { Observe } from '../model/events.ts';
+import { Standing } from '../model/standing.ts';
 import { type Hook, type HookRunner, type HookStore, nextHook } from './hooks.ts';
-import { Standing } from './standing.ts';
 
 const LOOK_MS = 5_000;
 
@@ -19,7 +19,7 @@ export interface HookParts {
  */
 export async function runHooks(parts: HookParts, signal: AbortSignal): Promise<void> {
   if (parts.hooks.length === 0) return;
-  const standing = new Standing('hooks', parts.observe);
+  const standing = new Standing((told) => parts.observe({ type: 'cutover_stands', what: 'hooks', ...told }));
   for (;;) {
     try {
       while (await runNext(parts, signal));

@@ -42,7 +42,7 @@ export function buildRejected(
   const write = rejectedWriter(reader, creator(reader, config.mirror.replicationFactor));
   return {
     store,
-    counts: new KeptCounts(store, clock),
+    counts: new KeptCounts(store, clock, observe),
     async publish(signal) {
       if (config.rejected.publish) await publishRejected({ store, write, region: config.region, observe, clock }, signal);
     },

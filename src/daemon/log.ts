@@ -84,6 +84,7 @@ export function levelOf(event: FarshoreEvent): Level {
       return event.result === 'failed' ? 'warn' : 'info';
     case 'unmirrored_tail_found':
     case 'cutover_stands':
+    case 'figure_unknown':
       return 'warn';
     case 'cutover_moved':
     case 'cutover_held':
@@ -181,6 +182,8 @@ export function messageOf(event: FarshoreEvent): string {
       return `gate ${event.gate} ${event.open ? 'opened' : `shut: ${event.reason ?? ''}`}`;
     case 'cutover_stands':
       return `the ${event.what} of the cutover stand: ${event.message}${event.hint === undefined ? '' : ` · ${event.hint}`}`;
+    case 'figure_unknown':
+      return `${event.what === 'kept_records' ? 'how many records are kept' : 'whether deletes may have been missed'} is not known: ${event.message}${event.hint === undefined ? '' : ` · ${event.hint}`}`;
     case 'cutover_step_ended':
       return `cutover step ${event.step} ${event.result} after ${event.seconds.toFixed(1)} s${event.reason === undefined ? '' : `: ${event.reason}`}`;
     case 'unmirrored_tail_found':

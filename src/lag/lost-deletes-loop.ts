@@ -2,6 +2,7 @@ import type { Clock } from '../model/clock.ts';
 import { findFarshoreError } from '../model/errors.ts';
 import type { Observe, Stage } from '../model/events.ts';
 import { type TopicPartition, topicPartitionKey } from '../model/partition.ts';
+import { Standing } from '../model/standing.ts';
 import type { LagValue } from '../model/status.ts';
 import { mayHaveLostDeletes, readState } from './lost-deletes.ts';
 
@@ -52,6 +53,7 @@ const LOOKS_A_MINUTE = 12;
 export class LostDeletesLoop {
   readonly #sources: LostDeletesSources;
   readonly #clock: Clock;
+  readonly #standing: Standing;
   #marks: Map<string, ReadMark> | undefined;
   #retention: ReadonlyMap<string, DeleteRetention> = new Map();
   #looks = 0;
@@ -59,15 +61,18 @@ export class LostDeletesLoop {
   constructor(sources: LostDeletesSources, clock: Clock) {
     this.#sources = sources;
     this.#clock = clock;
+    this.#standing = new Standing((told) => sources.observe({ type: 'figure_unknown', what: 'lost_deletes', ...told }));
   }
 
   async run(signal: AbortSignal): Promise<void> {
     for (;;) {
       try {
         await this.look(signal);
+        this.#standing.over();
       } catch (error) {
+        if (signal.aborted) throw error;
         // A cluster or the database is away, which others tell. What stands unread meanwhile is counted from the marks.
-        if (signal.aborted || findFarshoreError(error)?.action !== 'retry') throw error;
+        if (findFarshoreError(error)?.action !== 'retry') this.#standing.at(error, signal);
       }
       await this.#clock.sleep(LOOK_MS, signal);
     }
@@ -78,10 +83,8 @@ export class LostDeletesLoop {
     this.#marks ??= new Map((await ledger.marks(signal)).map((mark) => [markKey(mark), mark]));
     const isMinute = this.#looks % LOOKS_A_MINUTE === 0;
     const lags = [...this.#sources.lag()];
-    if (isMinute || lags.some(({ topic }) => !this.#retention.has(topic))) {
-      this.#retention = await this.#readRetention(signal);
-      await this.#tell(signal);
-    }
+    const isNew = isMinute || lags.some(({ topic }) => !this.#retention.has(topic));
+    if (isNew) this.#retention = await this.#readRetention(signal);
     const marked = this.#marks.size;
     const mirror = this.#sources.mirror();
     if (mirror === 'home_here') this.#markHomeHere();
@@ -92,6 +95,8 @@ export class LostDeletesLoop {
       if (lag.apply !== null) await this.#judge({ stage: 'apply', topic, partition }, lag.apply, retention?.regionalMs, signal);
     }
     if (isMinute || this.#marks.size > marked) await ledger.saveMarks([...this.#marks.values()], signal);
+    // Only now: the gate takes what is told for measured, and what could not be recorded must not open it.
+    if (isNew) await this.#tell(signal);
     this.#looks++;
   }
 

@@ -154,6 +154,7 @@ export function measureEvent(metrics: Metrics, event: FarshoreEvent, clock: Pick
       break;
     case 'shard_group_failed':
     case 'cutover_stands':
+    case 'figure_unknown':
     case 'cutover_held':
     case 'cutover_released':
     case 'gate_changed':

@@ -51,6 +51,14 @@ export type FarshoreEvent =
       readonly unreadMs: number;
       readonly retentionMs: number;
     }
+  /** What cannot be read or recorded for a reason that no repetition mends is not known until it can, and the gates that need it are shut. Told once for each reason. */
+  | {
+      readonly type: 'figure_unknown';
+      readonly what: 'kept_records' | 'lost_deletes';
+      readonly code: ErrorCode;
+      readonly message: string;
+      readonly hint: string | undefined;
+    }
   | { readonly type: 'shards_changed'; readonly primary: string; readonly from: number | undefined; readonly to: number }
   | {
       readonly type: 'shard';

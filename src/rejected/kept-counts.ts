@@ -1,6 +1,8 @@
 import type { Clock } from '../model/clock.ts';
 import { findFarshoreError } from '../model/errors.ts';
+import type { Observe } from '../model/events.ts';
 import type { KeptCount } from '../model/rejected.ts';
+import { Standing } from '../model/standing.ts';
 import type { RejectedStore } from './contracts.ts';
 
 const LOOK_MS = 10_000;
@@ -9,12 +11,14 @@ const LOOK_MS = 10_000;
 export class KeptCounts {
   readonly #store: Pick<RejectedStore, 'counts'>;
   readonly #clock: Clock;
+  readonly #standing: Standing;
   #current: readonly KeptCount[] | undefined;
   #atMs: number | undefined;
 
-  constructor(store: Pick<RejectedStore, 'counts'>, clock: Clock) {
+  constructor(store: Pick<RejectedStore, 'counts'>, clock: Clock, observe: Observe) {
     this.#store = store;
     this.#clock = clock;
+    this.#standing = new Standing((told) => observe({ type: 'figure_unknown', what: 'kept_records', ...told }));
   }
 
   /** Undefined: not known now. */
@@ -33,10 +37,13 @@ export class KeptCounts {
         const atMs = this.#clock.monotonicMs();
         this.#current = await this.#store.counts(signal);
         this.#atMs = atMs;
+        this.#standing.over();
       } catch (error) {
-        if (signal.aborted || findFarshoreError(error)?.action !== 'retry') throw error;
-        // That the database is away is told by others; an old count would look like a new one.
+        if (signal.aborted) throw error;
+        // An old count would look like a new one.
         this.#current = undefined;
+        // That the database is away is told by others.
+        if (findFarshoreError(error)?.action !== 'retry') this.#standing.at(error, signal);
       }
       await this.#clock.sleep(LOOK_MS, signal);
     }

@@ -1,6 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { mayHaveLostDeletes, readState } from '../../../src/lag/lost-deletes.ts';
 import { LostDeletesLoop, type LostDeletesSources, type NeededAudit, type ReadMark } from '../../../src/lag/lost-deletes-loop.ts';
+import type { Clock } from '../../../src/model/clock.ts';
 import { FarshoreError } from '../../../src/model/errors.ts';
 import type { FarshoreEvent } from '../../../src/model/events.ts';
 
@@ -37,14 +38,22 @@ function region(marks: readonly ReadMark[] = []) {
     primaryIsAway: false,
     mirroring: 'runs' as 'runs' | 'rests' | 'home_here',
   };
+  const denied: { what: 'need' | 'marks' | undefined } = { what: undefined };
+  const refuse = (what: 'need' | 'marks') => {
+    if (denied.what === what) throw new FarshoreError('database_denied', `permission denied (${what})`, { hint: 'grant it' });
+  };
   const value = (seconds: number | null) => ({ known: seconds !== null, seconds, records: null });
   const sources: LostDeletesSources = {
     ledger: {
-      marks: async () => [...saved.values()],
+      marks: async () => {
+        refuse('marks');
+        return [...saved.values()];
+      },
       saveMarks: async (all) => {
         for (const mark of all) saved.set(`${mark.stage} ${mark.topic}:${mark.partition}`, mark);
       },
       need: async (audit) => {
+        refuse('need');
         const at = audits.findIndex(({ stage, topic }) => stage === audit.stage && topic === audit.topic);
         audits.splice(at === -1 ? audits.length : at, 1, audit);
         return at === -1;
@@ -68,7 +77,7 @@ function region(marks: readonly ReadMark[] = []) {
     onNeeded: (all) => told.push(all),
   };
   const clock = { wallMs: () => state.nowMs, monotonicMs: () => state.nowMs, sleep: async () => undefined };
-  return { state, audits, events, told, newLoop: () => new LostDeletesLoop(sources, clock) };
+  return { state, denied, audits, events, told, newLoop: (own: Clock = clock) => new LostDeletesLoop(sources, own) };
 }
 
 describe('the watch over lost deletes', () => {
@@ -200,4 +209,40 @@ describe('the watch over lost deletes', () => {
     await loop.look(never);
     expect(audits.map(({ stage }) => stage)).toEqual(['apply']);
   });
+
+  it.each(['marks', 'need'] as const)(
+    'C7: goes on where the right for %s is missing, says so once, and tells the gate nothing',
+    async (what) => {
+      const { state, denied, audits, events, told, newLoop } = region();
+      if (what === 'need') {
+        await newLoop().look(never);
+        state.nowMs += 25 * HOUR;
+        told.splice(0);
+      }
+      denied.what = what;
+      const stop = new AbortController();
+      let looks = 0;
+      const clock: Clock = {
+        wallMs: () => state.nowMs,
+        monotonicMs: () => state.nowMs,
+        sleep: async (_ms, signal) => {
+          await Promise.resolve();
+          looks++;
+          if (looks === 3) {
+            expect([told, audits]).toEqual([[], []]);
+            denied.what = undefined;
+          }
+          if (looks === 4) stop.abort(new Error('over'));
+          signal.throwIfAborted();
+        },
+      };
+      await expect(newLoop(clock).run(stop.signal)).rejects.toThrow('over');
+      expect(events.filter(({ type }) => type === 'figure_unknown')).toEqual([
+        { type: 'figure_unknown', what: 'lost_deletes', code: 'database_denied', message: `permission denied (${what})`, hint: 'grant it' },
+      ]);
+      // Nothing was forgotten meanwhile.
+      expect(audits).toHaveLength(what === 'need' ? 1 : 0);
+      expect(told.at(-1)).toHaveLength(what === 'need' ? 1 : 0);
+    },
+  );
 });
