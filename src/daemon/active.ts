@@ -29,9 +29,11 @@ export class ActiveDaemon implements AsyncDisposable {
   readonly #clusters: ActiveClusters;
   readonly #stages: ActiveStages;
   readonly #began = new Set<LoopName>();
+  readonly #connecting: ReturnType<ActiveParts['observer']['connecting']>;
 
   constructor(parts: ActiveParts) {
     this.#parts = parts;
+    this.#connecting = parts.observer.connecting();
     this.#clusters = new ActiveClusters(parts);
     this.#stages = buildActive(parts, this.#clusters);
   }
@@ -147,5 +149,6 @@ export class ActiveDaemon implements AsyncDisposable {
     observer.onTopics(() => shards?.noticeTopics());
     measureNeededAudits(metrics, []);
     await this.#clusters.close();
+    this.#connecting.left();
   }
 }

@@ -1,7 +1,7 @@
 import { measureEvent } from '../metrics/events.ts';
 import type { Metrics } from '../metrics/metrics.ts';
 import type { Clock } from '../model/clock.ts';
-import type { Component, FarshoreEvent, Observe } from '../model/events.ts';
+import { type Component, components, type FarshoreEvent, type Observe } from '../model/events.ts';
 import { EventFeed } from './event-feed.ts';
 import { type Logger, logEvent } from './log.ts';
 
@@ -16,6 +16,7 @@ export class Observer {
   readonly #logger: Logger;
   readonly #clock: Clock;
   #onTopics: () => void = () => undefined;
+  #connecting = 0;
 
   constructor(metrics: Metrics, logger: Logger, clock: Clock) {
     this.#metrics = metrics;
@@ -27,6 +28,31 @@ export class Observer {
   /** Told when mirror found, grew or claimed a topic, so that apply looks at it at once. */
   onTopics(listener: () => void): void {
     this.#onTopics = listener;
+  }
+
+  /**
+   * Told by who has connections of its own: the active daemon, and each shard that is worked on. When the last of them has left, nobody asks
+   * what they were connected to: a cluster that was down would stay down here for good. The region's database is asked by a standby too.
+   */
+  connecting(): { readonly left: () => void } {
+    this.#connecting++;
+    let isLeft = false;
+    return {
+      left: () => {
+        if (isLeft) return;
+        isLeft = true;
+        this.#connecting--;
+        if (this.#connecting === 0) this.#forgetConnected();
+      },
+    };
+  }
+
+  #forgetConnected(): void {
+    for (const component of components) {
+      if (component === 'regional_database') continue;
+      this.components.delete(component);
+      this.#metrics.set('farshore_component_up', { component }, undefined);
+    }
   }
 
   /** The one place where events become instruments and log lines. */

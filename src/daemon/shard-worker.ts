@@ -55,6 +55,7 @@ export class ShardWorker implements AsyncDisposable {
   readonly apply: ApplyStage;
   readonly offsets: OffsetKeeper;
   readonly #began = new Set<'mirror' | 'apply'>();
+  readonly #connecting: ReturnType<ShardWorkerParts['observer']['connecting']>;
 
   constructor(parts: ShardWorkerParts) {
     const { current, database, clock, observer, lease, decisions, budget, slots } = parts;
@@ -63,6 +64,7 @@ export class ShardWorker implements AsyncDisposable {
     const { maxDecompressedBytes } = config.limits;
     const { shards } = config.mirror;
     this.#parts = parts;
+    this.#connecting = observer.connecting();
     this.#primary = primaryCluster(current, clock, observe);
     this.#reader = regionalCluster(current, clock, observe);
     this.#writer = regionalCluster(current, clock, observe);
@@ -169,6 +171,7 @@ export class ShardWorker implements AsyncDisposable {
 
   async [Symbol.asyncDispose](): Promise<void> {
     await Promise.all([this.#primary.close(), this.#reader.close(), this.#writer.close()]);
+    this.#connecting.left();
   }
 }
 

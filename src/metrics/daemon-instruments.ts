@@ -30,7 +30,11 @@ export const daemonInstruments = {
     help: 'Runs of scheduled work that failed; the next run makes up for them.',
     labels: { job: jobs, code: codes },
   },
-  farshore_component_up: { type: 'gauge', help: '1 while a dependency answers.', labels: { component: components } },
+  farshore_component_up: {
+    type: 'gauge',
+    help: '1 while a dependency answers. A standby asks the database of the region alone, and has no sample of the others.',
+    labels: { component: components },
+  },
   farshore_leader: { type: 'gauge', help: '1 while this daemon holds the region’s lease, 0 while it stands by.', labels: {} },
   farshore_fencing_epoch: { type: 'gauge', help: 'Epoch of the lease this daemon holds; absent while it holds none.', labels: {} },
   farshore_schema_fetches_total: {

@@ -1,8 +1,7 @@
 import type { Clock } from '../model/clock.ts';
 import { FarshoreError } from '../model/errors.ts';
 import type { Observe } from '../model/events.ts';
-import type { Connection } from './connection.ts';
-import { HeldLease } from './held-lease.ts';
+import { HeldLease, type LeaseSession } from './held-lease.ts';
 import { decideLease, type SeenLease } from './lease-decision.ts';
 import { lookStatement, takeStatement, terminateStatement } from './lease-statements.ts';
 
@@ -15,7 +14,7 @@ export interface LeaseOptions {
   readonly pollMs: number;
   readonly clock: Clock;
   /** Opens a session outside any pool and any transaction pooler: the session is what holds the lock. */
-  readonly connect: (signal: AbortSignal) => Promise<Connection>;
+  readonly connect: (signal: AbortSignal) => Promise<LeaseSession>;
   readonly observe: Observe;
 }
 
@@ -48,9 +47,10 @@ export async function acquireLease(options: LeaseOptions, signal: AbortSignal): 
 
 class Standby {
   readonly #options: LeaseOptions;
-  #session: Connection | undefined;
+  #session: LeaseSession | undefined;
   #announced = false;
-  #reachable = true;
+  /** Undefined before the first look, which tells what it comes to: the daemon that this one was before may have left it as down. */
+  #reachable: boolean | undefined;
   /** The session that was seen with the lock and without a valid row, and since when. */
   #blocker: { readonly key: string; readonly sinceMs: number } | undefined;
   #looksAfterTerminating = 0;
@@ -84,7 +84,7 @@ class Standby {
     }
   }
 
-  async #follow(session: Connection, look: Look, startedMs: number, signal: AbortSignal): Promise<HeldLease | undefined> {
+  async #follow(session: LeaseSession, look: Look, startedMs: number, signal: AbortSignal): Promise<HeldLease | undefined> {
     const { pollMs, ttlMs } = this.#options;
     const decision = decideLease(look.row, look.lockFree, this.#blockedForMs(look), { pollMs, graceMs: ttlMs / 3 });
     switch (decision.kind) {
@@ -102,13 +102,13 @@ class Standby {
     }
   }
 
-  async #open(signal: AbortSignal): Promise<Connection> {
+  async #open(signal: AbortSignal): Promise<LeaseSession> {
     if (this.#session?.broken) this.#session = undefined;
     this.#session ??= await this.#options.connect(signal);
     return this.#session;
   }
 
-  async #look(session: Connection, signal: AbortSignal): Promise<Look> {
+  async #look(session: LeaseSession, signal: AbortSignal): Promise<Look> {
     const [result] = await session.run([lookStatement], signal);
     const row = result?.rows[0];
     if (row === undefined) throw new FarshoreError('internal', 'The lease query answered no row.');
@@ -142,7 +142,7 @@ class Standby {
    *                                "holder's session gone" and takes over from a healthy holder
    *     terminate → look again:    this standby gets the lock itself, as a rule within milliseconds
    */
-  async #terminate(session: Connection, { lockPid }: Look, signal: AbortSignal): Promise<boolean> {
+  async #terminate(session: LeaseSession, { lockPid }: Look, signal: AbortSignal): Promise<boolean> {
     if (lockPid === undefined) return false;
     if (this.#looksAfterTerminating >= LOOKS_AFTER_TERMINATING) return true;
     this.#looksAfterTerminating++;
@@ -156,7 +156,7 @@ class Standby {
     }
   }
 
-  async #take(session: Connection, look: Look, startedMs: number, signal: AbortSignal): Promise<HeldLease | undefined> {
+  async #take(session: LeaseSession, look: Look, startedMs: number, signal: AbortSignal): Promise<HeldLease | undefined> {
     const { holder, ttlMs, clock, connect, observe } = this.#options;
     const [taken] = await session.run([takeStatement(holder, ttlMs, look.row?.epoch ?? 0n)], signal);
     const epoch = taken?.rows[0]?.epoch;
