@@ -84,6 +84,25 @@ describe('what a daemon tells once, when it starts', () => {
   });
 });
 
+describe('a counter whose series begins with the first event of a table, topic or route', () => {
+  // Those of closed labels are there with 0 from the start.
+  const begin = alerts.flatMap(({ name, expr }) =>
+    [...expr.matchAll(/^sum by \([^)]*\) \(increase\((\w+)(?:\{[^}]*\})?\[\w+\]\)\) > 0/g)].flatMap(([, counter = '']) =>
+      Object.values(instruments[counter as keyof typeof instruments].labels).some((values) => typeof values === 'string')
+        ? [[name, counter, expr] as const]
+        : [],
+    ),
+  );
+
+  it('is found', () => {
+    expect(begin.map(([name]) => name)).toEqual(expect.arrayContaining(['FarshoreRecordsLost', 'FarshoreRogueWrites']));
+  });
+
+  it.each(begin)('%s sees that first event, which no increase does', (_name, counter, expr) => {
+    expect(expr).toMatch(new RegExp(`\\(${counter}(\\{[^}]*\\})? unless ${counter}(\\{[^}]*\\})? offset \\w+\\) > 0`));
+  });
+});
+
 describe('the board', () => {
   it('fills nothing in with 0 by a metric that is there when nothing is measured', () => {
     const board = JSON.parse(generatedDeployFiles().get('deploy/grafana/farshore.json')!) as unknown;
