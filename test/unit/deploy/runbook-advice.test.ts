@@ -3,6 +3,7 @@ import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { decide } from '../../../src/cutover/state.ts';
 import { gateNames } from '../../../src/model/cutover.ts';
+import { pendingMigrations } from '../../../src/postgres/migration-plan.ts';
 import { repositoryRoot } from '../../rig/paths.ts';
 import { at, cutover } from '../cutover/fixtures.ts';
 import { filesBelow } from './documents.ts';
@@ -14,6 +15,16 @@ const under = (text: string, heading: string): string => text.split(/^#{1,3} /m)
 /** What a tired reader does by a page has to be what the code would let them do. */
 describe('advice in the runbooks', () => {
   const pages = filesBelow('docs/runbooks', ['.md']).filter(({ path }) => !path.endsWith('README.md'));
+
+  it('promises no way back over a migration: a binary refuses a database that was migrated further', () => {
+    const upgrade = page('runbooks/upgrade-and-rollback.md');
+    const applied = [{ number: 2, name: '0002-next', sha256: 'b' }];
+    expect(() => pendingMigrations([{ number: 1, name: '0001-first', sql: '', sha256: 'a' }], applied)).toThrow(/knows up to 1/);
+    expect(upgrade).not.toContain('left it readable');
+    expect(upgrade).toContain('(`database_newer`)');
+    // What `farshore check` says of one that is pending.
+    expect(upgrade).toContain('Schema farshore lacks');
+  });
 
   it.each(pages.map(({ path, text }) => [path, text] as const))('%s says when to stop', (_path, text) => {
     expect(text).toMatch(/\*\*Stop\b|^Stop |\bDo not /m);
