@@ -157,7 +157,8 @@ const heartbeat = z
   .strictObject({
     enabled: z.boolean().default(true).describe('Off where the daemon may not write to the primary; end-to-end latency is unknown then.'),
     topic: heartbeatTopic.default('farshore.heartbeat').describe('Topic of the primary that heartbeats are written to.'),
-    intervalMs: milliseconds(100).default(1_000).describe('Time between two heartbeats.'),
+    // The liveness probe looks at the turns of the loop that writes them, and alerts at an age of a minute.
+    intervalMs: milliseconds(100).max(30_000).default(1_000).describe('Time between two heartbeats, at most 30 s.'),
   })
   .meta({ description: 'Records written to the primary and seen coming back: lag by one clock.' });
 

@@ -271,6 +271,11 @@ const cases: readonly (readonly [name: string, yaml: string, expected: readonly 
     changed('  registry:', '  heartbeat: { topic: farshore.heartbeat.x }\n  registry:'),
     ['5:23: primary.heartbeat.topic: farshore.heartbeat.<name> is where the heartbeats of another cluster arrive (farshore.heartbeat)'],
   ],
+  [
+    'heartbeats so far apart that the daemon would be taken for one that hangs',
+    changed('  registry:', '  heartbeat: { intervalMs: 30001 }\n  registry:'),
+    ['5:28: primary.heartbeat.intervalMs must be at most 30000'],
+  ],
   ['C13: too many shards', prefix('  shards: 65'), ['11:11: mirror.shards must be at most 64']],
   [
     'C1: shards that would begin anew',
