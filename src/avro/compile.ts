@@ -132,9 +132,12 @@ class Compiler {
       fields.map((field) => field.name),
       fields.map((field) => this.reader(field.schema)),
     );
+    const names = longNames(fields);
     const read: Read = (c) => {
       const before = c.pos;
       c.enter(fields.length);
+      // As JSON each record has its fields' names.
+      if (names > 0) c.written(names);
       const record = build(c);
       c.leave(before, fields.length);
       return record;
@@ -151,6 +154,9 @@ class Compiler {
     return this.reader(schema);
   }
 }
+
+const longNames = (fields: readonly AvroField[]): number =>
+  fields.reduce((sum, { name }) => sum + (name.length > decodeLimits.uncountedLength ? name.length : 0), 0);
 
 /**
  * One object literal a schema, as generated code: the objects get their shape at once and each field's

@@ -11,7 +11,7 @@ const REPLACEMENT = '\uFFFD';
 /** Strings up to this length are cut out of the body's text, when the body is small too. */
 const MAX_CUT_BYTES = 256;
 const MAX_CUT_BODY_BYTES = 4_096;
-const { maxBodyBytes, maxValues, maxEmptyValues, maxDepth } = decodeLimits;
+const { maxBodyBytes, maxValues, maxEmptyValues, maxDepth, maxWrittenLength } = decodeLimits;
 
 /**
  * A reading position over one record's body. `end` is exclusive and lies inside a larger buffer, so
@@ -27,6 +27,7 @@ export class Cursor {
   #depth = 0;
   #values = 0;
   #emptyValues = 0;
+  #written = 0;
 
   constructor(bytes: Buffer, pos: number, end: number) {
     this.bytes = bytes;
@@ -46,6 +47,7 @@ export class Cursor {
     this.#depth = 0;
     this.#values = 0;
     this.#emptyValues = 0;
+    this.#written = 0;
   }
 
   #truncated(): never {
@@ -148,6 +150,12 @@ export class Cursor {
   empty(values: number): void {
     this.#emptyValues += values;
     if (this.#emptyValues > maxEmptyValues) throw new MalformedValue(`it has more than ${maxEmptyValues} values without a byte`);
+  }
+
+  /** So many characters that the body does not hold come with what is read now. */
+  written(characters: number): void {
+    this.#written += characters;
+    if (this.#written > maxWrittenLength) throw new MalformedValue(`it is written out with more than ${maxWrittenLength} characters`);
   }
 
   #count(values: number): void {

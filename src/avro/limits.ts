@@ -15,6 +15,13 @@ export const decodeLimits = {
   maxDecimalBytes: 65_536,
   /** Digits that a decimal may have behind its point, as PostgreSQL's numeric: one byte would be written out with all of them. */
   maxScale: 16_383,
+  /**
+   * Characters that a record's decimals, enum symbols and names of nested fields are written out with, those of up to `uncountedLength` left out: their
+   * number bounds them. A byte may stand for a symbol of megabytes.
+   */
+  maxWrittenLength: 67_108_864,
+  /** Digits behind a point, or characters of a symbol or a field's name, that are not counted. */
+  uncountedLength: 64,
   /** Characters of a schema with all it refers to. A registry that keeps its schemas in Kafka takes 1 MB a schema. */
   maxSchemaLength: 4_194_304,
   /** Fields of all records in a schema. */

@@ -59,7 +59,7 @@ function decimalWriter(size: (c: Cursor) => number, scale: number): Write {
   const text = new DecimalBytes(scale);
   return (c, sink) => {
     const bytes = size(c);
-    const start = takeDecimal(c, bytes);
+    const start = takeDecimal(c, bytes, scale);
     const at = text.write(c.bytes, start, start + bytes);
     if (at === -1) sink.push(decimalText(c.bytes, start, start + bytes, scale));
     else sink.pushAscii(text.bytes, at, text.bytes.length);

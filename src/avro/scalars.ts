@@ -83,6 +83,7 @@ function enumReader(name: string, symbols: readonly string[]): Read {
   return (c) => {
     const symbol = symbols[c.int()];
     if (symbol === undefined) throw new MalformedValue(`the enum ${name} has no such symbol`);
+    if (symbol.length > decodeLimits.uncountedLength) c.written(symbol.length);
     return symbol;
   };
 }
@@ -105,15 +106,16 @@ function fixedReader(size: number, logical: string | undefined, scale: number): 
 }
 
 function decimalAt(c: Cursor, size: number, scale: number): string {
-  const start = takeDecimal(c, size);
+  const start = takeDecimal(c, size, scale);
   return decimalText(c.bytes, start, start + size, scale);
 }
 
 /** Moves over a decimal's bytes and answers where they start. */
-export function takeDecimal(c: Cursor, size: number): number {
+export function takeDecimal(c: Cursor, size: number, scale: number): number {
   // No bytes are no number: Java's reader refuses them too.
   if (size === 0) throw new MalformedValue('a decimal has no bytes');
   if (size > decodeLimits.maxDecimalBytes) throw new MalformedValue(`a decimal has more than ${decodeLimits.maxDecimalBytes} bytes`);
+  if (scale > decodeLimits.uncountedLength) c.written(scale);
   return c.take(size);
 }
 

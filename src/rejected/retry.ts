@@ -4,7 +4,7 @@ import type { ApplyKept, RejectedStore, RetryOutcome } from './contracts.ts';
 
 const AT_ONCE = 200;
 
-export interface RetryParts {
+interface RetryParts {
   readonly store: RejectedStore;
   readonly applyKept: ApplyKept;
   /** Told of a record whose table or schema does not fit; the retry goes on. Left out: the first one ends it. */

@@ -10,8 +10,18 @@ import { encode, long, record } from './avsc-reference.ts';
 import { never, RegistryDouble, StillClock } from './registry-double.ts';
 import { shapes } from './shapes.ts';
 
-const { maxBodyBytes, maxValues, maxEmptyValues, maxDepth, maxDecimalBytes, maxScale, maxSchemaFields, maxSchemaDepth, maxSchemaLength } =
-  decodeLimits;
+const {
+  maxWrittenLength,
+  maxBodyBytes,
+  maxValues,
+  maxEmptyValues,
+  maxDepth,
+  maxDecimalBytes,
+  maxScale,
+  maxSchemaFields,
+  maxSchemaDepth,
+  maxSchemaLength,
+} = decodeLimits;
 const decoderOf = (schema: object) => recordDecoder(JSON.stringify(schema), 'schema 1');
 const decode = (schema: object, bytes: Buffer) => decoderOf(schema).decode(bytes, 0, bytes.length);
 const field = (type: unknown, bytes: Buffer) => decode(record({ name: 'x', type }), bytes).x;
@@ -133,6 +143,24 @@ describe('a record that stands for more than it may', () => {
       Buffer.concat([count(maxBodyBytes), Buffer.alloc(maxBodyBytes)]),
       `bytes, more than ${maxBodyBytes}`,
     ],
+    [
+      'decimals of a byte with 16,383 digits',
+      record({ name: 'x', type: array({ ...decimal, scale: maxScale }) }),
+      Buffer.concat([count(5_000), Buffer.alloc(10_000, 2), END]),
+      `written out with more than ${maxWrittenLength} characters`,
+    ],
+    [
+      'symbols of a hundred thousand characters',
+      record({ name: 'x', type: array({ type: 'enum', name: 'E', symbols: ['S'.repeat(100_000)] }) }),
+      Buffer.concat([count(1_000), Buffer.alloc(1_000), END]),
+      `written out with more than ${maxWrittenLength} characters`,
+    ],
+    [
+      'records whose one field has a name of a hundred thousand characters',
+      record({ name: 'x', type: array({ type: 'record', name: 'Long', fields: [{ name: 'n'.repeat(100_000), type: 'int' }] }) }),
+      Buffer.concat([count(1_000), Buffer.alloc(1_000), END]),
+      `written out with more than ${maxWrittenLength} characters`,
+    ],
   ])('is malformed at once: %s', (_, schema, bytes, why) => {
     const decoder = decoderOf(schema);
     const before = process.cpuUsage();
@@ -162,6 +190,12 @@ describe('a record that stands for more than it may', () => {
   it('is read when it is just within', () => {
     expect(field(array('null'), Buffer.concat([count(maxEmptyValues), END]))).toHaveLength(maxEmptyValues);
     expect(field(array('boolean'), Buffer.concat([count(maxValues), Buffer.alloc(maxValues), END]))).toHaveLength(maxValues);
+    const scale = 1_000;
+    const most = Math.floor(maxWrittenLength / scale);
+    const decimals = Buffer.concat([count(most), Buffer.alloc(2 * most, 2), END]);
+    expect(field(array({ ...decimal, scale }), decimals)).toHaveLength(most);
+    // Short ones are bounded by their number.
+    expect(field(array({ ...decimal, scale: 64 }), Buffer.concat([count(1_000), Buffer.alloc(2_000, 2), END]))).toHaveLength(1_000);
     let [depth, at] = [0, decode(list, Buffer.concat([Buffer.alloc(maxDepth - 1, 2), END]))];
     for (; at !== null; at = at.next as typeof at) depth++;
     expect(depth).toBe(maxDepth);
