@@ -5,7 +5,7 @@ const draining = of('farshore_cutover_state', { state: 'draining' });
 const failedHooks = of('farshore_cutover_hooks_total', { result: 'failed' });
 const refusedRows = of('farshore_outbox_refused_total', topic);
 const relayed = of('farshore_outbox_relayed');
-const tail = of('farshore_unmirrored_tail_records_total', topic);
+const tail = of('farshore_unmirrored_tail_kept_records', topic);
 
 /** Whether a move of the home, and what follows it, goes on. */
 export const cutoverAlerts: readonly Alert[] = [
@@ -77,7 +77,8 @@ or sum by (region, topic) (farshore_outbox_refused_total unless farshore_outbox_
   {
     name: 'FarshoreUnmirroredTail',
     severity: 'critical',
-    expr: 'sum by (region, topic) (farshore_unmirrored_tail_records_total) > 0',
+    // From what is kept: what was found stays found when the daemon restarts, and while the primary is away again.
+    expr: 'max by (region, topic) (farshore_unmirrored_tail_kept_records) > 0',
     for: '0m',
     summary: 'A primary that was given up answers again, and holds records the region never had.',
     description: 'About {{ $value | humanize }} records of {{ $labels.topic }} are at the former primary of {{ $labels.region }} only.',

@@ -73,6 +73,10 @@ export class ActiveDaemon implements AsyncDisposable {
     return this.#stages.cutover.loop;
   }
 
+  get unmirroredTail(): ReturnType<BuiltCutover['unmirrored']> {
+    return this.#stages.cutover.unmirrored();
+  }
+
   async schema(request: SchemaRequest, signal: AbortSignal): Promise<SchemaView> {
     return await schemaView(this.#stages.schema, request, signal);
   }

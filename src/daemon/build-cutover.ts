@@ -9,7 +9,7 @@ import { runHooks } from '../cutover/hook-loop.ts';
 import type { Hook } from '../cutover/hooks.ts';
 import { mirrorMayRun } from '../cutover/mirror-may-run.ts';
 import type { Cutover } from '../cutover/state.ts';
-import { watchTail } from '../cutover/unmirrored-tail.ts';
+import { type KeptTail, watchTail } from '../cutover/unmirrored-tail.ts';
 import { HttpPoster } from '../http/http-post.ts';
 import type { Heartbeats } from '../lag/heartbeats.ts';
 import type { LagLoop } from '../lag/lag-loop.ts';
@@ -65,6 +65,8 @@ export interface BuiltCutover {
   lossBound: BuiltSteps['lossBound'];
   /** As it is stored; undefined before it was read. */
   home(): Home | undefined;
+  /** What a primary that was given up has and the region never had, as it is kept. */
+  unmirrored(): readonly KeptTail[];
 }
 
 export function buildCutover(
@@ -77,6 +79,7 @@ export function buildCutover(
   let schema: GateMeasurements['schema'] = missing('schemas and tables were not compared yet');
   const store = cutoverStore(database, lease.epoch);
   let stored: Cutover | undefined;
+  let unmirrored: readonly KeptTail[] = [];
   const executor = new CutoverExecutor(
     { everyMs: STEP_EVERY_MS, stepLimitMs: stepSeconds * 1_000, quietMs: firstHop.quietSeconds * 1_000 },
     {
@@ -114,12 +117,21 @@ export function buildCutover(
     lossBound: sources.steps.lossBound,
     renewConnections: sources.steps.renewConnections,
     home: () => stored?.home,
+    unmirrored: () => unmirrored,
     async run(signal) {
       const poster = new HttpPoster();
       try {
         await Promise.all([
           executor.run(signal),
-          watchTail({ row: () => stored, logs: sources.steps.parts.logs, store: tailStore(database), observe, clock }, signal),
+          watchTail(
+            {
+              ...{ row: () => stored, logs: sources.steps.parts.logs, store: tailStore(database), observe, clock },
+              onKept: (tails) => {
+                unmirrored = tails;
+              },
+            },
+            signal,
+          ),
           watchSchemas(sources.schema, clock, signal, (measured) => {
             schema = measured;
           }),

@@ -1,6 +1,6 @@
 import { measureAudit } from '../metrics/audit.ts';
 import { measureBackfill } from '../metrics/backfill.ts';
-import { measureCutover } from '../metrics/cutover.ts';
+import { measureCutover, measureUnmirroredTail } from '../metrics/cutover.ts';
 import type { Metrics } from '../metrics/metrics.ts';
 import { measureOutbox } from '../metrics/outbox.ts';
 import { measureShadow } from '../metrics/shadow.ts';
@@ -27,6 +27,7 @@ export async function scrape(
   measureShadow(metrics, active?.shadow?.view());
   const cutover = active?.cutover;
   measureCutover(metrics, { state: cutover?.state, gates: cutover?.measured()?.view.gates });
+  measureUnmirroredTail(metrics, active?.unmirroredTail ?? []);
   metrics.set('farshore_leader', {}, now.role === 'active' ? 1 : 0);
   metrics.set('farshore_fencing_epoch', {}, now.leaseEpoch);
   return await metrics.render();

@@ -28,5 +28,10 @@ export const cutoverInstruments = {
     help: 'Upper bound, in offsets, of records that a primary that was given up has in its log and the region never had.',
     labels: { topic: configured },
   },
+  farshore_unmirrored_tail_kept_records: {
+    type: 'gauge',
+    help: 'Upper bound, in offsets, of the records that farshore cutover tail lists, of a primary that was given up; until the cutover is completed.',
+    labels: { topic: configured },
+  },
   farshore_cutover_hooks_total: { type: 'counter', help: 'Hooks of the cutover that were run.', labels: { result: ['done', 'failed'] } },
 } as const satisfies Readonly<Record<string, Instrument>>;

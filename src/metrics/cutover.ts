@@ -16,3 +16,20 @@ export function measureCutover(metrics: Metrics, { state, gates }: MeasuredCutov
   if (state === undefined) return;
   for (const one of cutoverStates) metrics.set('farshore_cutover_state', { state: one }, one === state ? 1 : 0);
 }
+
+interface MeasuredTail {
+  readonly topic: string;
+  readonly from: bigint;
+  readonly to: bigint;
+}
+
+/** From what is kept, and no counter alone: a daemon that starts anew finds nothing fresh while the primary is away again. */
+export function measureUnmirroredTail(metrics: Metrics, tails: readonly MeasuredTail[]): void {
+  metrics.clear('farshore_unmirrored_tail_kept_records');
+  for (const [topic, ofTopic] of Map.groupBy(tails, (tail) => tail.topic))
+    metrics.set(
+      'farshore_unmirrored_tail_kept_records',
+      { topic },
+      ofTopic.reduce((sum, { from, to }) => sum + (to - from), 0n),
+    );
+}
