@@ -8,7 +8,7 @@ import type { CyclePlan } from './cycle.ts';
 import type { MirrorDependencies, MirrorSettings } from './dependencies.ts';
 import { type DoubtedLog, doubtedLog } from './doubted-log.ts';
 import { verifyPartitions } from './partition-start.ts';
-import { isDecidedByOperator } from './stopping.ts';
+import { standingStops } from './stopping.ts';
 import { PartitionTable } from './table.ts';
 import { type TopicGaps, TopicRefresh } from './topic-refresh.ts';
 import { Transaction } from './transaction.ts';
@@ -167,19 +167,7 @@ export class MirrorStage {
     const stops = await this.#deps.stops.load('mirror', signal);
     for (const { topic, partition, state, message, since } of stops)
       if (state === 'paused') this.#table.pause(topic, partition, { mode: 'paused', by: message, since });
-    this.#table.stopAsRecorded(
-      stops.flatMap(({ topic, partition, state, code, message, hint, since }) =>
-        state === 'stopped' && isDecidedByOperator(code)
-          ? [
-              {
-                topic,
-                partition,
-                mode: { mode: 'stopped', error: new FarshoreError(code, message, hint === undefined ? {} : { hint }), since },
-              },
-            ]
-          : [],
-      ),
-    );
+    this.#table.stopAsRecorded(standingStops(stops));
     // What was known before the failure is proved again: every partition that ran is checked from its committed position.
     for (const p of this.#table.all())
       if (p.mode.mode === 'running' || p.mode.mode === 'verify') p.setMode({ mode: 'held', reason: 'positions are read again' });

@@ -1,8 +1,8 @@
-import type { ErrorCode, FarshoreError } from '../model/errors.ts';
+import { type ErrorCode, FarshoreError } from '../model/errors.ts';
 import type { FarshoreEvent } from '../model/events.ts';
 import type { PartitionStop } from './contracts.ts';
 import type { MirrorDependencies } from './dependencies.ts';
-import type { MirrorPartition } from './partition.ts';
+import type { MirrorPartition, PartitionMode } from './partition.ts';
 
 /**
  * Stops that no check ends, nor any stop that comes over them and is mended by itself: what shows them may be gone by then. Retention or compaction
@@ -13,6 +13,21 @@ const decidedByOperator: ReadonlySet<string> = new Set(['source_diverged', 'regi
 const ofAnotherLog: ReadonlySet<ErrorCode> = new Set(['source_recreated', 'region_recreated']);
 
 export const isDecidedByOperator = (code: string): code is ErrorCode => decidedByOperator.has(code);
+
+/** A stop that stands, in the mode that its partition has by it. */
+export interface StandingStop {
+  readonly topic: string;
+  readonly partition: number;
+  readonly mode: Extract<PartitionMode, { mode: 'stopped' }>;
+}
+
+/** Of the recorded ones those that no check ends. */
+export const standingStops = (stops: readonly PartitionStop[]): readonly StandingStop[] =>
+  stops.flatMap(({ topic, partition, state, code, message, hint, since }) => {
+    if (state !== 'stopped' || !isDecidedByOperator(code)) return [];
+    const error = new FarshoreError(code, message, hint === undefined ? {} : { hint });
+    return [{ topic, partition, mode: { mode: 'stopped', error, since } }];
+  });
 
 type Lost = { readonly from: bigint; readonly to: bigint } | undefined;
 

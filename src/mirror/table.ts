@@ -1,9 +1,9 @@
 import type { TopicPartitionKey } from '../model/partition.ts';
 import { topicPartitionKey } from '../model/partition.ts';
 import type { MirrorPartition, PartitionMode } from './partition.ts';
+import type { StandingStop } from './stopping.ts';
 
 type Paused = Extract<PartitionMode, { mode: 'paused' }>;
-type Stopped = Extract<PartitionMode, { mode: 'stopped' }>;
 
 /** The partitions mirror knows, by regional topic and partition, and what an operator paused, whether it is known already or not. */
 export class PartitionTable {
@@ -17,7 +17,7 @@ export class PartitionTable {
    */
   readonly #paused = new Map<TopicPartitionKey, Paused>();
   /** Recorded stops that only an operator ends, of partitions that are not known yet. */
-  readonly #stopped = new Map<TopicPartitionKey, Stopped>();
+  readonly #stopped = new Map<TopicPartitionKey, StandingStop['mode']>();
 
   pause(regionalTopic: string, partition: number, paused: Paused): void {
     this.#paused.set(topicPartitionKey(regionalTopic, partition), paused);
@@ -30,7 +30,7 @@ export class PartitionTable {
   }
 
   /** What was recorded, as it was read last. A partition that were checked anew might pass: what showed its fault may be gone. */
-  stopAsRecorded(stops: readonly { readonly topic: string; readonly partition: number; readonly mode: Stopped }[]): void {
+  stopAsRecorded(stops: readonly StandingStop[]): void {
     this.#stopped.clear();
     for (const { topic, partition, mode } of stops) {
       const known = this.get(topic, partition);

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { grownSince, ofSameLogs } from '../../../src/cutover/steps.ts';
+import { grownSince, ofSameLogs } from '../../../src/cutover/log-ends.ts';
 
 describe('what was written in the region since it became the home', () => {
   const kept = { regional: { orders: { '0': '7', '1': '9' } }, home: null, regionalIds: { orders: 'A' } };
